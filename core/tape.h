@@ -1,0 +1,245 @@
+/* What a tape is made of: nodes in chunks of an arena, and the state that recording needs. Private to the library. */
+#ifndef CORE_TAPE_H
+#define CORE_TAPE_H
+
+#include <stdarg.h>
+
+#include "wengert/operation.h"
+
+#define WG_ABSENT UINT32_MAX /* the index of an operand that is not there */
+#define WG_CHUNK 256         /* nodes in a chunk */
+#define WG_ALIGN 64          /* bytes */
+
+/* Dimensions and strides, in elements, of a tensor of rank 1 or more; shared by views of the same form. */
+typedef struct {
+    int64_t count;
+    int64_t *dim, *stride;
+} wg_layout;
+
+/* What few nodes have. */
+typedef struct {
+    const void *options;
+    const char *name;
+    uint32_t written, written_epoch; /* nodes recorded when the value was last changed in place; of a buffer's owner */
+    uint32_t grad;                   /* of a parameter: the leaf that holds its gradient */
+    bool has_grad;                   /* something was accumulated since it was last taken */
+} wg_extra;
+
+enum {
+    WG_NODE_CONTIGUOUS = 1,
+    WG_NODE_LEAF = 2,
+    WG_NODE_PARAM = 4,
+    WG_NODE_CUT = 8,     /* recorded without gradient */
+    WG_NODE_INLINE = 16, /* a 0-d value, kept in the node */
+    WG_NODE_VIEW = 32,   /* shares its owner's buffer */
+    WG_NODE_FROZEN = 64,
+    WG_NODE_NUMBER = 128 /* a C number that became an operand */
+};
+
+typedef struct {
+    const wg_op *op;
+    void *data; /* the first element */
+    union {
+        const wg_layout *layout; /* rank > 0 */
+        unsigned char scalar[8]; /* WG_NODE_INLINE */
+    } as;
+    union {
+        uint32_t in[2];
+        const uint32_t *ins; /* more than two */
+    } of;
+    wg_extra *extra;
+    uint32_t epoch;
+    uint32_t place; /* file << 20 | line; 0: not known */
+    uint32_t owner; /* the node whose buffer this is */
+    uint32_t scope;
+    uint16_t n_in;
+    uint8_t dtype, rank, flags, out, n_out, spare; /* out: which of its call's n_out outputs */
+} wg_node;
+
+_Static_assert(sizeof(wg_node) == 64, "a node is one cache line");
+
+typedef struct wg_block {
+    struct wg_block *next;
+    size_t size; /* bytes behind the header */
+    size_t used;
+} wg_block;
+
+typedef struct {
+    uint32_t parent;
+    int index; /* -1: none */
+    char *name;
+} wg_scope;
+
+typedef struct wg_owned {
+    struct wg_owned *next;
+    void *object;
+    void (*release)(void *object);
+} wg_owned;
+
+/* Where the next buffer of this type is to be put: the traversal's adjoint, so that it need not be copied there. */
+typedef struct {
+    void *data;
+    wg_type type;
+} wg_hint;
+
+typedef struct {
+    uint64_t bits;
+    uint32_t node, epoch;
+    uint32_t dtype;
+} wg_constant;
+
+#define WG_CONSTANTS 64
+
+struct wg_tape {
+    wg_memory memory;
+    unsigned char *buffer; /* a caller's fixed buffer */
+    size_t buffer_bytes, buffer_used;
+    size_t bytes; /* held from the allocator */
+
+    wg_block *first, *block;
+    wg_node **chunk;
+    uint32_t chunks, chunk_room;
+    uint32_t nodes, epoch;
+
+    wg_status status;
+    char message[1024], text[1400];
+    uint32_t error_place;
+    wg_error_handler *handler;
+    void *handler_user;
+
+    const char **file; /* by number, from 1 */
+    uint32_t files, file_room;
+    const char *last_file;
+    uint32_t last_file_number;
+    uint32_t unplaced; /* the first node without a place */
+    uint32_t here;     /* of the call being made */
+    uint32_t rule_place, rule_scope; /* of the node being differentiated */
+
+    wg_scope *scope; /* 0 is the outermost */
+    uint32_t scopes, scope_room, scope_now;
+    int no_grad;
+
+    wg_hint hint;
+    wg_constant constant[WG_CONSTANTS];
+    struct wg_registered *registry;
+    wg_owned *owned;
+    struct wg_pool *pool;
+    int threads;
+    uint64_t seed;
+    uint64_t stream; /* random operations recorded */
+    char show[4][160];
+    int shown;
+};
+
+static inline wg_node *wg_node_at(const wg_tape *tape, uint32_t i) { return &tape->chunk[i / WG_CHUNK][i % WG_CHUNK]; }
+static inline wg_tensor wg_node_tensor(wg_tape *tape, uint32_t i)
+{
+    wg_tensor t = {tape, i, wg_node_at(tape, i)->epoch};
+    return t;
+}
+static inline const uint32_t *wg_node_in(const wg_node *node) { return node->n_in > 2 ? node->of.ins : node->of.in; }
+static inline int64_t wg_node_count(const wg_node *node) { return node->rank ? node->as.layout->count : 1; }
+static inline bool wg_node_is(const wg_node *node, unsigned flag) { return node->flags & flag; }
+static inline const void *wg_node_options(const wg_node *node) { return node->extra ? node->extra->options : NULL; }
+static inline wg_tensor wg_invalid_on(wg_tape *tape)
+{
+    wg_tensor t = {tape, UINT32_MAX, 0};
+    return t;
+}
+
+/* ---- memory.c ---- */
+void *wg_tape_allocate(wg_tape *tape, size_t bytes); /* from the allocator; zeroed; NULL without an error */
+void wg_tape_release(wg_tape *tape, void *memory, size_t bytes);
+/* A table of `room` entries of `size` bytes, grown to hold `need`; false when there is no memory. */
+bool wg_tape_grow(wg_tape *tape, void **table, uint32_t *room, size_t need, size_t size);
+void *wg_arena(wg_tape *tape, size_t bytes); /* aligned to 64 from 64 bytes on, else to 8; NULL without an error */
+wg_node *wg_node_append(wg_tape *tape, uint32_t *index); /* not counted until tape->nodes is raised; NULL: no memory */
+wg_extra *wg_node_extra(wg_tape *tape, wg_node *node);   /* made on first use; NULL when there is no memory */
+/* The arena alone, without nodes: for work that records nothing. */
+typedef struct {
+    wg_block *block;
+    size_t used;
+} wg_arena_mark;
+static inline wg_arena_mark wg_arena_at(const wg_tape *tape)
+{
+    wg_arena_mark mark = {tape->block, tape->block ? tape->block->used : 0};
+    return mark;
+}
+void wg_arena_back(wg_tape *tape, wg_arena_mark mark);
+
+/* ---- type.c ---- */
+wg_type wg_node_type(const wg_node *node);
+const int64_t *wg_node_stride(const wg_node *node); /* NULL for rank 0 */
+wg_layout *wg_layout_new(wg_tape *tape, const wg_type *type, const int64_t *stride); /* NULL stride: contiguous */
+bool wg_strides_contiguous(const wg_type *type, const int64_t *stride);
+bool wg_type_fits(const wg_type *type, int64_t *count, size_t *bytes); /* false where the size overflows */
+/* Elements in row-major order from a strided tensor, or into one. */
+void wg_gather_strided(const wg_type *type, const int64_t *stride, const void *from, void *to);
+void wg_scatter_strided(const wg_type *type, const int64_t *stride, const void *from, void *to);
+/* Elements [first, first + n) of the same order. `stride` may hold zeros, where x broadcasts to the type. */
+void wg_gather_range(const wg_type *type, const int64_t *stride, const void *from, int64_t first, int64_t n, void *to);
+/* The strides with which x is read as if it had y's type; `stride` NULL where x is contiguous. */
+void wg_broadcast_strides(const wg_type *x, const int64_t *stride, const wg_type *y, int64_t *out);
+/* `value` as one element of the dtype. */
+void wg_store_number(wg_dtype dtype, double value, void *to);
+double wg_load_number(wg_dtype dtype, const void *from);
+
+/* ---- error.c ---- */
+wg_status wg_tape_error(wg_tape *tape, wg_status status, uint32_t place, const char *name, const char *format, va_list va);
+wg_status wg_no_memory(wg_tape *tape, const char *name, size_t bytes);
+uint32_t wg_place(wg_tape *tape, const char *file, int line);
+const char *wg_place_text(const wg_tape *tape, uint32_t place, char *text, size_t size); /* "train.c:42", "" */
+
+/* ---- scope.c ---- */
+/* "block.3.attention", "" for the outermost. */
+const char *wg_scope_path(const wg_tape *tape, uint32_t scope, char *text, size_t size);
+
+/* ---- leaf.c ---- */
+extern const wg_op wg_leaf_op;
+/* The node of a handle; NULL, and the error reported for function `name`, where it is not a tensor or stale. */
+wg_node *wg_node_of(wg_tensor t, const char *name);
+/* A leaf without values of its own: its data are the given ones, or fresh zeros (NULL). */
+wg_tensor wg_leaf(wg_tape *tape, const wg_type *type, void *data, unsigned flags, const char *name);
+/* A number as a tensor of the dtype, the same node while it lives. */
+wg_tensor wg_constant_of(wg_tape *tape, wg_dtype dtype, double value);
+void wg_touch(wg_tape *tape, wg_node *node); /* its value changes now */
+/* Was a value that node i's chain rule needs changed since it was recorded? Names the operand. */
+bool wg_overwritten(const wg_tape *tape, const wg_node *node, uint32_t index, const char **which);
+
+/* ---- record.c ---- */
+wg_status wg_call_failed(wg_tape *tape, const wg_op *op, wg_status status, const char *format, ...) WG_PRINTF(4, 5);
+/* The call that recorded a node, for its rules: operands, types, options and outputs, in the arena. */
+wg_call *wg_call_again(wg_tape *tape, uint32_t index);
+
+/* ---- options.c ---- */
+/* Checks options against a schema and writes them resolved to `to`. `c` gives operation and operands. */
+wg_status wg_options_resolve(const wg_call *c, const void *options, void *to);
+
+/* ---- map.c ---- */
+wg_status wg_map_type(wg_call *c);
+wg_status wg_map_run(const wg_call *c);
+/* g times the slope with respect to operand `which`, of the result's shape, contiguous, into `to`. */
+wg_status wg_map_pull(const wg_call *c, int which, const void *g, void *to);
+
+/* ---- expression.c ---- */
+/* The text of an elementwise entry as graph code over c's operands and result; `what` says which text for errors. */
+wg_tensor wg_expression(const wg_call *c, const char *text);
+
+/* ---- thread.c ---- */
+void wg_pool_free(wg_tape *tape);
+
+/* ---- registry.c ---- */
+void wg_registry_free(wg_tape *tape);
+extern const wg_family *const wg_families[]; /* NULL at the end; ops/families.c */
+
+/* ---- random.c ---- */
+/* Words [4 i, 4 i + 4) of the stream. */
+void wg_philox(uint64_t key, uint64_t stream, uint64_t i, uint32_t word[4]);
+static inline double wg_uniform_from(uint32_t high, uint32_t low) /* in (0, 1), 53 bits */
+{
+    return ((double)(high >> 5) * 67108864.0 + (double)(low >> 6) + 0.5) * (1.0 / 9007199254740992.0);
+}
+void wg_fill_uniform(wg_tape *tape, wg_type type, void *to, uint64_t stream, double low, double high);
+void wg_fill_normal(wg_tape *tape, wg_type type, void *to, uint64_t stream, double mean, double std);
+
+#endif
