@@ -1,0 +1,172 @@
+/* Wengert: how an elementwise entry is written.
+ *
+ * The C text of a function and of its slope is written once; these macros make the float32 and float64 kernels of it, for
+ * each instruction set the machine may have, and keep the text, which is the graph code of recorded derivatives. Included
+ * only where entries are written. Compile with -fno-math-errno -fno-trapping-math for loops that are vector code. */
+#ifndef WENGERT_MAP_H
+#define WENGERT_MAP_H
+
+#include "operation.h"
+
+/* Vector forms of the functions of <math.h> (libmvec, at most 4 ulp), declared to the compiler. */
+#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__GLIBC__)
+#define WG_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#define WG_VECTOR_FORM(f)                                                                                              \
+    __attribute__((simd("notinbranch"), const)) double f(double);                                                      \
+    __attribute__((simd("notinbranch"), const)) float f##f(float);
+#define WG_VECTOR_FORM2(f)                                                                                             \
+    __attribute__((simd("notinbranch"), const)) double f(double, double);                                              \
+    __attribute__((simd("notinbranch"), const)) float f##f(float, float);
+WG_VECTOR_FORM(exp)
+WG_VECTOR_FORM(exp2)
+WG_VECTOR_FORM(expm1)
+WG_VECTOR_FORM(log)
+WG_VECTOR_FORM(log2)
+WG_VECTOR_FORM(log10)
+WG_VECTOR_FORM(log1p)
+WG_VECTOR_FORM(sin)
+WG_VECTOR_FORM(cos)
+WG_VECTOR_FORM(tan)
+WG_VECTOR_FORM(asin)
+WG_VECTOR_FORM(acos)
+WG_VECTOR_FORM(atan)
+WG_VECTOR_FORM(sinh)
+WG_VECTOR_FORM(cosh)
+WG_VECTOR_FORM(tanh)
+WG_VECTOR_FORM(asinh)
+WG_VECTOR_FORM(acosh)
+WG_VECTOR_FORM(atanh)
+WG_VECTOR_FORM(cbrt)
+WG_VECTOR_FORM(erf)
+WG_VECTOR_FORM(erfc)
+WG_VECTOR_FORM2(pow)
+WG_VECTOR_FORM2(atan2)
+WG_VECTOR_FORM2(hypot)
+#else
+#define WG_CLONES
+#endif
+
+#include <tgmath.h>
+
+/* ---- Helpers for the text, each the name of an operation --------------------------------------------------------- */
+#define WG_HELPER(name, T, x, ...) static inline __attribute__((unused, always_inline)) T name(T x) { __VA_ARGS__ }
+#define WG_HELPERS(name, ...) WG_HELPER(wg_##name##_f32, float, x, __VA_ARGS__) WG_HELPER(wg_##name##_f64, double, x, __VA_ARGS__)
+#define WG_EITHER(name, x) _Generic((x), float: wg_##name##_f32, default: wg_##name##_f64)(x)
+#undef abs
+#define abs(x) fabs(x)
+#define K(number) ((T)(number))
+
+/* 1 / (1 + exp(-x)) from exp(-|x|), which does not overflow. */
+WG_HELPERS(sigmoid, __auto_type e = exp(-fabs(x)); return (x >= 0 ? 1 : e) / (1 + e);)
+WG_HELPERS(square, return x * x;)
+WG_HELPERS(sign, return x > 0 ? 1 : x < 0 ? -1 : x;) /* of a NaN: NaN */
+WG_HELPERS(reciprocal, return 1 / x;)
+/* log(1 + exp(x)) without overflow, right where exp(x) is small. */
+WG_HELPERS(log1pexp, return (x > 0 ? x : 0) + log1p(exp(-fabs(x)));)
+#define sigmoid(x) WG_EITHER(sigmoid, x)
+#define square(x) WG_EITHER(square, x)
+#define sign(x) WG_EITHER(sign, x)
+#define reciprocal(x) WG_EITHER(reciprocal, x)
+#define log1pexp(x) WG_EITHER(log1pexp, x)
+
+/* ---- Kernels ----------------------------------------------------------------------------------------------------- */
+typedef struct {
+    char none;
+} wg_no_options;
+
+#define WG_LOOP(fname, T_, R_, O_, DECLARE, expression)                                                                \
+    static WG_CLONES void fname(int64_t n, void *to, const void *const *from, const void *options)                     \
+    {                                                                                                                  \
+        typedef T_ T;                                                                                                  \
+        const O_ *const o = options;                                                                                   \
+        R_ *restrict wg_to = to;                                                                                       \
+        (void)o;                                                                                                       \
+        DECLARE##_POINTERS                                                                                             \
+        for (int64_t wg_i = 0; wg_i < n; wg_i++) {                                                                     \
+            DECLARE##_VALUES                                                                                           \
+            wg_to[wg_i] = (R_)(expression);                                                                            \
+        }                                                                                                              \
+    }
+#define WG_PULL_LOOP(fname, T_, O_, N, DECLARE, expression)                                                            \
+    static WG_CLONES void fname(int64_t n, void *to, const void *const *from, const void *options)                     \
+    {                                                                                                                  \
+        typedef T_ T;                                                                                                  \
+        const O_ *const o = options;                                                                                   \
+        T *restrict wg_to = to;                                                                                        \
+        const T *restrict wg_y = from[N], *restrict wg_g = from[N + 1];                                                \
+        (void)o;                                                                                                       \
+        (void)wg_y;                                                                                                    \
+        DECLARE##_POINTERS                                                                                             \
+        for (int64_t wg_i = 0; wg_i < n; wg_i++) {                                                                     \
+            const T y = wg_y[wg_i], g = wg_g[wg_i];                                                                    \
+            (void)y;                                                                                                   \
+            DECLARE##_VALUES                                                                                           \
+            const T wg_d = (T)(expression) * g;                                                                        \
+            wg_to[wg_i] = g == 0 ? 0 : wg_d; /* strong zero */                                                         \
+        }                                                                                                              \
+    }
+#define WG_X_POINTERS const T *restrict wg_x = from[0]; (void)wg_x;
+#define WG_X_VALUES const T x = wg_x[wg_i]; (void)x;
+#define WG_AB_POINTERS const T *restrict wg_a = from[0], *restrict wg_b = from[1]; (void)wg_a; (void)wg_b;
+#define WG_AB_VALUES const T a = wg_a[wg_i], b = wg_b[wg_i]; (void)a; (void)b;
+#define WG_ABC_POINTERS const T *restrict wg_a = from[0], *restrict wg_b = from[1], *restrict wg_c = from[2];
+#define WG_ABC_VALUES const T a = wg_a[wg_i], b = wg_b[wg_i], c = wg_c[wg_i]; (void)a; (void)b; (void)c;
+
+/* One operand x: WG_MAP1(tanh, tanh(x), slope). Options: WG_MAP1_OPTIONS(leaky_relu, wg_leaky_relu_options, ...). */
+#define WG_MAP1(name, value_, slope_)                                                                                  \
+    WG_LOOP(name##_f32, float, float, wg_no_options, WG_X, value_)                                                     \
+    WG_LOOP(name##_f64, double, double, wg_no_options, WG_X, value_)                                                   \
+    WG_PULL_LOOP(name##_dx_f32, float, wg_no_options, 1, WG_X, slope_)                                                 \
+    WG_PULL_LOOP(name##_dx_f64, double, wg_no_options, 1, WG_X, slope_)                                                \
+    static const wg_map name##_map = {                                                                                 \
+        #value_, {#slope_}, {name##_f32, name##_f64}, {{name##_dx_f32, name##_dx_f64}}, false};
+#define WG_MAP1_OPTIONS(name, O, value_, slope_)                                                                       \
+    WG_LOOP(name##_f32, float, float, O, WG_X, value_)                                                                 \
+    WG_LOOP(name##_f64, double, double, O, WG_X, value_)                                                               \
+    WG_PULL_LOOP(name##_dx_f32, float, O, 1, WG_X, slope_)                                                             \
+    WG_PULL_LOOP(name##_dx_f64, double, O, 1, WG_X, slope_)                                                            \
+    static const wg_map name##_map = {                                                                                 \
+        #value_, {#slope_}, {name##_f32, name##_f64}, {{name##_dx_f32, name##_dx_f64}}, false};
+
+/* Two operands a and b: WG_MAP2(multiply, a * b, b, a). */
+#define WG_MAP2(name, value_, da_, db_) WG_MAP2_OPTIONS(name, wg_no_options, value_, da_, db_)
+#define WG_MAP2_OPTIONS(name, O, value_, da_, db_)                                                                     \
+    WG_LOOP(name##_f32, float, float, O, WG_AB, value_)                                                                \
+    WG_LOOP(name##_f64, double, double, O, WG_AB, value_)                                                              \
+    WG_PULL_LOOP(name##_da_f32, float, O, 2, WG_AB, da_)                                                               \
+    WG_PULL_LOOP(name##_da_f64, double, O, 2, WG_AB, da_)                                                              \
+    WG_PULL_LOOP(name##_db_f32, float, O, 2, WG_AB, db_)                                                               \
+    WG_PULL_LOOP(name##_db_f64, double, O, 2, WG_AB, db_)                                                              \
+    static const wg_map name##_map = {#value_, {#da_, #db_}, {name##_f32, name##_f64},                                 \
+                                      {{name##_da_f32, name##_da_f64}, {name##_db_f32, name##_db_f64}}, false};
+
+/* Three: a, b and c, whatever the entry calls them: WG_MAP3(fma, a * b + c, b, a, 1). */
+#define WG_MAP3(name, value_, da_, db_, dc_) WG_MAP3_OPTIONS(name, wg_no_options, value_, da_, db_, dc_)
+#define WG_MAP3_OPTIONS(name, O, value_, da_, db_, dc_)                                                                \
+    WG_LOOP(name##_f32, float, float, O, WG_ABC, value_)                                                               \
+    WG_LOOP(name##_f64, double, double, O, WG_ABC, value_)                                                             \
+    WG_PULL_LOOP(name##_da_f32, float, O, 3, WG_ABC, da_)                                                              \
+    WG_PULL_LOOP(name##_da_f64, double, O, 3, WG_ABC, da_)                                                             \
+    WG_PULL_LOOP(name##_db_f32, float, O, 3, WG_ABC, db_)                                                              \
+    WG_PULL_LOOP(name##_db_f64, double, O, 3, WG_ABC, db_)                                                             \
+    WG_PULL_LOOP(name##_dc_f32, float, O, 3, WG_ABC, dc_)                                                              \
+    WG_PULL_LOOP(name##_dc_f64, double, O, 3, WG_ABC, dc_)                                                             \
+    static const wg_map name##_map = {#value_, {#da_, #db_, #dc_}, {name##_f32, name##_f64},                           \
+                                      {{name##_da_f32, name##_da_f64}, {name##_db_f32, name##_db_f64},                 \
+                                       {name##_dc_f32, name##_dc_f64}}, false};
+
+/* A comparison of a and b, of any dtype, or a question about a float x: boolean, without gradient. */
+#define WG_MAP_COMPARE(name, value_)                                                                                   \
+    WG_LOOP(name##_f32, float, bool, wg_no_options, WG_AB, value_)                                                     \
+    WG_LOOP(name##_f64, double, bool, wg_no_options, WG_AB, value_)                                                    \
+    WG_LOOP(name##_i32, int32_t, bool, wg_no_options, WG_AB, value_)                                                   \
+    WG_LOOP(name##_i64, int64_t, bool, wg_no_options, WG_AB, value_)                                                   \
+    WG_LOOP(name##_bool, bool, bool, wg_no_options, WG_AB, value_)                                                     \
+    static const wg_map name##_map = {                                                                                 \
+        #value_, {0}, {name##_f32, name##_f64, name##_i32, name##_i64, name##_bool}, {{0}}, true};
+#define WG_MAP_QUESTION(name, value_)                                                                                  \
+    WG_LOOP(name##_f32, float, bool, wg_no_options, WG_X, value_)                                                      \
+    WG_LOOP(name##_f64, double, bool, wg_no_options, WG_X, value_)                                                     \
+    static const wg_map name##_map = {#value_, {0}, {name##_f32, name##_f64}, {{0}}, true};
+
+#endif
