@@ -117,6 +117,7 @@ struct wg_tape {
 
     wg_scope *scope; /* 0 is the outermost */
     uint32_t scopes, scope_room, scope_now;
+    uint32_t scope_unopened; /* begun but for want of memory or a name not opened */
     int no_grad;
 
     wg_hint hint;

@@ -159,18 +159,30 @@ struct wg_op {
     wg_linearity linear;
     const char *saves;                 /* what the chain rule needs: "x y", by operand and output names; "" nothing */
     wg_points kinks, points;           /* arguments without, and of interest for, a derivative */
-    const char *samples[12];           /* calls for the tests: "[2,3,4] axis=[0,-1]" */
+    const char *samples[16];           /* calls for the tests, as below */
+    double (*flops)(const wg_call *c); /* floating-point operations a call takes, from c's types; none: not stated */
     bool strided;                      /* run takes operands of any strides */
+    bool in_place;                     /* run may be given operand i's memory for output i: see wg_update */
     bool random;                       /* draws numbers: not the same function twice */
     bool hidden;                       /* the library's own, not in the contract */
     bool output_gradient_free;         /* no output has a gradient */
 };
+
+/* A sample is the operands, then the options, apart by spaces. An operand is a shape and, behind colons, what fills it:
+ *     [2,3]               floats around 0, from a seed
+ *     [2,3]:0.1..5        floats in an interval            []:2.5              a float of that value everywhere
+ *     [4]:int64:0..2      integers, ends included          [2,3]:bool          truth values
+ *     -                   an optional operand left out
+ * and an option is name=value, the value a number, true, false, a word, or a list in brackets: "[2,3,4] axis=[0,-1]". */
 
 /* Records op on the operands: computes its value, appends its nodes. Returns its first output, or all of them. The tape is
  * that of the operands; name it for an operation that takes none. */
 WG_API wg_tensor wg_record(const wg_op *op, const void *options, const wg_tensor *in, int n_in);
 WG_API wg_status wg_record_on(wg_tape *tape, const wg_op *op, const void *options, const wg_tensor *in, int n_in,
                               wg_tensor *out, int n_out);
+/* Runs an `in_place` entry on its operands' own memory: output i is written over operand i, all contiguous leaves; nothing
+ * is recorded. This is how an optimiser's step changes parameters. */
+WG_API wg_status wg_update(const wg_op *op, const void *options, const wg_tensor *in, int n_in);
 
 /* ---- Operations by name ------------------------------------------------------------------------------------------ */
 typedef struct {

@@ -5,6 +5,7 @@
 #ifndef WENGERT_TYPES_H
 #define WENGERT_TYPES_H
 
+#include <limits.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,10 +15,10 @@
 
 #if defined(__GNUC__)
 #define WG_API __attribute__((visibility("default")))
-#define WG_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define WG_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #else
 #define WG_API
-#define WG_PRINTF(format, first)
+#define WG_PRINTF(text, first)
 #endif
 
 /* Options are written by name over their defaults, which is an initialiser that overrides another one: on purpose. */
@@ -89,6 +90,12 @@ typedef struct {
     int n;
     int64_t at[WG_MAX_RANK];
 } wg_ints; /* WG_INTS(2, 0, 3): a list of integers, one an axis as a rule */
+
+/* An option that was not given, where that means something of its own (argmax of the flattened array, logit that does not
+ * clamp): the default of such an option. */
+#define WG_NO_AXIS INT_MIN
+#define WG_NO_REAL ((double)NAN)
+#define WG_NO_INTEGER INT64_MIN
 
 /* Elements a type holds: the product of its dimensions, 1 for rank 0. */
 WG_API int64_t wg_type_count(const wg_type *type);

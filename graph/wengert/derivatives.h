@@ -1,0 +1,78 @@
+/* Wengert: derivatives.
+ *
+ * One generic traversal of the tape, backward or forward, applies each operation's own chain rule. Derivatives are tensors
+ * like any others; with `create_graph` they are recorded, and can be differentiated again. */
+#ifndef WENGERT_DERIVATIVES_H
+#define WENGERT_DERIVATIVES_H
+
+#include "operation.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Reverse mode ------------------------------------------------------------------------------------------------
+ * From one output to all inputs, at a small multiple of the cost of the function itself (Linnainmaa 1970). */
+
+/* Adds d loss / d p to the gradient of every parameter p that `loss`, a one-element float tensor, depends on; see
+ * wg_grad_of and wg_zero_grad. A training loop's call: wg_step takes the gradients and zeroes them. */
+WG_API wg_status wg_backward(wg_tensor loss);
+
+typedef enum {
+    WG_UNUSED_ZEROS = 0, /* the gradient of an input that y does not depend on is zero */
+    WG_UNUSED_ERROR      /* ... is an error that names the input */
+} wg_unused;
+
+typedef struct {
+    bool create_graph;   /* record the derivative, so that it can be differentiated in turn */
+    wg_unused unused;
+    wg_tensor cotangent; /* of y; absent: ones, and y then has one element */
+} wg_grad_options;
+#define wg_grad_defaults .create_graph = false
+/* out[i] = d y / d xs[i], of xs[i]'s type: the cotangent pulled back. xs may be any tensors on the tape, intermediate ones
+ * too. An xs[i] that is not a float tensor is an error. */
+WG_API wg_status wg_grad(wg_tensor y, const wg_tensor *xs, int n, wg_tensor *out, wg_grad_options options);
+
+typedef struct {
+    bool create_graph;
+    wg_unused unused;
+} wg_vjp_options;
+#define wg_vjp_defaults .create_graph = false
+/* Vector-Jacobian product: out[i] = sum_k J_ki' cotangents[k] over several outputs at once. An absent cotangent is zero.
+ * out[i] is WG_NONE where xs[i] is not a float tensor. */
+WG_API wg_status wg_vjp(const wg_tensor *ys, const wg_tensor *cotangents, int n_ys, const wg_tensor *xs, int n,
+                        wg_tensor *out, wg_vjp_options options);
+
+/* ---- Forward mode ------------------------------------------------------------------------------------------------
+ * From the inputs to the outputs, along one direction; recorded unless in WG_NO_GRAD, so that it can be differentiated. */
+/* Jacobian-vector product: out[k] = sum_i J_ki tangents[i]. An absent tangent is zero; out[k] is WG_NONE where ys[k] is not
+ * a float tensor, and zeros where it depends on none of xs. */
+WG_API wg_status wg_jvp(const wg_tensor *ys, int n_ys, const wg_tensor *xs, const wg_tensor *tangents, int n,
+                        wg_tensor *out);
+
+/* ---- Second derivatives ------------------------------------------------------------------------------------------ */
+typedef struct {
+    bool reverse;        /* reverse over reverse instead of forward over reverse */
+    bool create_graph;
+} wg_hvp_options;
+#define wg_hvp_defaults .reverse = false
+/* Hessian-vector product: out[i] = sum_j (d^2 y / d xs[i] d xs[j]) vs[j] for a one-element y, without the Hessian
+ * (Pearlmutter 1994). */
+WG_API wg_status wg_hvp(wg_tensor y, const wg_tensor *xs, const wg_tensor *vs, int n, wg_tensor *out,
+                        wg_hvp_options options);
+
+#ifdef __cplusplus
+}
+#endif
+
+/* ---- How short calls are made ---------------------------------------------------------------------------------- */
+#ifndef __cplusplus
+#define wg_backward(loss) (wg_backward)(WG_HERE_AT(loss))
+#define wg_grad(y, ...) WG_OPTIONS4(wg_grad, WG_HERE_AT(y), __VA_ARGS__, )
+#define wg_hvp(y, ...) WG_OPTIONS5(wg_hvp, WG_HERE_AT(y), __VA_ARGS__, )
+#define wg_vjp(...) WG_OPTIONS_VJP(__VA_ARGS__, )
+#define WG_OPTIONS_VJP(ys, cotangents, n_ys, xs, n, out, ...)                                                          \
+    (wg_vjp)(ys, cotangents, n_ys, xs, n, out, (wg_vjp_options){wg_vjp_defaults, __VA_ARGS__})
+#endif
+
+#endif
