@@ -45,6 +45,7 @@ typedef struct {
     int no_grad;
 } wg_mark;
 
+/* The state of the tape now; and back to it. */
 WG_API wg_mark wg_tape_mark(wg_tape *tape);
 WG_API void wg_rewind(wg_tape *tape, wg_mark mark);
 /* Nodes recorded at present; bytes held from the allocator, and bytes of them in use. */
