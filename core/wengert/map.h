@@ -11,12 +11,12 @@
 /* Vector forms of the functions of <math.h> (libmvec, at most 4 ulp), declared to the compiler. */
 #if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__GLIBC__)
 #define WG_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#define WG_VECTOR_FORM(f)                                                                                              \
-    __attribute__((simd("notinbranch"), const)) double f(double);                                                      \
-    __attribute__((simd("notinbranch"), const)) float f##f(float);
-#define WG_VECTOR_FORM2(f)                                                                                             \
-    __attribute__((simd("notinbranch"), const)) double f(double, double);                                              \
-    __attribute__((simd("notinbranch"), const)) float f##f(float, float);
+#define WG_VECTOR_FORM(name)                                                                                           \
+    __attribute__((simd("notinbranch"), const)) double name(double);                                                   \
+    __attribute__((simd("notinbranch"), const)) float name##f(float);
+#define WG_VECTOR_FORM2(name)                                                                                          \
+    __attribute__((simd("notinbranch"), const)) double name(double, double);                                           \
+    __attribute__((simd("notinbranch"), const)) float name##f(float, float);
 WG_VECTOR_FORM(exp)
 WG_VECTOR_FORM(exp2)
 WG_VECTOR_FORM(expm1)
@@ -48,21 +48,41 @@ WG_VECTOR_FORM2(hypot)
 
 #include <tgmath.h>
 
-/* ---- Helpers for the text, each the name of an operation --------------------------------------------------------- */
-#define WG_HELPER(name, T, x, ...) static inline __attribute__((unused, always_inline)) T name(T x) { __VA_ARGS__ }
-#define WG_HELPERS(name, ...) WG_HELPER(wg_##name##_f32, float, x, __VA_ARGS__) WG_HELPER(wg_##name##_f64, double, x, __VA_ARGS__)
+/* ---- Helpers for the text, each the name of an operation ---------------------------------------------------------
+ * A family adds its own in the same way, for what <math.h> does not have: WG_HELPERS(name, body) in terms of x and the type
+ * T, then #define name(x) WG_EITHER(name, x). A name that <math.h> has needs nothing. */
+#define WG_HELPER(name, T_, ...)                                                                                       \
+    static inline __attribute__((unused, always_inline)) T_ name(T_ x)                                                 \
+    {                                                                                                                  \
+        typedef T_ T;                                                                                                  \
+        __VA_ARGS__                                                                                                    \
+    }
+#define WG_HELPERS(name, ...)                                                                                          \
+    WG_HELPER(wg_##name##_f32, float, __VA_ARGS__)                                                                     \
+    WG_HELPER(wg_##name##_f64, double, __VA_ARGS__)
 #define WG_EITHER(name, x) _Generic((x), float: wg_##name##_f32, default: wg_##name##_f64)(x)
+/* The same in terms of a and b. */
+#define WG_HELPER2(name, T_, ...)                                                                                      \
+    static inline __attribute__((unused, always_inline)) T_ name(T_ a, T_ b)                                           \
+    {                                                                                                                  \
+        typedef T_ T;                                                                                                  \
+        __VA_ARGS__                                                                                                    \
+    }
+#define WG_HELPERS2(name, ...)                                                                                         \
+    WG_HELPER2(wg_##name##_f32, float, __VA_ARGS__)                                                                    \
+    WG_HELPER2(wg_##name##_f64, double, __VA_ARGS__)
+#define WG_EITHER2(name, a, b) _Generic((a) + (b), float: wg_##name##_f32, default: wg_##name##_f64)(a, b)
 #undef abs
 #define abs(x) fabs(x)
 #define K(number) ((T)(number))
 
 /* 1 / (1 + exp(-x)) from exp(-|x|), which does not overflow. */
-WG_HELPERS(sigmoid, __auto_type e = exp(-fabs(x)); return (x >= 0 ? 1 : e) / (1 + e);)
-WG_HELPERS(square, return x * x;)
-WG_HELPERS(sign, return x > 0 ? 1 : x < 0 ? -1 : x;) /* of a NaN: NaN */
-WG_HELPERS(reciprocal, return 1 / x;)
+WG_HELPERS(sigmoid, T e = exp(-fabs(x)); return (x >= 0 ? 1 : e) / (1 + e);)
+WG_HELPERS(square, T y = x; return y * y;)
+WG_HELPERS(sign, T y = x; return y > 0 ? 1 : y < 0 ? -1 : y;) /* of a NaN: NaN */
+WG_HELPERS(reciprocal, T y = x; return 1 / y;)
 /* log(1 + exp(x)) without overflow, right where exp(x) is small. */
-WG_HELPERS(log1pexp, return (x > 0 ? x : 0) + log1p(exp(-fabs(x)));)
+WG_HELPERS(log1pexp, T e = exp(-fabs(x)); return (x > 0 ? x : 0) + log1p(e);)
 #define sigmoid(x) WG_EITHER(sigmoid, x)
 #define square(x) WG_EITHER(square, x)
 #define sign(x) WG_EITHER(sign, x)
@@ -74,13 +94,19 @@ typedef struct {
     char none;
 } wg_no_options;
 
+/* A copy, which the loop's stores cannot change: what it reads of it may be hoisted. */
+#define WG_OPTIONS_HERE(O_)                                                                                            \
+    O_ wg_options = {0};                                                                                               \
+    if (options)                                                                                                       \
+        wg_options = *(const O_ *)options;                                                                             \
+    const O_ *const o = &wg_options;                                                                                   \
+    (void)o;
 #define WG_LOOP(fname, T_, R_, O_, DECLARE, expression)                                                                \
     static WG_CLONES void fname(int64_t n, void *to, const void *const *from, const void *options)                     \
     {                                                                                                                  \
         typedef T_ T;                                                                                                  \
-        const O_ *const o = options;                                                                                   \
+        WG_OPTIONS_HERE(O_)                                                                                            \
         R_ *restrict wg_to = to;                                                                                       \
-        (void)o;                                                                                                       \
         DECLARE##_POINTERS                                                                                             \
         for (int64_t wg_i = 0; wg_i < n; wg_i++) {                                                                     \
             DECLARE##_VALUES                                                                                           \
@@ -91,10 +117,9 @@ typedef struct {
     static WG_CLONES void fname(int64_t n, void *to, const void *const *from, const void *options)                     \
     {                                                                                                                  \
         typedef T_ T;                                                                                                  \
-        const O_ *const o = options;                                                                                   \
+        WG_OPTIONS_HERE(O_)                                                                                            \
         T *restrict wg_to = to;                                                                                        \
         const T *restrict wg_y = from[N], *restrict wg_g = from[N + 1];                                                \
-        (void)o;                                                                                                       \
         (void)wg_y;                                                                                                    \
         DECLARE##_POINTERS                                                                                             \
         for (int64_t wg_i = 0; wg_i < n; wg_i++) {                                                                     \
@@ -112,37 +137,39 @@ typedef struct {
 #define WG_ABC_POINTERS const T *restrict wg_a = from[0], *restrict wg_b = from[1], *restrict wg_c = from[2];
 #define WG_ABC_VALUES const T a = wg_a[wg_i], b = wg_b[wg_i], c = wg_c[wg_i]; (void)a; (void)b; (void)c;
 
-/* One operand x: WG_MAP1(tanh, tanh(x), slope). Options: WG_MAP1_OPTIONS(leaky_relu, wg_leaky_relu_options, ...). */
-#define WG_MAP1(name, value_, slope_)                                                                                  \
-    WG_LOOP(name##_f32, float, float, wg_no_options, WG_X, value_)                                                     \
-    WG_LOOP(name##_f64, double, double, wg_no_options, WG_X, value_)                                                   \
-    WG_PULL_LOOP(name##_dx_f32, float, wg_no_options, 1, WG_X, slope_)                                                 \
-    WG_PULL_LOOP(name##_dx_f64, double, wg_no_options, 1, WG_X, slope_)                                                \
-    static const wg_map name##_map = {                                                                                 \
-        #value_, {#slope_}, {name##_f32, name##_f64}, {{name##_dx_f32, name##_dx_f64}}, false};
-#define WG_MAP1_OPTIONS(name, O, value_, slope_)                                                                       \
+/* One operand x: WG_MAP1(tanh, tanh(x), slope). Options: WG_MAP1_OPTIONS(leaky_relu, wg_leaky_relu_options, ...). The text
+ * is taken here, before the macros in it are replaced. */
+#define WG_MAP1(name, value_, slope_) WG_MAP1_OF(name, wg_no_options, #value_, #slope_, value_, slope_)
+#define WG_MAP1_OPTIONS(name, O, value_, slope_) WG_MAP1_OF(name, O, #value_, #slope_, value_, slope_)
+#define WG_MAP1_OF(name, O, value_text, slope_text, value_, slope_)                                                    \
     WG_LOOP(name##_f32, float, float, O, WG_X, value_)                                                                 \
     WG_LOOP(name##_f64, double, double, O, WG_X, value_)                                                               \
     WG_PULL_LOOP(name##_dx_f32, float, O, 1, WG_X, slope_)                                                             \
     WG_PULL_LOOP(name##_dx_f64, double, O, 1, WG_X, slope_)                                                            \
     static const wg_map name##_map = {                                                                                 \
-        #value_, {#slope_}, {name##_f32, name##_f64}, {{name##_dx_f32, name##_dx_f64}}, false};
+        value_text, {slope_text}, {name##_f32, name##_f64}, {{name##_dx_f32, name##_dx_f64}}, false};
 
 /* Two operands a and b: WG_MAP2(multiply, a * b, b, a). */
-#define WG_MAP2(name, value_, da_, db_) WG_MAP2_OPTIONS(name, wg_no_options, value_, da_, db_)
+#define WG_MAP2(name, value_, da_, db_)                                                                                \
+    WG_MAP2_OF(name, wg_no_options, #value_, #da_, #db_, value_, da_, db_)
 #define WG_MAP2_OPTIONS(name, O, value_, da_, db_)                                                                     \
+    WG_MAP2_OF(name, O, #value_, #da_, #db_, value_, da_, db_)
+#define WG_MAP2_OF(name, O, value_text, da_text, db_text, value_, da_, db_)                                            \
     WG_LOOP(name##_f32, float, float, O, WG_AB, value_)                                                                \
     WG_LOOP(name##_f64, double, double, O, WG_AB, value_)                                                              \
     WG_PULL_LOOP(name##_da_f32, float, O, 2, WG_AB, da_)                                                               \
     WG_PULL_LOOP(name##_da_f64, double, O, 2, WG_AB, da_)                                                              \
     WG_PULL_LOOP(name##_db_f32, float, O, 2, WG_AB, db_)                                                               \
     WG_PULL_LOOP(name##_db_f64, double, O, 2, WG_AB, db_)                                                              \
-    static const wg_map name##_map = {#value_, {#da_, #db_}, {name##_f32, name##_f64},                                 \
+    static const wg_map name##_map = {value_text, {da_text, db_text}, {name##_f32, name##_f64},                        \
                                       {{name##_da_f32, name##_da_f64}, {name##_db_f32, name##_db_f64}}, false};
 
 /* Three: a, b and c, whatever the entry calls them: WG_MAP3(fma, a * b + c, b, a, 1). */
-#define WG_MAP3(name, value_, da_, db_, dc_) WG_MAP3_OPTIONS(name, wg_no_options, value_, da_, db_, dc_)
+#define WG_MAP3(name, value_, da_, db_, dc_)                                                                           \
+    WG_MAP3_OF(name, wg_no_options, #value_, #da_, #db_, #dc_, value_, da_, db_, dc_)
 #define WG_MAP3_OPTIONS(name, O, value_, da_, db_, dc_)                                                                \
+    WG_MAP3_OF(name, O, #value_, #da_, #db_, #dc_, value_, da_, db_, dc_)
+#define WG_MAP3_OF(name, O, value_text, da_text, db_text, dc_text, value_, da_, db_, dc_)                              \
     WG_LOOP(name##_f32, float, float, O, WG_ABC, value_)                                                               \
     WG_LOOP(name##_f64, double, double, O, WG_ABC, value_)                                                             \
     WG_PULL_LOOP(name##_da_f32, float, O, 3, WG_ABC, da_)                                                              \
@@ -151,7 +178,7 @@ typedef struct {
     WG_PULL_LOOP(name##_db_f64, double, O, 3, WG_ABC, db_)                                                             \
     WG_PULL_LOOP(name##_dc_f32, float, O, 3, WG_ABC, dc_)                                                              \
     WG_PULL_LOOP(name##_dc_f64, double, O, 3, WG_ABC, dc_)                                                             \
-    static const wg_map name##_map = {#value_, {#da_, #db_, #dc_}, {name##_f32, name##_f64},                           \
+    static const wg_map name##_map = {value_text, {da_text, db_text, dc_text}, {name##_f32, name##_f64},               \
                                       {{name##_da_f32, name##_da_f64}, {name##_db_f32, name##_db_f64},                 \
                                        {name##_dc_f32, name##_dc_f64}}, false};
 
@@ -168,5 +195,9 @@ typedef struct {
     WG_LOOP(name##_f32, float, bool, wg_no_options, WG_X, value_)                                                      \
     WG_LOOP(name##_f64, double, bool, wg_no_options, WG_X, value_)                                                     \
     static const wg_map name##_map = {#value_, {0}, {name##_f32, name##_f64}, {{0}}, true};
+/* The same of booleans a and b, or x. */
+#define WG_MAP_LOGICAL(name, DECLARE, value_)                                                                          \
+    WG_LOOP(name##_bool, bool, bool, wg_no_options, DECLARE, value_)                                                   \
+    static const wg_map name##_map = {#value_, {0}, {[WG_BOOL] = name##_bool}, {{0}}, true};
 
 #endif

@@ -76,29 +76,41 @@ typedef struct {
 } wg_map;
 
 /* ---- Attributes --------------------------------------------------------------------------------------------------
- * A schema reads the struct of options: where each member is, of what kind, whether it may be left out. */
+ * A schema reads the struct of options: where each member is, of what kind, whether it may be left out. Before an entry's
+ * rules see the options they are checked and resolved: axes are counted from the front and sorted, lists are filled in.
+ *
+ * A required member is missing while it holds what stands behind `missing` below; that is then its default. */
 typedef enum {
-    WG_ATTR_BOOL,    /* bool */
-    WG_ATTR_AXIS,    /* int: one axis, negative counts from the end */
-    WG_ATTR_INTEGER, /* int64_t */
-    WG_ATTR_REAL,    /* double */
-    WG_ATTR_CHOICE,  /* const char *, one of the choices "a|b|c"; resolved to a pointer into the entry's own string */
-    WG_ATTR_AXES,    /* wg_axes: one or several axes; absent: all */
-    WG_ATTR_SHAPE,   /* wg_shape */
-    WG_ATTR_INTS,    /* wg_ints: a list of integers */
-    WG_ATTR_SPATIAL, /* int64_t[n]: one a spatial axis; a 0 takes the first one's value */
-    WG_ATTR_PAIRS,   /* int64_t[8][2]: one pair an axis */
-    WG_ATTR_DTYPE    /* wg_dtype */
+    WG_ATTR_BOOL,    /* bool. Never missing in C; by name, whoever sets it must see to it */
+    WG_ATTR_AXIS,    /* int: one axis, negative counts from the end; WG_NO_AXIS stays. Missing: WG_NO_AXIS */
+    WG_ATTR_INTEGER, /* int64_t. Missing: WG_NO_INTEGER */
+    WG_ATTR_REAL,    /* double. Missing: WG_NO_REAL */
+    WG_ATTR_CHOICE,  /* const char *: one of the choices, resolved to the entry's own string, so strcmp will do; any text
+                        where the entry has none, copied. Missing: NULL, which stays where it is not required */
+    WG_ATTR_AXES,    /* wg_axes: one or several axes; n == 0, not given: all. Missing: n == -1 */
+    WG_ATTR_SHAPE,   /* wg_shape. Missing: rank == -1 */
+    WG_ATTR_INTS,    /* wg_ints: a list of integers. Missing: n == -1 */
+    WG_ATTR_LIST,    /* wg_list: integers, any number of them; copied. Missing: n == -1 */
+    WG_ATTR_LISTS,   /* wg_ints[n]: lists of one length, or one number: the first has it, the others nothing (tensordot).
+                        Missing: n == -1 of the first */
+    WG_ATTR_SPATIAL, /* int64_t[n]: one a spatial axis; a 0 takes the first one's value, unless raw. Missing: the first is
+                        WG_NO_INTEGER, or 0 unless raw */
+    WG_ATTR_PAIRS,   /* int64_t[8][2]: one pair an axis of operand 0. Missing: the first number is WG_NO_INTEGER */
+    WG_ATTR_DTYPE    /* wg_dtype. Missing: WG_NO_DTYPE */
 } wg_attr_kind;
+
+#define WG_NO_DTYPE ((wg_dtype)-1)
+#define WG_MAX_CHOICES 6
 
 typedef struct {
     const char *name;
     wg_attr_kind kind;
     uint16_t offset, size;  /* bytes */
     bool required;
-    const char *choices;    /* of a WG_ATTR_CHOICE */
-    int extra_rank;         /* WG_ATTR_AXES and AXIS: axes count in the operand's rank plus this (expand_dims, stack) */
-    bool raw;               /* WG_ATTR_AXES and AXIS: the entry's own rule counts the axes */
+    const char *choices[WG_MAX_CHOICES]; /* of a WG_ATTR_CHOICE: {"mean", "sum", "none"}; none: any text */
+    int extra_rank;         /* AXIS and AXES: axes count in operand 0's rank plus this (stack: 1); -1, AXES only: plus the
+                               length of the list itself (expand_dims) */
+    bool raw;               /* AXIS and AXES: the entry's own rule counts the axes; SPATIAL: a 0 is a 0 (padding) */
 } wg_attr;
 
 typedef struct {
@@ -107,6 +119,36 @@ typedef struct {
     int n;
     const wg_attr *attr;
 } wg_schema;
+
+static inline bool wg_choice_is(const char *choice, const char *word) { return choice && !strcmp(choice, word); }
+
+/* An option's value from outside the program: JSON, a sample, a command line. */
+typedef enum {
+    WG_VALUE_BOOL,
+    WG_VALUE_INTEGER,
+    WG_VALUE_REAL,
+    WG_VALUE_TEXT,
+    WG_VALUE_LIST, /* of integers */
+    WG_VALUE_LISTS /* of lists of integers */
+} wg_value_kind;
+
+typedef struct {
+    wg_value_kind kind;
+    bool truth;
+    int64_t integer;
+    double real;
+    const char *text;
+    int n;                     /* lists: 1 for WG_VALUE_LIST */
+    wg_ints list[WG_MAX_RANK];
+} wg_value;
+
+/* Sets the member `name`, converted as its kind allows: an integer for a real, one number for a list (SPATIAL: for all of
+ * its entries), "nan", "inf", "-inf" for a real, "float32" for a dtype. A text must live until the options are used. What
+ * is wrong is put into `message`, of `size` bytes: WG_ERROR_ATTR for an unknown name or another type. */
+WG_API wg_status wg_option_set(const wg_schema *schema, void *options, const char *name, const wg_value *value,
+                               char *message, size_t size);
+/* The options that differ from the defaults, "axis=[0, 1] keepdims=true", cut to `size` bytes; "" where none does. */
+WG_API wg_status wg_options_text(const wg_op *op, const void *options, char *text, size_t size);
 
 /* ---- The entry --------------------------------------------------------------------------------------------------- */
 enum {
@@ -236,14 +278,15 @@ WG_API int wg_resolve_axis(const wg_call *c, int axis, int rank);
 #define WG_SCHEMA(f, ...)                                                                                              \
     &(const wg_schema){sizeof(f##_options), &(const f##_options){f##_defaults},                                        \
                        (int)(sizeof((const wg_attr[]){__VA_ARGS__}) / sizeof(wg_attr)), (const wg_attr[]){__VA_ARGS__}}
-#define WG_ATTR(f, member, ...)                                                                                        \
-    {.name = #member, .kind = WG_ATTR_KIND(((f##_options *)0)->member), .offset = offsetof(f##_options, member),      \
+#define WG_ATTR(...) WG_ATTR_(__VA_ARGS__, )
+#define WG_ATTR_(f, member, ...)                                                                                       \
+    {.name = #member, .kind = WG_ATTR_KIND(((f##_options *)0)->member), .offset = offsetof(f##_options, member),       \
      .size = sizeof(((f##_options *)0)->member), __VA_ARGS__}
-#define WG_ATTR_REQUIRED(f, ...) WG_ATTR_REQUIRED_(f, __VA_ARGS__, )
-#define WG_ATTR_REQUIRED_(f, member, ...) WG_ATTR(f, member, .required = true, __VA_ARGS__)
+#define WG_ATTR_REQUIRED(...) WG_ATTR_REQUIRED_(__VA_ARGS__, )
+#define WG_ATTR_REQUIRED_(f, member, ...) WG_ATTR_(f, member, .required = true, __VA_ARGS__)
 #define WG_ATTR_KIND(member)                                                                                           \
     _Generic((member), bool: WG_ATTR_BOOL, int: WG_ATTR_AXIS, int64_t: WG_ATTR_INTEGER, double: WG_ATTR_REAL,          \
              const char *: WG_ATTR_CHOICE, wg_axes: WG_ATTR_AXES, wg_shape: WG_ATTR_SHAPE, wg_ints: WG_ATTR_INTS,      \
-             int64_t *: WG_ATTR_SPATIAL, int64_t(*)[2]: WG_ATTR_PAIRS, wg_dtype: WG_ATTR_DTYPE)
+             wg_list: WG_ATTR_LIST, wg_ints *: WG_ATTR_LISTS, int64_t *: WG_ATTR_SPATIAL, int64_t(*)[2]: WG_ATTR_PAIRS, wg_dtype: WG_ATTR_DTYPE)
 
 #endif
