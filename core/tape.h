@@ -46,6 +46,7 @@ typedef struct {
     union {
         uint32_t in[2];
         const uint32_t *ins; /* more than two */
+        uint64_t serial;     /* of a number */
     } of;
     wg_extra *extra;
     uint32_t epoch;
@@ -76,16 +77,17 @@ typedef struct wg_owned {
     void (*release)(void *object);
 } wg_owned;
 
-/* Where the next buffer of this type is to be put: the traversal's adjoint, so that it need not be copied there. */
+/* Where the next buffer of so many bytes is to be put: the traversal's adjoint, so that it need not be copied there. */
 typedef struct {
     void *data;
-    wg_type type;
+    size_t bytes;
 } wg_hint;
 
 typedef struct {
     uint64_t bits;
+    uint64_t serial; /* also kept by the node: tells it from another that took its place */
     uint32_t node, epoch;
-    uint32_t dtype;
+    wg_dtype dtype;
 } wg_constant;
 
 #define WG_CONSTANTS 64
@@ -122,6 +124,8 @@ struct wg_tape {
 
     wg_hint hint;
     wg_constant constant[WG_CONSTANTS];
+    uint64_t serial; /* numbers that became tensors */
+    uint32_t written, written_epoch; /* nodes recorded when any value was last changed in place */
     struct wg_registered *registry;
     wg_owned *owned;
     struct wg_pool *pool;
@@ -207,8 +211,23 @@ void wg_touch(wg_tape *tape, wg_node *node); /* its value changes now */
 /* Was a value that node i's chain rule needs changed since it was recorded? Names the operand. */
 bool wg_overwritten(const wg_tape *tape, const wg_node *node, uint32_t index, const char **which);
 
+/* ---- init.c ---- */
+/* Fills a parameter's values as wg_init says; `name` is the parameter's, for errors. */
+wg_status wg_initialise(wg_tape *tape, const wg_type *type, void *data, wg_init init, double gain, const char *name);
+
 /* ---- record.c ---- */
 wg_status wg_call_failed(wg_tape *tape, const wg_op *op, wg_status status, const char *format, ...) WG_PRINTF(4, 5);
+/* Nodes and arena as they are, to give back what a rule or a failed call took. Handles made in between must not be used. */
+typedef struct {
+    wg_arena_mark arena;
+    uint32_t nodes, chunks;
+} wg_short_mark;
+static inline wg_short_mark wg_short_at(const wg_tape *tape)
+{
+    wg_short_mark mark = {wg_arena_at(tape), tape->nodes, tape->chunks};
+    return mark;
+}
+void wg_short_back(wg_tape *tape, wg_short_mark mark);
 /* The call that recorded a node, for its rules: operands, types, options and outputs, in the arena. */
 wg_call *wg_call_again(wg_tape *tape, uint32_t index);
 
@@ -219,12 +238,17 @@ wg_status wg_options_resolve(const wg_call *c, const void *options, void *to);
 /* ---- map.c ---- */
 wg_status wg_map_type(wg_call *c);
 wg_status wg_map_run(const wg_call *c);
-/* g times the slope with respect to operand `which`, of the result's shape, contiguous, into `to`. */
+/* g times the slope with respect to operand `which`, of the result's shape, contiguous, into `to`. c is as for run: it has
+ * the operands' `from` and `stride`, and in to[0] the result's values, which are read. */
 wg_status wg_map_pull(const wg_call *c, int which, const void *g, void *to);
 
 /* ---- expression.c ---- */
 /* The text of an elementwise entry as graph code over c's operands and result; `what` says which text for errors. */
 wg_tensor wg_expression(const wg_call *c, const char *text);
+
+/* ---- init.c ---- */
+/* The start of parameter `name`, by its shape; draws from the tape's next stream. */
+wg_status wg_initialise(wg_tape *tape, const wg_type *type, void *data, wg_init init, double gain, const char *name);
 
 /* ---- thread.c ---- */
 void wg_pool_free(wg_tape *tape);
@@ -236,10 +260,12 @@ extern const wg_family *const wg_families[]; /* NULL at the end; ops/families.c 
 /* ---- random.c ---- */
 /* Words [4 i, 4 i + 4) of the stream. */
 void wg_philox(uint64_t key, uint64_t stream, uint64_t i, uint32_t word[4]);
-static inline double wg_uniform_from(uint32_t high, uint32_t low) /* in (0, 1), 53 bits */
+/* In (0, 1), of 52 bits: with 53, the half that keeps off 0 would round up to 1. */
+static inline double wg_uniform_from(uint32_t high, uint32_t low)
 {
-    return ((double)(high >> 5) * 67108864.0 + (double)(low >> 6) + 0.5) * (1.0 / 9007199254740992.0);
+    return ((double)(high >> 6) * 0x1p26 + (double)(low >> 6) + 0.5) * 0x1p-52;
 }
+/* Element i is made of words 2 i and 2 i + 1 (uniform: in the open interval), or of block i / 2 (normal); of a float dtype. */
 void wg_fill_uniform(wg_tape *tape, wg_type type, void *to, uint64_t stream, double low, double high);
 void wg_fill_normal(wg_tape *tape, wg_type type, void *to, uint64_t stream, double mean, double std);
 

@@ -1,0 +1,56 @@
+/* What the backward and the forward traversal share. Private to graph/. */
+#ifndef GRAPH_TRAVERSE_H
+#define GRAPH_TRAVERSE_H
+
+#include "core/tape.h"
+#include "wengert/derivatives.h"
+
+/* The stretch of tape between what is differentiated by (low end) and what is differentiated (high end). */
+typedef struct {
+    wg_tape *tape;
+    const char *name; /* of the public function, for errors */
+    uint32_t low, high;
+    unsigned char *state; /* a byte a node */
+} wg_stretch;
+
+enum {
+    WG_STATE_TARGET = 1,  /* asked for */
+    WG_STATE_NEEDED = 2,  /* a derivative has to pass through it */
+    WG_STATE_REACHED = 4, /* its adjoint or tangent is there */
+    WG_STATE_KEPT = 8     /* its adjoint's memory belongs to somebody else */
+};
+
+static inline unsigned char *wg_state(const wg_stretch *s, uint32_t i) { return &s->state[i - s->low]; }
+
+/* Marks what a derivative with respect to the targets passes through, from the targets up. */
+void wg_stretch_needed(const wg_stretch *s);
+/* Operand i of a node, as an index within the stretch; WG_ABSENT where nothing needs its derivative. */
+uint32_t wg_stretch_operand(const wg_stretch *s, const uint32_t *in, int i);
+/* The derivative rule of operand i; NULL: none. */
+wg_vjp_rule *wg_vjp_of(const wg_op *op, int i);
+/* Refuses to differentiate a node whose saved values were changed since. */
+wg_status wg_stretch_intact(const wg_stretch *s, const wg_node *node, uint32_t index);
+
+/* g summed over the axes that broadcasting stretched, as a tensor of that shape; g itself where it has it. */
+wg_tensor wg_sum_to(wg_tensor g, const wg_type *x);
+/* Slope `which` of an elementwise call as graph code, times g: 0 where g is. */
+wg_tensor wg_chain_map(const wg_call *c, int which, wg_tensor g);
+/* Are all elements zero? */
+bool wg_all_zero(const wg_node *node);
+
+/* Pulls the cotangents back to the targets. Plain: leaf `result[i]`, contiguous and of xs[i]'s type, receives the sum;
+ * reached[i] says whether any path led there, else its values are untouched. */
+typedef struct {
+    const wg_tensor *ys, *cotangents;
+    int n_ys;
+    const wg_tensor *xs;
+    int n_xs;
+    wg_tensor *result;
+    bool *reached;
+} wg_pullback;
+
+wg_status wg_pull_plain(wg_tape *tape, const char *name, const wg_pullback *p);
+/* Recorded: result[i] is set to the tensor, or to WG_NONE where no path led there. */
+wg_status wg_pull_recorded(wg_tape *tape, const char *name, const wg_pullback *p);
+
+#endif
