@@ -138,13 +138,14 @@ typedef struct {
     int64_t integer;
     double real;
     const char *text;
-    int n;                     /* lists: 1 for WG_VALUE_LIST */
-    wg_ints list[WG_MAX_RANK];
+    wg_list list;
+    int n; /* lists */
+    wg_ints lists[WG_MAX_RANK];
 } wg_value;
 
 /* Sets the member `name`, converted as its kind allows: an integer for a real, one number for a list (SPATIAL: for all of
- * its entries), "nan", "inf", "-inf" for a real, "float32" for a dtype. A text must live until the options are used. What
- * is wrong is put into `message`, of `size` bytes: WG_ERROR_ATTR for an unknown name or another type. */
+ * its entries), "nan", "inf", "-inf" for a real, "float32" for a dtype. A text or list must live until the options are
+ * used. What is wrong is put into `message`, of `size` bytes: WG_ERROR_ATTR for an unknown name or another type. */
 WG_API wg_status wg_option_set(const wg_schema *schema, void *options, const char *name, const wg_value *value,
                                char *message, size_t size);
 /* The options that differ from the defaults, "axis=[0, 1] keepdims=true", cut to `size` bytes; "" where none does. */
@@ -263,10 +264,12 @@ WG_API int wg_resolve_axis(const wg_call *c, int axis, int rank);
 #define WG_CONTENTS(LIST) enum { LIST(WG_LISTED) };
 #define WG_LISTED(op) op##_is_listed,
 #define WG_OP(op) _Static_assert(op##_is_listed >= 0, "listed"); static const wg_op op##_op
-#define WG_FAMILY(name, LIST)                                                                                          \
+#define WG_FAMILY(name, LIST) WG_FAMILY_OF(name, #name, LIST)
+/* One of several lists that make up a family. */
+#define WG_FAMILY_OF(name, family, LIST)                                                                               \
     static const wg_op *const name##_list[] = {LIST(WG_ADDRESS)};                                                      \
     extern const wg_family wg_family_##name;                                                                           \
-    const wg_family wg_family_##name = {#name, (int)(sizeof name##_list / sizeof name##_list[0]), name##_list};
+    const wg_family wg_family_##name = {family, (int)(sizeof name##_list / sizeof name##_list[0]), name##_list};
 #define WG_ADDRESS(op) &op##_op,
 #define WG_RECORD(op, options, ...)                                                                                    \
     wg_record(&op##_op, options, (const wg_tensor[]){__VA_ARGS__},                                                     \
@@ -287,6 +290,7 @@ WG_API int wg_resolve_axis(const wg_call *c, int axis, int rank);
 #define WG_ATTR_KIND(member)                                                                                           \
     _Generic((member), bool: WG_ATTR_BOOL, int: WG_ATTR_AXIS, int64_t: WG_ATTR_INTEGER, double: WG_ATTR_REAL,          \
              const char *: WG_ATTR_CHOICE, wg_axes: WG_ATTR_AXES, wg_shape: WG_ATTR_SHAPE, wg_ints: WG_ATTR_INTS,      \
-             wg_list: WG_ATTR_LIST, wg_ints *: WG_ATTR_LISTS, int64_t *: WG_ATTR_SPATIAL, int64_t(*)[2]: WG_ATTR_PAIRS, wg_dtype: WG_ATTR_DTYPE)
+             wg_list: WG_ATTR_LIST, wg_ints *: WG_ATTR_LISTS, int64_t *: WG_ATTR_SPATIAL,                             \
+             int64_t(*)[2]: WG_ATTR_PAIRS, wg_dtype: WG_ATTR_DTYPE)
 
 #endif
