@@ -6,11 +6,18 @@
 #ifndef WENGERT_MAP_H
 #define WENGERT_MAP_H
 
-#include "operation.h"
+#include "wengert/operation.h"
 
-/* Vector forms of the functions of <math.h> (libmvec, at most 4 ulp), declared to the compiler. */
+#include <stdlib.h> /* its abs comes before the one below */
+
+/* Vector forms of the functions of <math.h> (libmvec, at most 4 ulp), declared to the compiler. The choice between clones
+ * is made before the thread sanitizer is ready, so that there is none under it. */
 #if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__GLIBC__)
+#ifdef __SANITIZE_THREAD__
+#define WG_CLONES
+#else
 #define WG_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#endif
 #define WG_VECTOR_FORM(name)                                                                                           \
     __attribute__((simd("notinbranch"), const)) double name(double);                                                   \
     __attribute__((simd("notinbranch"), const)) float name##f(float);
