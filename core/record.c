@@ -300,7 +300,7 @@ static bool output_layout(const wg_call *c, wg_node *node, int k)
     return (node->as.layout = wg_layout_new(c->tape, &c->y[k], NULL)) != NULL;
 }
 
-static void *output_memory(wg_tape *tape, wg_node *node, const wg_type *type, size_t bytes)
+static void *output_memory(wg_tape *tape, wg_node *node, size_t bytes)
 {
     if (!node->rank) {
         node->flags |= WG_NODE_INLINE;
@@ -327,7 +327,7 @@ static wg_status outputs_appended(wg_call *c, const void *options, void **to)
                            wg_shape_text(&shape, text, sizeof text));
         }
         wg_node *node = output_node(c, k, options, first);
-        if (!node || !output_layout(c, node, k) || !(node->data = output_memory(c->tape, node, &c->y[k], bytes)))
+        if (!node || !output_layout(c, node, k) || !(node->data = output_memory(c->tape, node, bytes)))
             return wg_fail(c, WG_ERROR_MEMORY, "no memory for %zu bytes", bytes);
         node->flags |= WG_NODE_CONTIGUOUS;
         to[k] = node->data;
@@ -510,7 +510,6 @@ static wg_status record_general(wg_call *c, const void *given, const wg_tensor *
     uint32_t base = c->tape->nodes;
     if (!status)
         status = recorded(c, resolved, room.to, room.from, room.stride);
-    c->tape->hint.data = NULL;
     if (status) {
         wg_short_back(c->tape, before);
         return status;
@@ -639,27 +638,45 @@ wg_status wg_update(const wg_op *op, const void *given, const wg_tensor *in, int
 }
 
 /* ---- The call of a node, for its rules --------------------------------------------------------------------------- */
+/* What wg_call_again lays out in one piece of the arena. */
+static size_t again_bytes(size_t n)
+{
+    return sizeof(wg_call) + n * (sizeof(wg_type) + sizeof(wg_tensor) + 2 * sizeof(void *));
+}
+
+static void again_node(wg_tape *tape, uint32_t index, wg_tensor *t, wg_type *type, const void **from, const int64_t **stride)
+{
+    *t = WG_NONE;
+    *type = (wg_type){0};
+    *from = NULL;
+    *stride = NULL;
+    if (index == WG_ABSENT)
+        return;
+    const wg_node *node = wg_node_at(tape, index);
+    *t = wg_node_tensor(tape, index);
+    *type = wg_node_type(node);
+    *from = node->data;
+    *stride = wg_node_is(node, WG_NODE_CONTIGUOUS) ? NULL : wg_node_stride(node);
+}
+
 wg_call *wg_call_again(wg_tape *tape, uint32_t index)
 {
     index -= wg_node_at(tape, index)->out;
     const wg_node *node = wg_node_at(tape, index);
-    size_t n_in = node->n_in, n_out = node->n_out;
-    wg_call *c = wg_arena(tape, sizeof *c);
-    wg_tensor *in = wg_arena(tape, (n_in + n_out) * sizeof *in);
-    wg_type *x = wg_arena(tape, (n_in + n_out) * sizeof *x);
-    if (!c || !in || !x)
+    size_t n_in = node->n_in, n = n_in + node->n_out;
+    wg_call *c = wg_arena(tape, again_bytes(n));
+    if (!c)
         return NULL;
+    wg_type *type = (wg_type *)(c + 1);
+    wg_tensor *t = (wg_tensor *)(type + n);
+    const void **from = (const void **)(t + n);
+    const int64_t **stride = (const int64_t **)(from + n);
     const uint32_t *at = wg_node_in(node);
-    for (size_t i = 0; i < n_in; i++) {
-        in[i] = at[i] == WG_ABSENT ? WG_NONE : wg_node_tensor(tape, at[i]);
-        x[i] = at[i] == WG_ABSENT ? (wg_type){0} : wg_node_type(wg_node_at(tape, at[i]));
-    }
-    for (size_t k = 0; k < n_out; k++) {
-        in[n_in + k] = wg_node_tensor(tape, index + (uint32_t)k);
-        x[n_in + k] = wg_node_type(wg_node_at(tape, index + (uint32_t)k));
-    }
-    *c = (wg_call){.tape = tape, .op = node->op, .options = wg_node_options(node), .n_in = (int)n_in, .n_out = (int)n_out,
-                   .in = in, .x = x, .y = x + n_in, .out = in + n_in};
+    for (size_t i = 0; i < n; i++)
+        again_node(tape, i < n_in ? at[i] : index + (uint32_t)(i - n_in), &t[i], &type[i], &from[i], &stride[i]);
+    *c = (wg_call){.tape = tape, .op = node->op, .options = wg_node_options(node), .n_in = (int)n_in, .n_out = node->n_out,
+                   .in = t, .x = type, .stride = stride, .from = from, .y = type + n_in, .out = t + n_in};
+    c->to = (void *const *)(uintptr_t)(from + n_in);
     c->dtype = shared_dtype(c);
     return c;
 }

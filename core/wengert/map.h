@@ -82,6 +82,7 @@ WG_VECTOR_FORM2(hypot)
 #undef abs
 #define abs(x) fabs(x)
 #define K(number) ((T)(number))
+#define IS(choice, letter) ((choice)[0] == (letter)) /* the option's word begins with it: IS(o->approximate, 't') */
 
 /* 1 / (1 + exp(-x)) from exp(-|x|), which does not overflow. */
 WG_HELPERS(sigmoid, T e = exp(-fabs(x)); return (x >= 0 ? 1 : e) / (1 + e);)
@@ -202,6 +203,20 @@ typedef struct {
     WG_LOOP(name##_f32, float, bool, wg_no_options, WG_X, value_)                                                      \
     WG_LOOP(name##_f64, double, bool, wg_no_options, WG_X, value_)                                                     \
     static const wg_map name##_map = {#value_, {0}, {name##_f32, name##_f64}, {{0}}, true};
+/* b where the boolean a is true, c elsewhere, of any dtype; its chain rule is the entry's own. */
+#define WG_SELECT_POINTERS const bool *restrict wg_a = from[0]; const T *restrict wg_b = from[1], *restrict wg_c = from[2];
+#define WG_SELECT_VALUES const bool a = wg_a[wg_i]; const T b = wg_b[wg_i], c = wg_c[wg_i];
+/* a filled where the boolean b is true. */
+#define WG_FILL_POINTERS const T *restrict wg_a = from[0]; const bool *restrict wg_b = from[1];
+#define WG_FILL_VALUES const T a = wg_a[wg_i]; const bool b = wg_b[wg_i];
+#define WG_MAP_CHOOSE(name, O, DECLARE, value_)                                                                        \
+    WG_LOOP(name##_f32, float, float, O, DECLARE, value_)                                                              \
+    WG_LOOP(name##_f64, double, double, O, DECLARE, value_)                                                            \
+    WG_LOOP(name##_i32, int32_t, int32_t, O, DECLARE, value_)                                                          \
+    WG_LOOP(name##_i64, int64_t, int64_t, O, DECLARE, value_)                                                          \
+    WG_LOOP(name##_bool, bool, bool, O, DECLARE, value_)                                                               \
+    static const wg_map name##_map = {                                                                                 \
+        #value_, {0}, {name##_f32, name##_f64, name##_i32, name##_i64, name##_bool}, {{0}}, false};
 /* The same of booleans a and b, or x. */
 #define WG_MAP_LOGICAL(name, DECLARE, value_)                                                                          \
     WG_LOOP(name##_bool, bool, bool, wg_no_options, DECLARE, value_)                                                   \

@@ -5,7 +5,7 @@
 #ifndef WENGERT_OPERATION_H
 #define WENGERT_OPERATION_H
 
-#include "tape.h"
+#include "wengert/tape.h"
 
 #ifdef __cplusplus
 extern "C" {

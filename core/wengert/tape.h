@@ -5,7 +5,7 @@
 #ifndef WENGERT_TAPE_H
 #define WENGERT_TAPE_H
 
-#include "types.h"
+#include "wengert/types.h"
 
 #ifdef __cplusplus
 extern "C" {

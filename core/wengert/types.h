@@ -91,6 +91,11 @@ typedef struct {
     int64_t at[WG_MAX_RANK];
 } wg_ints; /* WG_INTS(2, 0, 3): a list of integers, one an axis as a rule */
 
+typedef struct {
+    int n;
+    const int64_t *at;
+} wg_list; /* WG_LIST(2, 0, 3): integers, any number of them; read during the call */
+
 /* An option that was not given, where that means something of its own (argmax of the flattened array, logit that does not
  * clamp): the default of such an option. */
 #define WG_NO_AXIS INT_MIN
@@ -179,6 +184,8 @@ typedef struct {
 #define WG_SCALAR (WG_LITERAL(wg_shape){0, {0}})
 
 #ifndef __cplusplus
+#define WG_LIST(...)                                                                                                   \
+    ((wg_list){(int)(sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (const int64_t[]){__VA_ARGS__}})
 #define WG_TENSORS(...)                                                                                                \
     ((wg_tensors){(const wg_tensor[]){__VA_ARGS__}, (int)(sizeof((const wg_tensor[]){__VA_ARGS__}) / sizeof(wg_tensor))})
 

@@ -5,7 +5,7 @@
 #ifndef WENGERT_DERIVATIVES_H
 #define WENGERT_DERIVATIVES_H
 
-#include "operation.h"
+#include "wengert/operation.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -52,12 +52,11 @@ WG_API wg_status wg_jvp(const wg_tensor *ys, int n_ys, const wg_tensor *xs, cons
 
 /* ---- Second derivatives ------------------------------------------------------------------------------------------ */
 typedef struct {
-    bool reverse;        /* reverse over reverse instead of forward over reverse */
-    bool create_graph;
+    bool reverse; /* reverse over reverse instead of forward over reverse */
 } wg_hvp_options;
 #define wg_hvp_defaults .reverse = false
 /* Hessian-vector product: out[i] = sum_j (d^2 y / d xs[i] d xs[j]) vs[j] for a one-element y, without the Hessian
- * (Pearlmutter 1994). */
+ * (Pearlmutter 1994). It is recorded, and can be differentiated again. An absent vs[j] is zero. */
 WG_API wg_status wg_hvp(wg_tensor y, const wg_tensor *xs, const wg_tensor *vs, int n, wg_tensor *out,
                         wg_hvp_options options);
 
