@@ -1,5 +1,5 @@
-/* How parameters start: constants, numbers of a variance that keeps signals or gradients of one size from layer to layer,
- * and orthonormal rows or columns. */
+/* How parameters start: constants, numbers of a variance that keeps signals or gradients of one size from layer to
+ * layer, and orthonormal rows or columns. */
 #include "tape.h"
 
 #include <math.h>
@@ -45,8 +45,8 @@ static double dot(int64_t n, const double *a, const double *b)
     return sum;
 }
 
-/* Modified Gram-Schmidt on n vectors of m >= n elements, each twice: then they are orthogonal to rounding (Giraud, Langou
- * and Rozloznik 2005). Of normal numbers it gives vectors that are uniform over all orthonormal ones. */
+/* Modified Gram-Schmidt on n vectors of m >= n elements, each twice: then they are orthogonal to rounding (Giraud,
+ * Langou and Rozloznik 2005). Of normal numbers it gives vectors that are uniform over all orthonormal ones. */
 static void orthonormalise(int64_t n, int64_t m, double *v)
 {
     for (int64_t i = 0; i < n; i++) {

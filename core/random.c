@@ -1,5 +1,6 @@
-/* Random numbers, counter-based: word w of a stream is a function of seed, stream and w alone, so any part may be drawn in
- * any order and on any thread. Salmon, Moraes, Dror and Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3". */
+/* Random numbers, counter-based: word w of a stream is a function of seed, stream and w alone, so any part may be
+ * drawn in any order and on any thread. Salmon, Moraes, Dror and Shaw 2011, "Parallel random numbers: as easy as 1, 2,
+ * 3". */
 #include "tape.h"
 
 #include "wengert/map.h"
@@ -14,6 +15,9 @@ static inline __attribute__((always_inline)) void philox(uint64_t key, uint64_t 
 {
     uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
     uint32_t c0 = (uint32_t)i, c1 = (uint32_t)(i >> 32), c2 = (uint32_t)stream, c3 = (uint32_t)(stream >> 32);
+#ifdef __GNUC__
+#pragma GCC unroll 10 /* early enough for the loop around it to be vector code */
+#endif
     for (int round = 0; round < 10; round++) {
         uint64_t even = (uint64_t)c0 * 0xd2511f53u, odd = (uint64_t)c2 * 0xcd9e8d57u;
         c0 = (uint32_t)(odd >> 32) ^ c1 ^ k0;
@@ -47,10 +51,10 @@ typedef struct {
     wg_dtype dtype;
     void *to;
     int64_t count;
+    bool normal;
     double low, high;   /* uniform */
     double least, most; /* the dtype's numbers next to them, inside */
     double mean, std;   /* normal */
-    void (*draw)(uint64_t key, uint64_t stream, uint64_t block, double *u);
 } fill;
 
 static WG_CLONES void draw_uniform(uint64_t key, uint64_t stream, uint64_t block, double *u)
@@ -81,17 +85,19 @@ static WG_CLONES void draw_normal(uint64_t key, uint64_t stream, uint64_t block,
         z[2 * i + 1] = radius[i] * sin(angle[i]);
 }
 
-static void finish(const fill *f, int64_t n, double *u)
+static WG_CLONES void finish_uniform(double low, double high, double least, double most, double *u)
 {
-    if (f->draw == draw_normal) {
-        for (int64_t i = 0; i < n; i++)
-            u[i] = f->mean + f->std * u[i];
-        return;
+    for (int i = 0; i < DRAWS; i++) {
+        double x = (1 - u[i]) * low + u[i] * high; /* high - low may overflow */
+        x = x < least ? least : x;
+        u[i] = x > most ? most : x;
     }
-    for (int64_t i = 0; i < n; i++) {
-        double x = (1 - u[i]) * f->low + u[i] * f->high; /* high - low may overflow */
-        u[i] = x < f->least ? f->least : x > f->most ? f->most : x;
-    }
+}
+
+static WG_CLONES void finish_normal(double mean, double std, double *z)
+{
+    for (int i = 0; i < DRAWS; i++)
+        z[i] = mean + std * z[i];
 }
 
 static void fill_piece(void *argument, int64_t piece)
@@ -101,8 +107,13 @@ static void fill_piece(void *argument, int64_t piece)
     double u[DRAWS];
     for (int64_t first = piece * WG_PIECE; first < end; first += DRAWS) {
         int64_t n = end - first < DRAWS ? end - first : DRAWS;
-        f->draw(f->key, f->stream, (uint64_t)first / 2, u);
-        finish(f, n, u);
+        if (f->normal) {
+            draw_normal(f->key, f->stream, (uint64_t)first / 2, u);
+            finish_normal(f->mean, f->std, u);
+        } else {
+            draw_uniform(f->key, f->stream, (uint64_t)first / 2, u);
+            finish_uniform(f->low, f->high, f->least, f->most, u);
+        }
         if (f->dtype == WG_FLOAT64)
             memcpy((double *)f->to + first, u, (size_t)n * sizeof *u);
         else
@@ -134,7 +145,7 @@ static double next_to(wg_dtype dtype, double x, double toward)
 
 void wg_fill_uniform(wg_tape *tape, wg_type type, void *to, uint64_t stream, double low, double high)
 {
-    fill f = {.low = low, .high = high, .draw = draw_uniform};
+    fill f = {.low = low, .high = high};
     f.least = next_to(type.dtype, low, INFINITY);
     f.most = next_to(type.dtype, high, -INFINITY);
     if (f.least > f.most) /* nothing between: an interval of one number, or none */
@@ -144,6 +155,6 @@ void wg_fill_uniform(wg_tape *tape, wg_type type, void *to, uint64_t stream, dou
 
 void wg_fill_normal(wg_tape *tape, wg_type type, void *to, uint64_t stream, double mean, double std)
 {
-    fill f = {.mean = mean, .std = std, .draw = draw_normal};
+    fill f = {.mean = mean, .std = std, .normal = true};
     fill_all(tape, &f, &type, to, stream);
 }

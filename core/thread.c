@@ -1,6 +1,6 @@
-/* Threads: work on i in [0, n) shared out over a pool that belongs to the tape. The pool is made at the first work that is
- * worth it. Who is free takes the next i from one counter; workers between works spin for a moment and then sleep. What an
- * i computes is fixed by the caller, so the results do not depend on who takes it. */
+/* Threads: work on i in [0, n) shared out over a pool that belongs to the tape. The pool is made at the first work
+ * that is worth it. Who is free takes the next i from one counter; workers between works spin for a moment and then
+ * sleep. What an i computes is fixed by the caller, so the results do not depend on who takes it. */
 #include "tape.h"
 
 static void work_inline(int64_t n, wg_work *work, void *argument)
@@ -60,7 +60,8 @@ static void take_turns(wg_pool *pool, int64_t n, wg_work *work, void *argument)
         work(argument, i);
 }
 
-/* A worker joins a work while it is open, which it is until all of it is taken; a worker that wakes too late misses it. */
+/* A worker joins a work while it is open, which it is until all of it is taken; a worker that wakes too late misses
+ * it. */
 static void *worker(void *argument)
 {
     wg_pool *pool = argument;
