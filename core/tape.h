@@ -243,7 +243,7 @@ wg_status wg_map_run(const wg_call *c);
 wg_status wg_map_pull(const wg_call *c, int which, const void *g, void *to);
 
 /* ---- expression.c ---- */
-/* The text of an elementwise entry as graph code over c's operands and result; `what` says which text for errors. */
+/* The text of an elementwise entry as graph code over c's operands and result; a number where it names neither. */
 wg_tensor wg_expression(const wg_call *c, const char *text);
 
 /* ---- init.c ---- */
@@ -263,7 +263,7 @@ void wg_philox(uint64_t key, uint64_t stream, uint64_t i, uint32_t word[4]);
 /* In (0, 1), of 52 bits: with 53, the half that keeps off 0 would round up to 1. */
 static inline double wg_uniform_from(uint32_t high, uint32_t low)
 {
-    return ((double)(high >> 6) * 0x1p26 + (double)(low >> 6) + 0.5) * 0x1p-52;
+    return ((double)(int32_t)(high >> 6) * 0x1p26 + (double)(int32_t)(low >> 6) + 0.5) * 0x1p-52;
 }
 /* Element i is made of words 2 i and 2 i + 1 (uniform: in the open interval), or of block i / 2 (normal); of a float dtype. */
 void wg_fill_uniform(wg_tape *tape, wg_type type, void *to, uint64_t stream, double low, double high);
