@@ -1,9 +1,10 @@
 /* The text of an elementwise entry as graph code: a recursive descent over C's expressions that records operations as
- * it goes, in one pass and without memory of its own. Numbers stay numbers, and fold in double, until they meet a tensor.
+ * it goes, in one pass and without memory of its own. Numbers stay numbers, and fold in double, until they meet a
+ * tensor.
  *
  *   ternary := binary ["?" ternary ":" ternary]         binary := unary {operator unary}, by precedence
  *   unary   := ("-" | "+" | "!") unary | primary        primary := number | name | name "(" ternary {"," ternary} ")"
- *                                                                | "o->" option | "(" ternary ")" */
+ *                                         | "o->" option | "IS(o->" option ", '" letter "')" | "(" ternary ")" */
 #include "tape.h"
 
 #include <ctype.h>
@@ -255,11 +256,34 @@ static wg_tensor call(parser *p, const char *name, wg_tensor *in, int n)
     return record(p, name, in, n);
 }
 
+/* Behind "IS(": o->option, 'letter'. Does the word that was chosen begin with the letter? */
+static wg_tensor read_choice(parser *p)
+{
+    char name[LONGEST];
+    expect(p, "o->");
+    read_name(p, name);
+    expect(p, ",");
+    expect(p, "'");
+    char letter = *p->at;
+    p->at += letter != 0;
+    expect(p, "'");
+    expect(p, ")");
+    const wg_schema *schema = p->c->op->options;
+    for (int i = 0; !p->failed && schema && i < schema->n; i++)
+        if (schema->attr[i].kind == WG_ATTR_CHOICE && !strcmp(schema->attr[i].name, name)) {
+            const char *const *word = (const void *)((const char *)p->c->options + schema->attr[i].offset);
+            return wg_number(*word && **word == letter);
+        }
+    return fail(p, "o->%s is not an option that is a word", name);
+}
+
 /* Behind "name(". K(number) is the number: it only gives it the kernel's type. */
 static wg_tensor read_call(parser *p, const char *name)
 {
     wg_tensor in[4];
     int n = 0;
+    if (!strcmp(name, "IS"))
+        return read_choice(p);
     do {
         if (n == 3)
             return fail(p, "%s has more than three arguments", name);

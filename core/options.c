@@ -1,5 +1,5 @@
-/* Options: a schema says where each member of an options struct is and of what kind. From that alone options are checked
- * and resolved before an operation's rules see them, set by name from outside the program, and shown as text. */
+/* Options: a schema says where each member of an options struct is and of what kind. From that alone options are
+ * checked and resolved before an operation's rules see them, set by name from outside the program, and shown as text. */
 #include "tape.h"
 
 #include <langinfo.h>
@@ -175,6 +175,13 @@ static wg_status resolve_pairs(const wg_call *c, const wg_attr *attr, int64_t (*
     return WG_OK;
 }
 
+static wg_status resolve_dtype(const wg_call *c, const wg_attr *attr, wg_dtype dtype)
+{
+    if ((unsigned)dtype <= WG_BOOL)
+        return WG_OK;
+    return wg_fail(c, WG_ERROR_DTYPE, "%s is %d, which is no dtype", attr->name, (int)dtype);
+}
+
 static wg_status resolve(const wg_call *c, const wg_attr *attr, void *member)
 {
     switch (attr->kind) {
@@ -193,10 +200,7 @@ static wg_status resolve(const wg_call *c, const wg_attr *attr, void *member)
             spread_first(member, entries_of(attr, sizeof(int64_t)));
         return WG_OK;
     case WG_ATTR_PAIRS: return resolve_pairs(c, attr, member);
-    case WG_ATTR_DTYPE:
-        if ((unsigned)*(const wg_dtype *)member > WG_BOOL)
-            return wg_fail(c, WG_ERROR_DTYPE, "%s is %d, which is no dtype", attr->name, (int)*(const wg_dtype *)member);
-        return WG_OK;
+    case WG_ATTR_DTYPE: return resolve_dtype(c, attr, *(const wg_dtype *)member);
     }
     return WG_OK;
 }
