@@ -213,10 +213,20 @@ static wg_node *param_of(wg_tensor param, const char *name)
     return NULL;
 }
 
+static void gradient_clear(wg_tape *tape, const wg_node *param)
+{
+    wg_node *grad = wg_node_at(tape, param->extra->grad);
+    memset(grad->data, 0, (size_t)wg_node_count(grad) * wg_dtype_size((wg_dtype)grad->dtype));
+}
+
 wg_tensor wg_grad_of(wg_tensor param)
 {
     const wg_node *node = param_of(param, "wg_grad_of");
-    return node ? wg_node_tensor(param.tape, node->extra->grad) : wg_is_none(param) ? param : wg_invalid_on(param.tape);
+    if (!node)
+        return wg_is_none(param) ? param : wg_invalid_on(param.tape);
+    if (!node->extra->has_grad) /* what was taken is still there, until the next backward pass writes over it */
+        gradient_clear(param.tape, node);
+    return wg_node_tensor(param.tape, node->extra->grad);
 }
 
 bool wg_has_grad(wg_tensor param)
@@ -226,13 +236,12 @@ bool wg_has_grad(wg_tensor param)
 
 void wg_zero_grad(wg_tensor param)
 {
-    wg_node *node = param_of(param, "wg_zero_grad");
+    const wg_node *node = param_of(param, "wg_zero_grad");
     if (!node)
         return;
-    wg_node *grad = wg_node_at(param.tape, node->extra->grad);
-    memset(grad->data, 0, (size_t)wg_node_count(grad) * wg_dtype_size((wg_dtype)grad->dtype));
+    gradient_clear(param.tape, node);
     node->extra->has_grad = false;
-    wg_touch(param.tape, grad);
+    wg_touch(param.tape, wg_node_at(param.tape, node->extra->grad));
 }
 
 /* ---- Changing values ------------------------------------------------------------------------------------------- */
