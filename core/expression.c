@@ -8,6 +8,7 @@
 #include "tape.h"
 
 #include <ctype.h>
+#include <float.h>
 #include <langinfo.h>
 #include <stdlib.h>
 
@@ -277,7 +278,8 @@ static wg_tensor read_choice(parser *p)
     return fail(p, "o->%s is not an option that is a word", name);
 }
 
-/* Behind "name(". K(number) is the number: it only gives it the kernel's type. */
+/* Behind "name(". K(number) is the number: it only gives it the kernel's type. GIVEN_OR(option, other) is the other
+ * where the option was not given. */
 static wg_tensor read_call(parser *p, const char *name)
 {
     wg_tensor in[4];
@@ -293,6 +295,8 @@ static wg_tensor read_call(parser *p, const char *name)
         return wg_invalid_on(p->c->tape);
     if (n == 1 && !strcmp(name, "K"))
         return in[0];
+    if (n == 2 && !strcmp(name, "GIVEN_OR") && wg_is_number(in[0]))
+        return isnan(wg_number_value(in[0])) ? in[1] : in[0];
     return call(p, name, in, n);
 }
 
@@ -353,6 +357,8 @@ static wg_tensor named(parser *p, const char *start, const char *name)
         if (name[0] == 'o' && accept(p, "->"))
             return read_option(p);
     }
+    if (!strcmp(name, "LARGEST"))
+        return wg_number(p->c->dtype == WG_FLOAT32 ? (double)FLT_MAX : DBL_MAX);
     for (size_t i = 0; i < sizeof constants / sizeof *constants; i++)
         if (!strcmp(constants[i].name, name))
             return wg_number(constants[i].value);

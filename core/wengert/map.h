@@ -53,6 +53,7 @@ WG_VECTOR_FORM2(hypot)
 #define WG_CLONES
 #endif
 
+#include <float.h>
 #include <tgmath.h>
 
 /* ---- Helpers for the text, each the name of an operation ---------------------------------------------------------
@@ -61,7 +62,7 @@ WG_VECTOR_FORM2(hypot)
 #define WG_HELPER(name, T_, ...)                                                                                       \
     static inline __attribute__((unused, always_inline)) T_ name(T_ x)                                                 \
     {                                                                                                                  \
-        typedef T_ T;                                                                                                  \
+        typedef T_ T __attribute__((unused));                                                                          \
         __VA_ARGS__                                                                                                    \
     }
 #define WG_HELPERS(name, ...)                                                                                          \
@@ -72,7 +73,7 @@ WG_VECTOR_FORM2(hypot)
 #define WG_HELPER2(name, T_, ...)                                                                                      \
     static inline __attribute__((unused, always_inline)) T_ name(T_ a, T_ b)                                           \
     {                                                                                                                  \
-        typedef T_ T;                                                                                                  \
+        typedef T_ T __attribute__((unused));                                                                          \
         __VA_ARGS__                                                                                                    \
     }
 #define WG_HELPERS2(name, ...)                                                                                         \
@@ -83,6 +84,8 @@ WG_VECTOR_FORM2(hypot)
 #define abs(x) fabs(x)
 #define K(number) ((T)(number))
 #define IS(choice, letter) ((choice)[0] == (letter)) /* the option's word begins with it: IS(o->approximate, 't') */
+#define LARGEST (sizeof(T) == sizeof(float) ? K(FLT_MAX) : K(DBL_MAX))
+#define GIVEN_OR(option, otherwise) ((option) == (option) ? K(option) : (otherwise)) /* an absent one is NaN */
 
 /* 1 / (1 + exp(-x)) from exp(-|x|), which does not overflow. */
 WG_HELPERS(sigmoid, T e = exp(-fabs(x)); return (x >= 0 ? 1 : e) / (1 + e);)
@@ -112,7 +115,7 @@ typedef struct {
 #define WG_LOOP(fname, T_, R_, O_, DECLARE, expression)                                                                \
     static WG_CLONES void fname(int64_t n, void *to, const void *const *from, const void *options)                     \
     {                                                                                                                  \
-        typedef T_ T;                                                                                                  \
+        typedef T_ T __attribute__((unused));                                                                          \
         WG_OPTIONS_HERE(O_)                                                                                            \
         R_ *restrict wg_to = to;                                                                                       \
         DECLARE##_POINTERS                                                                                             \
@@ -124,7 +127,7 @@ typedef struct {
 #define WG_PULL_LOOP(fname, T_, O_, N, DECLARE, expression)                                                            \
     static WG_CLONES void fname(int64_t n, void *to, const void *const *from, const void *options)                     \
     {                                                                                                                  \
-        typedef T_ T;                                                                                                  \
+        typedef T_ T __attribute__((unused));                                                                          \
         WG_OPTIONS_HERE(O_)                                                                                            \
         T *restrict wg_to = to;                                                                                        \
         const T *restrict wg_y = from[N], *restrict wg_g = from[N + 1];                                                \
