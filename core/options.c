@@ -27,7 +27,10 @@ static bool is_missing(const wg_attr *attr, const void *member)
         int64_t first = *(const int64_t *)member;
         return first == WG_NO_INTEGER || (first == 0 && !attr->raw);
     }
-    case WG_ATTR_PAIRS: return *(const int64_t *)member == WG_NO_INTEGER;
+    case WG_ATTR_PAIRS: { /* the empty list, set by name, has WG_NO_INTEGER in the second number too */
+        const int64_t *first = member;
+        return first[0] == WG_NO_INTEGER && first[1] != WG_NO_INTEGER;
+    }
     case WG_ATTR_DTYPE: return *(const wg_dtype *)member == WG_NO_DTYPE;
     }
     return false;
