@@ -2,7 +2,9 @@
 #include "core/tape.h"
 
 #define FAMILIES(FAMILY)                                                                                               \
-    FAMILY(chain)
+    FAMILY(unary) FAMILY(trigonometric) FAMILY(activation) FAMILY(special) FAMILY(binary) FAMILY(compare)              \
+    FAMILY(select) FAMILY(view) FAMILY(join) FAMILY(rearrange) FAMILY(triangle) FAMILY(window) FAMILY(products)        \
+    FAMILY(convolution) FAMILY(pooling) FAMILY(losses) FAMILY(optimizers) FAMILY(chain)
 
 #define DECLARED(name) extern const wg_family wg_family_##name;
 #define LISTED(name) &wg_family_##name,
