@@ -1,16 +1,16 @@
-/* Which back end multiplies, and how a product is cut into pieces for the tape's threads. Both follow from the machine, the
- * dtype and the sizes alone: never from the number of threads, a clock or what ran before. */
+/* Which back end multiplies, and how a product is cut into pieces for the tape's threads. Both follow from the machine,
+ * the dtype and the sizes alone: never from the number of threads, a clock or what ran before. */
 #include "ops/backend.h"
 
 #include "core/tape.h"
 #include "wengert/products.h"
 
 /* ---- The choice ----------------------------------------------------------------------------------------------------
- * By reach first: the vectors a back end uses on this machine decide by a factor of 2 to 5. The sizes below decide between
- * equals; they are where the measured speeds cross (float32, one core, AVX2 and AVX-512). */
-#define TINY 512           /* multiply-adds up to which a call of a library costs more than the product */
-#define LITTLE 4096        /* up to which BLAS has the lower overhead */
-#define LARGE (1 << 25)    /* from which BLAS is ahead of oneDNN on AVX2 machines */
+ * By reach first: the vectors a back end uses on this machine decide by a factor of 2 to 5. The sizes below decide
+ * between equals; they are where the measured speeds cross (float32, one core, AVX2 and AVX-512). */
+#define TINY 512        /* multiply-adds up to which a call of a library costs more than the product */
+#define LITTLE 4096     /* up to which BLAS has the lower overhead */
+#define LARGE (1 << 25) /* from which BLAS is ahead of oneDNN on AVX2 machines */
 
 typedef enum { LOOPS, BLAS, DNNL } engine;
 
@@ -49,7 +49,7 @@ typedef struct {
     int64_t pieces, strips, teams;
     bool by_rows;
     engine engine;
-    unsigned char *room;  /* WG_LOOPS_ROOM a team */
+    unsigned char *room; /* WG_LOOPS_ROOM a team */
 } cutting;
 
 static const void *advanced(const wg_gemm *p, const void *from, int64_t elements)

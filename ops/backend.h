@@ -1,8 +1,8 @@
 /* Products of matrices: the one door to whatever multiplies them on this machine. Private to the library.
  *
- * A back end runs one product on the calling thread. Which one does is a pure function of the machine, the dtype and the
- * sizes, and large products are cut into pieces by their sizes alone, so that results are the same bits with any number
- * of threads. */
+ * A back end runs one product on the calling thread. Which one does is a pure function of the machine, the dtype and
+ * the sizes, and large products are cut into pieces by their sizes alone, so that results are the same bits with any
+ * number of threads. */
 #ifndef OPS_BACKEND_H
 #define OPS_BACKEND_H
 

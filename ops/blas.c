@@ -1,5 +1,6 @@
-/* Products through CBLAS: OpenBLAS, or any other that the build found. OpenBLAS picks its kernels once, by the processors it
- * knew when it was released: on a newer one it may fall back to SSE, which is why it is asked what it picked. */
+/* Products through CBLAS: OpenBLAS, or any other that the build found. OpenBLAS picks its kernels once, by the
+ * processors it knew when it was released: on a newer one it may fall back to SSE, which is why it is asked what it
+ * picked. */
 #include "ops/backend.h"
 
 #ifdef WG_WITH_BLAS

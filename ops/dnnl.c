@@ -22,8 +22,8 @@ void wg_dnnl_gemm(const wg_gemm *p)
     int threads = omp_get_max_threads && omp_set_num_threads ? omp_get_max_threads() : 1;
     if (threads != 1)
         omp_set_num_threads(1);
-    dnnl_sgemm(p->transposed_a ? 'T' : 'N', p->transposed_b ? 'T' : 'N', p->m, p->n, p->k, (float)p->alpha, p->a, p->lda,
-               p->b, p->ldb, (float)p->beta, p->y, p->ldy);
+    dnnl_sgemm(p->transposed_a ? 'T' : 'N', p->transposed_b ? 'T' : 'N', p->m, p->n, p->k, (float)p->alpha, p->a,
+               p->lda, p->b, p->ldb, (float)p->beta, p->y, p->ldy);
     if (threads != 1)
         omp_set_num_threads(threads);
 }

@@ -1,6 +1,6 @@
-/* Products by loops of our own, for builds without a library and for machines that the library does not know. The plan is
- * that of Goto and van de Geijn 2008: blocks of a and b are packed into panels that fit the caches, and a kernel keeps a
- * small tile of y in registers while it runs down two panels. */
+/* Products by loops of our own, for builds without a library and for machines that the library does not know. The plan
+ * is that of Goto and van de Geijn 2008: blocks of a and b are packed into panels that fit the caches, and a kernel
+ * keeps a small tile of y in registers while it runs down two panels. */
 #include "ops/backend.h"
 
 /* A product of floats is contracted into fused multiply-adds here, which -std=c11 otherwise forbids. */
@@ -18,7 +18,7 @@
 
 _Static_assert((BLOCK_M + BLOCK_N) * BLOCK_K * sizeof(double) + 64 * 64 <= WG_LOOPS_ROOM, "the blocks fit their room");
 
-/* ---- Kernels: tile[ROWS, VECTORS lanes] = the sum over p < k of a[p, ROWS] outer b[p, VECTORS lanes] ---------------- */
+/* ---- Kernels: tile[ROWS, VECTORS lanes] = the sum over p < k of a[p, ROWS] outer b[p, VECTORS lanes] ------------- */
 #define KERNEL(name, T, BYTES, ROWS, VECTORS, TARGET)                                                                  \
     typedef T name##_vector __attribute__((vector_size(BYTES), may_alias));                                            \
     TARGET static void name(int64_t k, const void *panel_a, const void *panel_b, void *tile)                           \
@@ -73,7 +73,8 @@ wg_reach wg_machine_reach(void)
     return WG_REACH_BASE;
 }
 
-/* ---- Packing, scaling, storing, and the product of small matrices, for each dtype ------------------------------------ */
+/* ---- Packing, scaling, storing, and the product of small matrices, for each dtype
+ * ------------------------------------ */
 /* pack: `across` by `k` elements, `across` in panels of `width` that lie k-major, the last one filled up with zeros. */
 #define LOOPS(T, suffix)                                                                                               \
     static void pack_##suffix(const T *from, int64_t step_across, int64_t step_k, int64_t across, int64_t k,           \

@@ -1,5 +1,5 @@
-/* Products of stacks of matrices: found in memory by their strides, copied only where no leading dimension describes them,
- * and multiplied as one product where the stack is one tall matrix. */
+/* Products of stacks of matrices: found in memory by their strides, copied only where no leading dimension describes
+ * them, and multiplied as one product where the stack is one tall matrix. */
 #include "ops/matrices.h"
 
 #include "core/tape.h"
@@ -213,9 +213,21 @@ wg_status wg_matrices_product(const wg_call *c, wg_matrices a, wg_matrices b, do
     bool tall = as_tall(&a, &b);
     bool rows_a = lies_in_rows(a.rows, a.columns, a.row_step, a.column_step);
     bool rows_b = lies_in_rows(b.rows, b.columns, b.row_step, b.column_step);
-    wg_gemm p = {.dtype = c->dtype, .transposed_a = !rows_a, .transposed_b = !rows_b, .m = a.rows, .n = b.columns,
-                 .k = a.columns, .alpha = alpha, .a = a.data, .b = b.data, .beta = beta, .y = y, .ldy = at_least(0, b.columns)};
-    p.lda = rows_a ? at_least(a.rows > 1 ? a.row_step : 0, a.columns) : at_least(a.columns > 1 ? a.column_step : 0, a.rows);
-    p.ldb = rows_b ? at_least(b.rows > 1 ? b.row_step : 0, b.columns) : at_least(b.columns > 1 ? b.column_step : 0, b.rows);
+    wg_gemm p = {.dtype = c->dtype,
+                 .transposed_a = !rows_a,
+                 .transposed_b = !rows_b,
+                 .m = a.rows,
+                 .n = b.columns,
+                 .k = a.columns,
+                 .alpha = alpha,
+                 .a = a.data,
+                 .b = b.data,
+                 .beta = beta,
+                 .y = y,
+                 .ldy = at_least(0, b.columns)};
+    p.lda =
+        rows_a ? at_least(a.rows > 1 ? a.row_step : 0, a.columns) : at_least(a.columns > 1 ? a.column_step : 0, a.rows);
+    p.ldb =
+        rows_b ? at_least(b.rows > 1 ? b.row_step : 0, b.columns) : at_least(b.columns > 1 ? b.column_step : 0, b.rows);
     return tall ? wg_product(c, &p) : stack_product(c, &p, &a, &b);
 }

@@ -14,8 +14,8 @@ typedef struct {
 
 /* Operand i of a call; a vector is a row on the left of a product, a column on the right. */
 wg_matrices wg_matrices_of(const wg_call *c, int i, bool left);
-/* The axes of x, which lies with the given strides (NULL: contiguous): `lead`, then rows, then columns, each a list of axes
- * that is read as one in order. Copied where the strides cannot say it. */
+/* The axes of x, which lies with the given strides (NULL: contiguous): `lead`, then rows, then columns, each a list of
+ * axes that is read as one in order. Copied where the strides cannot say it. */
 wg_status wg_matrices_grouped(const wg_call *c, const wg_type *x, const int64_t *stride, const void *data, wg_ints lead,
                               wg_ints rows, wg_ints columns, wg_matrices *to);
 /* y = alpha a b + beta y into contiguous y, leading axes broadcast. */

@@ -1,5 +1,5 @@
-/* Products of matrices and vectors. Every one of them becomes products of stacks of matrices (ops/matrices.h), and so does
- * every derivative: a product is linear in each factor, so the rules say the same again with one factor exchanged. */
+/* Products of matrices and vectors. Every one of them becomes products of stacks of matrices (ops/matrices.h), and so
+ * does every derivative: a product is linear in each factor, so the rules say the same with one factor exchanged. */
 #include "ops/matrices.h"
 
 #include "core/tape.h"
@@ -36,7 +36,7 @@ static wg_status inner_sizes_differ(const wg_call *c, int a, int b)
     return wg_fail(c, WG_ERROR_SHAPE, "inner dimensions differ: %s times %s", wg_show(c, a), wg_show(c, b));
 }
 
-/* ---- matmul -------------------------------------------------------------------------------------------------------- */
+/* ---- matmul ------------------------------------------------------------------------------------------------------ */
 static wg_status matmul_type(wg_call *c)
 {
     const wg_type *a = &c->x[0], *b = &c->x[1];
@@ -98,7 +98,8 @@ static wg_tensor matmul_db(const wg_call *c, wg_tensor g)
 
 WG_OP(matmul) = {
     .name = "matmul",
-    .doc = "y = a b: [..., n, k] times [..., k, m] gives [..., n, m]; a vector is a row on the left, a column on the right",
+    .doc = "y = a b: [..., n, k] times [..., k, m] gives [..., n, m]; a vector is a row on the left, a column on the "
+           "right",
     .source = "Giles 2008, 2.2.2",
     .in = {{"a", 0}, {"b", 0}},
     .type = matmul_type,
@@ -113,7 +114,7 @@ WG_OP(matmul) = {
 };
 wg_tensor (wg_matmul)(wg_tensor a, wg_tensor b) { return WG_RECORD(matmul, NULL, a, b); }
 
-/* ---- linear -------------------------------------------------------------------------------------------------------- */
+/* ---- linear ------------------------------------------------------------------------------------------------------ */
 static wg_status linear_type(wg_call *c)
 {
     const wg_type *x = &c->x[0], *w = &c->x[1], *b = &c->x[2];
@@ -169,13 +170,14 @@ WG_OP(linear) = {
     .vjp = {linear_dx, linear_dw, as_it_came},
     .jvp = linear_jvp,
     .saves = "x w",
-    .samples = {"[2,3] [3,4] [4]", "[2,3] [3,4] -", "[5,2,3] [3,4] [4]", "[3] [3,2] [2]", "[0,3] [3,2] [2]", "[2,0] [0,3] [3]"},
+    .samples = {"[2,3] [3,4] [4]", "[2,3] [3,4] -", "[5,2,3] [3,4] [4]", "[3] [3,2] [2]", "[0,3] [3,2] [2]",
+                "[2,0] [0,3] [3]"},
     .flops = matmul_flops,
     .strided = true,
 };
 wg_tensor (wg_linear)(wg_tensor x, wg_tensor w, wg_tensor b) { return WG_RECORD(linear, NULL, x, w, b); }
 
-/* ---- bmm ----------------------------------------------------------------------------------------------------------- */
+/* ---- bmm --------------------------------------------------------------------------------------------------------- */
 static wg_status bmm_type(wg_call *c)
 {
     const wg_type *a = &c->x[0], *b = &c->x[1];
@@ -209,7 +211,7 @@ WG_OP(bmm) = {
 };
 wg_tensor (wg_bmm)(wg_tensor a, wg_tensor b) { return WG_RECORD(bmm, NULL, a, b); }
 
-/* ---- addmm --------------------------------------------------------------------------------------------------------- */
+/* ---- addmm ------------------------------------------------------------------------------------------------------- */
 static wg_status addmm_type(wg_call *c)
 {
     const wg_type *a = &c->x[1], *b = &c->x[2];
@@ -223,8 +225,8 @@ static wg_status addmm_type(wg_call *c)
         return WG_ERROR_SHAPE;
     c->y[0].dtype = c->dtype;
     if (!wg_type_equal(&c->y[0], &product))
-        return wg_fail(c, WG_ERROR_SHAPE, "%s does not broadcast to the product of %s and %s", wg_show(c, 0), wg_show(c, 1),
-                       wg_show(c, 2));
+        return wg_fail(c, WG_ERROR_SHAPE, "%s does not broadcast to the product of %s and %s", wg_show(c, 0),
+                       wg_show(c, 1), wg_show(c, 2));
     return WG_OK;
 }
 
@@ -240,12 +242,12 @@ static wg_status addmm_run(const wg_call *c)
 }
 
 /* `factor` times x; an absent x is zero. */
-static wg_tensor times(double factor, wg_tensor x)
-{
-    return factor == 1 || wg_is_none(x) ? x : wg_multiply(x, factor);
-}
+static wg_tensor times(double factor, wg_tensor x) { return factor == 1 || wg_is_none(x) ? x : wg_multiply(x, factor); }
 
-static wg_tensor addmm_dc(const wg_call *c, wg_tensor g) { return times(((const wg_addmm_options *)c->options)->beta, g); }
+static wg_tensor addmm_dc(const wg_call *c, wg_tensor g)
+{
+    return times(((const wg_addmm_options *)c->options)->beta, g);
+}
 static wg_tensor addmm_da(const wg_call *c, wg_tensor g)
 {
     return times(((const wg_addmm_options *)c->options)->alpha, wg_matmul(g, wg_matrix_transpose(c->in[2])));
@@ -264,10 +266,7 @@ static wg_tensor addmm_jvp(const wg_call *c)
     return plus(times(o->beta, by_c), times(o->alpha, plus(by_a, by_b)));
 }
 
-static double addmm_flops(const wg_call *c)
-{
-    return 2 * (double)wg_type_count(&c->y[0]) * (double)c->x[1].dim[1];
-}
+static double addmm_flops(const wg_call *c) { return 2 * (double)wg_type_count(&c->y[0]) * (double)c->x[1].dim[1]; }
 
 WG_OP(addmm) = {
     .name = "addmm",
@@ -289,7 +288,7 @@ wg_tensor (wg_addmm)(wg_tensor c, wg_tensor a, wg_tensor b, wg_addmm_options opt
     return WG_RECORD(addmm, &options, c, a, b);
 }
 
-/* ---- bilinear ------------------------------------------------------------------------------------------------------ */
+/* ---- bilinear ---------------------------------------------------------------------------------------------------- */
 static wg_status bilinear_type(wg_call *c)
 {
     const wg_type *x1 = &c->x[0], *w = &c->x[1], *x2 = &c->x[2], *b = &c->x[3];
@@ -392,7 +391,8 @@ WG_OP(bilinear) = {
     .vjp = {bilinear_dx1, bilinear_dw, bilinear_dx2, as_it_came},
     .jvp = bilinear_jvp,
     .saves = "x1 w x2",
-    .samples = {"[2,3] [4,3,2] [2,2] [4]", "[3] [2,3,2] [2] -", "[2,2,3] [4,3,2] [2,2,2] [4]", "[0,3] [2,3,2] [0,2] [2]"},
+    .samples = {"[2,3] [4,3,2] [2,2] [4]", "[3] [2,3,2] [2] -", "[2,2,3] [4,3,2] [2,2,2] [4]",
+                "[0,3] [2,3,2] [0,2] [2]"},
     .flops = bilinear_flops,
 };
 wg_tensor (wg_bilinear)(wg_tensor x1, wg_tensor w, wg_tensor x2, wg_tensor b)
@@ -400,7 +400,7 @@ wg_tensor (wg_bilinear)(wg_tensor x1, wg_tensor w, wg_tensor x2, wg_tensor b)
     return WG_RECORD(bilinear, NULL, x1, w, x2, b);
 }
 
-/* ---- inner --------------------------------------------------------------------------------------------------------- */
+/* ---- inner ------------------------------------------------------------------------------------------------------- */
 static wg_status inner_type(wg_call *c)
 {
     const wg_type *a = &c->x[0], *b = &c->x[1];
@@ -412,7 +412,8 @@ static wg_status inner_type(wg_call *c)
     if (a->dim[a->rank - 1] != b->dim[b->rank - 1])
         return wg_fail(c, WG_ERROR_SHAPE, "last dimensions differ: %s and %s", wg_show(c, 0), wg_show(c, 1));
     if (a->rank + b->rank - 2 > WG_MAX_RANK)
-        return wg_fail(c, WG_ERROR_SHAPE, "%s and %s give more than %d dimensions", wg_show(c, 0), wg_show(c, 1), WG_MAX_RANK);
+        return wg_fail(c, WG_ERROR_SHAPE, "%s and %s give more than %d dimensions", wg_show(c, 0), wg_show(c, 1),
+                       WG_MAX_RANK);
     *y = *a;
     y->rank = a->rank - 1;
     for (int i = 0; i < b->rank - 1; i++)
@@ -470,7 +471,8 @@ static wg_tensor inner_db(const wg_call *c, wg_tensor g)
 
 WG_OP(inner) = {
     .name = "inner",
-    .doc = "the sum over the last axis of both: [..., k] with [:::, k] gives [..., :::]; a 0-d operand multiplies the other",
+    .doc = "the sum over the last axis of both: [..., k] with [:::, k] gives [..., :::]; a 0-d operand multiplies the "
+           "other",
     .in = {{"a", 0}, {"b", 0}},
     .type = inner_type,
     .run = inner_run,
@@ -482,7 +484,7 @@ WG_OP(inner) = {
 };
 wg_tensor (wg_inner)(wg_tensor a, wg_tensor b) { return WG_RECORD(inner, NULL, a, b); }
 
-/* ---- outer --------------------------------------------------------------------------------------------------------- */
+/* ---- outer ------------------------------------------------------------------------------------------------------- */
 static wg_status outer_type(wg_call *c)
 {
     for (int i = 0; i < 2; i++)
@@ -515,7 +517,7 @@ WG_OP(outer) = {
 };
 wg_tensor (wg_outer)(wg_tensor a, wg_tensor b) { return WG_RECORD(outer, NULL, a, b); }
 
-/* ---- tensordot ----------------------------------------------------------------------------------------------------- */
+/* ---- tensordot --------------------------------------------------------------------------------------------------- */
 /* The axes summed over, paired in order, and those that are left. */
 typedef struct {
     wg_ints sum[2], left[2];
@@ -537,14 +539,16 @@ static wg_status dot_axes_of(const wg_call *c, dot_axes *to)
     for (int k = 0; k < 2; k++) {
         int rank = c->x[k].rank, n = given[0].n;
         if (by_number && (given[0].at[0] < 0 || given[0].at[0] > rank))
-            return wg_fail(c, WG_ERROR_SHAPE, "%s has no %lld axes to sum over", wg_show(c, k), (long long)given[0].at[0]);
+            return wg_fail(c, WG_ERROR_SHAPE, "%s has no %lld axes to sum over", wg_show(c, k),
+                           (long long)given[0].at[0]);
         if (by_number) {
             n = (int)given[0].at[0];
             to->sum[k] = counted(k ? 0 : rank - n, n);
         }
         for (int i = 0; i < n && !by_number; i++) {
             int64_t given_axis = given[k].at[i];
-            int axis = wg_resolve_axis(c, given_axis < -rank || given_axis >= rank ? WG_MAX_RANK : (int)given_axis, rank);
+            int axis =
+                wg_resolve_axis(c, given_axis < -rank || given_axis >= rank ? WG_MAX_RANK : (int)given_axis, rank);
             if (axis < 0)
                 return WG_ERROR_SHAPE;
             if (names(to->sum[k], axis))
@@ -568,7 +572,8 @@ static wg_status tensordot_type(wg_call *c)
             return wg_fail(c, WG_ERROR_SHAPE, "axis %d of %s and axis %d of %s differ in size", (int)axes.sum[0].at[i],
                            wg_show(c, 0), (int)axes.sum[1].at[i], wg_show(c, 1));
     if (axes.left[0].n + axes.left[1].n > WG_MAX_RANK)
-        return wg_fail(c, WG_ERROR_SHAPE, "%s and %s give more than %d dimensions", wg_show(c, 0), wg_show(c, 1), WG_MAX_RANK);
+        return wg_fail(c, WG_ERROR_SHAPE, "%s and %s give more than %d dimensions", wg_show(c, 0), wg_show(c, 1),
+                       WG_MAX_RANK);
     c->y[0] = (wg_type){.dtype = c->dtype};
     for (int k = 0; k < 2; k++)
         for (int i = 0; i < axes.left[k].n; i++)
@@ -645,7 +650,8 @@ static double tensordot_flops(const wg_call *c)
 
 WG_OP(tensordot) = {
     .name = "tensordot",
-    .doc = "the sum over paired axes of a and b, or over the last n of a and the first n of b; a's other axes, then b's",
+    .doc =
+        "the sum over paired axes of a and b, or over the last n of a and the first n of b; a's other axes, then b's",
     .in = {{"a", 0}, {"b", 0}},
     .options = WG_SCHEMA(wg_tensordot, WG_ATTR(wg_tensordot, axes)),
     .type = tensordot_type,
@@ -653,8 +659,8 @@ WG_OP(tensordot) = {
     .vjp = {tensordot_da, tensordot_db},
     .linear = WG_SEPARATELY,
     .saves = "a b",
-    .samples = {"[2,3,4] [3,4,5]", "[2,3] [4] axes=0", "[2,3,4] [4,5,2] axes=[[0,2],[2,0]]", "[2,3] [3,2] axes=[[1],[-2]]",
-                "[2,0] [0,3] axes=1", "[3] [3] axes=1"},
+    .samples = {"[2,3,4] [3,4,5]", "[2,3] [4] axes=0", "[2,3,4] [4,5,2] axes=[[0,2],[2,0]]",
+                "[2,3] [3,2] axes=[[1],[-2]]", "[2,0] [0,3] axes=1", "[3] [3] axes=1"},
     .flops = tensordot_flops,
     .strided = true,
 };

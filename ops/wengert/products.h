@@ -1,7 +1,7 @@
 /* Wengert: products.
  *
- * Sums of products over one or more axes. Those of matrices go to whatever multiplies them fastest on the machine at hand;
- * transposes and other views are read where they are. */
+ * Sums of products over one or more axes. Those of matrices go to whatever multiplies them fastest on the machine at
+ * hand; transposes and other views are read where they are. */
 #ifndef WENGERT_PRODUCTS_H
 #define WENGERT_PRODUCTS_H
 
@@ -13,8 +13,8 @@ extern "C" {
 
 /* ---- Matrices ------------------------------------------------------------------------------------------------------
  * A sum over no terms, an inner size of 0, is 0. */
-/* y = a b: [..., n, k] times [..., k, m] gives [..., n, m]; leading axes broadcast. A vector [k] is a row on the left, a
- * column on the right, and its axis goes. */
+/* y = a b: [..., n, k] times [..., k, m] gives [..., n, m]; leading axes broadcast. A vector [k] is a row on the left,
+ * a column on the right, and its axis goes. */
 WG_API wg_tensor wg_matmul(wg_tensor a, wg_tensor b);
 /* y = x w + b: x [..., in], w [in, out], b [out] or WG_NONE; y [..., out]. */
 WG_API wg_tensor wg_linear(wg_tensor x, wg_tensor w, wg_tensor b);
@@ -29,7 +29,7 @@ WG_API wg_tensor wg_addmm(wg_tensor c, wg_tensor a, wg_tensor b, wg_addmm_option
 /* y[..., o] = the sum over i, j of x1[..., i] w[o, i, j] x2[..., j], plus b[o] unless it is WG_NONE. */
 WG_API wg_tensor wg_bilinear(wg_tensor x1, wg_tensor w, wg_tensor x2, wg_tensor b);
 
-/* ---- Vectors ------------------------------------------------------------------------------------------------------- */
+/* ---- Vectors ----------------------------------------------------------------------------------------------------- */
 /* The sum over `axis` of a times b; the other axes broadcast. */
 typedef struct {
     int axis;
@@ -47,9 +47,9 @@ typedef struct {
 #define wg_cross_defaults .axis = -1
 WG_API wg_tensor wg_cross(wg_tensor a, wg_tensor b, wg_cross_options options);
 
-/* ---- Any axes ------------------------------------------------------------------------------------------------------ */
-/* The sum over axes[0] of a and axes[1] of b, paired in order: {WG_INTS(0, 1), WG_INTS(1, 0)}; or over the last n axes of a
- * and the first n of b: {WG_INTS(n)}. The axes that are left, a's before b's, are the result's. */
+/* ---- Any axes ---------------------------------------------------------------------------------------------------- */
+/* The sum over axes[0] of a and axes[1] of b, paired in order: {WG_INTS(0, 1), WG_INTS(1, 0)}; or over the last n axes
+ * of a and the first n of b: {WG_INTS(n)}. The axes that are left, a's before b's, are the result's. */
 typedef struct {
     wg_ints axes[2];
 } wg_tensordot_options;
@@ -57,9 +57,9 @@ typedef struct {
 WG_API wg_tensor wg_tensordot(wg_tensor a, wg_tensor b, wg_tensordot_options options);
 /* Each entry of a times all of b: [n, m] with [p, q] gives [n p, m q], up to 4 dimensions. */
 WG_API wg_tensor wg_kron(wg_tensor a, wg_tensor b);
-/* The sum over every letter that is not behind "->", of the product of operands whose axes the letters name. A letter twice in
- * one operand is its diagonal; "..." stands for axes that broadcast; without "->", the letters that occur once remain, in
- * alphabetical order. */
+/* The sum over every letter that is not behind "->", of the product of operands whose axes the letters name. A letter
+ * twice in one operand is its diagonal; "..." stands for axes that broadcast; without "->", the letters that occur once
+ * remain, in alphabetical order. */
 WG_API wg_tensor wg_einsum(const char *equation, wg_tensors x); /* wg_einsum("bij,bjk->bik", WG_TENSORS(a, b)) */
 
 /* ---- What multiplies -----------------------------------------------------------------------------------------------
@@ -70,7 +70,7 @@ WG_API const char *wg_backend_name(wg_dtype dtype, int64_t m, int64_t n, int64_t
 }
 #endif
 
-/* ---- How short calls are made ---------------------------------------------------------------------------------- */
+/* ---- How short calls are made ------------------------------------------------------------------------------------ */
 #ifndef __cplusplus
 #define wg_matmul(a, b) WG_AT((wg_matmul)(a, b))
 #define wg_linear(x, w, b) WG_AT((wg_linear)(x, w, b))
