@@ -119,7 +119,8 @@ wg_status wg_matrices_grouped(const wg_call *c, const wg_type *x, const int64_t 
         m.dim[i] = x->dim[lead.at[i]];
         m.step[i] = stride[lead.at[i]];
     }
-    if (as_one(x, stride, rows, &m.rows, &m.row_step) && as_one(x, stride, columns, &m.columns, &m.column_step)) {
+    if (as_one(x, stride, rows, &m.rows, &m.row_step) && as_one(x, stride, columns, &m.columns, &m.column_step) &&
+        describable(&m)) {
         *to = m;
         return WG_OK;
     }
