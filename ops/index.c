@@ -1,0 +1,750 @@
+/* Entries taken at indices, and the hidden operations that pull a gradient back to where they came from. Indices are read
+ * once, checked and counted from the front; then rows are copied. */
+#include "ops/index.h"
+
+#include "wengert/elementwise.h"
+#include "wengert/shape.h"
+
+#define INDEXING(OP)                                                                                                   \
+    OP(take) OP(take_along_axis) OP(gather_nd) OP(masked_select) OP(embedding) OP(one_hot) OP(take_back)               \
+    OP(take_along_axis_back) OP(gather_nd_back) OP(masked_select_back)
+WG_CONTENTS(INDEXING)
+
+/* ---- Indices ----------------------------------------------------------------------------------------------------- */
+wg_lines wg_lines_of(const wg_type *type, int axis)
+{
+    wg_lines l = {1, type->dim[axis], 1};
+    for (int i = 0; i < axis; i++)
+        l.outer *= type->dim[i];
+    for (int i = axis + 1; i < type->rank; i++)
+        l.inner *= type->dim[i];
+    return l;
+}
+
+/* "[2, 0]": the coordinates of element i. */
+static const char *position_text(const wg_type *type, int64_t i, char *text, size_t size)
+{
+    wg_shape at = {.rank = type->rank};
+    for (int k = type->rank; k-- > 0; i /= type->dim[k])
+        at.dim[k] = i % type->dim[k];
+    return wg_shape_text(&at, text, size);
+}
+
+static int64_t index_at(const wg_call *c, int i, int64_t k)
+{
+    return c->x[i].dtype == WG_INT64 ? ((const int64_t *)c->from[i])[k] : ((const int32_t *)c->from[i])[k];
+}
+
+const int64_t *wg_places(const wg_call *c, int i, int axis, int64_t size, bool from_end)
+{
+    int64_t n = wg_type_count(&c->x[i]), lowest = from_end ? -size : 0;
+    int64_t *place = wg_scratch(c, (size_t)n * sizeof *place);
+    for (int64_t k = 0; k < n && place; k++) {
+        int64_t index = index_at(c, i, k);
+        if (index < lowest || index >= size) {
+            char text[200];
+            wg_fail(c, WG_ERROR_INDEX, "index %lld at %s is out of range for axis %d of size %lld", (long long)index,
+                    position_text(&c->x[i], k, text, sizeof text), axis, (long long)size);
+            return NULL;
+        }
+        place[k] = index < 0 ? index + size : index;
+    }
+    return place;
+}
+
+/* ---- Rows -------------------------------------------------------------------------------------------------------- */
+typedef struct {
+    wg_lines x;
+    const int64_t *place;
+    int64_t count, skip, rows, tiles; /* rows: of one piece of work */
+    size_t size;
+    wg_dtype dtype;
+    const char *from;
+    char *to;
+} rows;
+
+#define WIDEST_TILE 1024 /* columns whose rows are added by one piece of work */
+
+static void take_piece(void *argument, int64_t task)
+{
+    const rows *r = argument;
+    int64_t first = task * r->rows, last = first + r->rows, all = r->x.outer * r->count;
+    size_t bytes = (size_t)r->x.inner * r->size;
+#define COPY(T)                                                                                                        \
+    for (int64_t i = first; i < (last < all ? last : all); i++)                                                        \
+        ((T *)(void *)r->to)[i] = ((const T *)(const void *)r->from)[i / r->count * r->x.n + r->place[i % r->count]]
+    if (bytes == 4)
+        COPY(uint32_t);
+    else if (bytes == 8)
+        COPY(uint64_t);
+    else
+        for (int64_t i = first; i < (last < all ? last : all); i++)
+            memcpy(r->to + (size_t)i * bytes, r->from + (size_t)(i / r->count * r->x.n + r->place[i % r->count]) * bytes,
+                   bytes);
+#undef COPY
+}
+
+void wg_rows_take(const wg_call *c, wg_lines x, const int64_t *place, int64_t count, size_t size, const void *from, void *to)
+{
+    rows r = {.x = x, .place = place, .count = count, .size = size, .from = from, .to = to};
+    int64_t all = x.outer * count;
+    if (!all || !x.inner)
+        return;
+    r.rows = x.inner < WG_PIECE ? WG_PIECE / x.inner : 1;
+    wg_parallel(c->tape, (all + r.rows - 1) / r.rows, take_piece, &r);
+}
+
+/* Work is shared out over columns, so that each element's additions keep their order. */
+static void add_tile(void *argument, int64_t task)
+{
+    const rows *r = argument;
+    int64_t inner = r->x.inner, outer = task / r->tiles, first = task % r->tiles * WIDEST_TILE;
+    int64_t width = inner - first < WIDEST_TILE ? inner - first : WIDEST_TILE;
+#define ADD(T)                                                                                                         \
+    for (int64_t k = 0; k < r->count; k++) {                                                                           \
+        if (r->place[k] == r->skip)                                                                                    \
+            continue;                                                                                                  \
+        const T *restrict g = (const T *)(const void *)r->from + (outer * r->count + k) * inner + first;               \
+        T *restrict y = (T *)(void *)r->to + (outer * r->x.n + r->place[k]) * inner + first;                           \
+        for (int64_t j = 0; j < width; j++)                                                                            \
+            y[j] += g[j];                                                                                              \
+    }
+    if (r->dtype == WG_FLOAT32)
+        ADD(float)
+    else
+        ADD(double)
+#undef ADD
+}
+
+void wg_rows_add(const wg_call *c, wg_lines y, const int64_t *place, int64_t count, int64_t skip, const void *g, void *to)
+{
+    rows r = {.x = y, .place = place, .count = count, .skip = skip, .dtype = c->dtype, .from = g, .to = to,
+              .tiles = (y.inner + WIDEST_TILE - 1) / WIDEST_TILE};
+    wg_parallel(c->tape, y.outer * r.tiles, add_tile, &r);
+}
+
+static void zero_out(const wg_call *c)
+{
+    memset(c->to[0], 0, (size_t)wg_type_count(&c->y[0]) * wg_dtype_size(c->y[0].dtype));
+}
+
+/* ---- take -------------------------------------------------------------------------------------------------------- */
+/* x's type with `axis` replaced by the axes of `indices`. */
+static wg_status taken_type(wg_call *c, const wg_type *x, const wg_type *indices, int axis)
+{
+    wg_type *y = &c->y[0];
+    int rank = x->rank - 1 + indices->rank;
+    if (rank > WG_MAX_RANK)
+        return wg_fail(c, WG_ERROR_SHAPE, "%d dimensions are more than %d", rank, WG_MAX_RANK);
+    *y = (wg_type){.dtype = x->dtype, .rank = rank};
+    for (int i = 0; i < rank; i++)
+        y->dim[i] = i < axis ? x->dim[i] : i < axis + indices->rank ? indices->dim[i - axis] : x->dim[i - indices->rank + 1];
+    return WG_OK;
+}
+
+static wg_status take_type(wg_call *c)
+{
+    const wg_along_options *o = c->options;
+    return taken_type(c, &c->x[0], &c->x[1], o->axis);
+}
+
+static wg_status take_run(const wg_call *c)
+{
+    const wg_along_options *o = c->options;
+    wg_lines x = wg_lines_of(&c->x[0], o->axis);
+    const int64_t *place = wg_places(c, 1, o->axis, x.n, true);
+    if (!place)
+        return WG_ERROR_INDEX;
+    wg_rows_take(c, x, place, wg_type_count(&c->x[1]), wg_dtype_size(c->x[0].dtype), c->from[0], c->to[0]);
+    return WG_OK;
+}
+
+static wg_tensor take_dx(const wg_call *c, wg_tensor g)
+{
+    const wg_along_options *o = c->options;
+    return wg_take_back(c->in[1], g, o->axis, c->x[0].dim[o->axis], WG_NO_INTEGER);
+}
+
+WG_OP(take) = {
+    .name = "take",
+    .doc = "y = the entries of x along `axis` at the indices, whose shape stands in the axis's place",
+    .in = {{"x", WG_ANY}, {"indices", WG_INTEGER}},
+    .options = WG_SCHEMA(wg_along, WG_ATTR_REQUIRED(wg_along, axis)),
+    .type = take_type,
+    .run = take_run,
+    .vjp = {take_dx},
+    .linear = WG_JOINTLY,
+    .saves = "indices",
+    .samples = {"[5,3] [4]:int64:-5..4 axis=0", "[2,3,2] [2,4]:int32:0..2 axis=1", "[3] []:int64:1 axis=0",
+                "[3,2] [0]:int64 axis=-1", "[0,3] [2]:int64:0..2 axis=1"},
+};
+wg_tensor (wg_take)(wg_tensor x, wg_tensor indices, int axis)
+{
+    return WG_RECORD(take, (&(wg_along_options){axis}), x, indices);
+}
+
+/* ---- take_back: y = zeros, and g added where it was taken ---------------------------------------------------------- */
+typedef struct {
+    int axis;      /* of y */
+    int64_t size;  /* of that axis */
+    int64_t skip;  /* a place that gets nothing */
+} wg_take_back_options;
+#define wg_take_back_defaults .axis = WG_NO_AXIS, .size = WG_NO_INTEGER, .skip = WG_NO_INTEGER
+
+static wg_status take_back_type(wg_call *c)
+{
+    const wg_take_back_options *o = c->options;
+    const wg_type *indices = &c->x[0], *g = &c->x[1];
+    wg_type *y = &c->y[0];
+    *y = (wg_type){.dtype = g->dtype, .rank = g->rank - indices->rank + 1};
+    for (int i = 0; i < y->rank; i++)
+        y->dim[i] = i < o->axis ? g->dim[i] : i == o->axis ? o->size : g->dim[i - 1 + indices->rank];
+    return WG_OK;
+}
+
+static wg_status take_back_run(const wg_call *c)
+{
+    const wg_take_back_options *o = c->options;
+    const int64_t *place = wg_places(c, 0, o->axis, o->size, true);
+    if (!place)
+        return WG_ERROR_INDEX;
+    zero_out(c);
+    wg_rows_add(c, wg_lines_of(&c->y[0], o->axis), place, wg_type_count(&c->x[0]), o->skip, c->from[1], c->to[0]);
+    return WG_OK;
+}
+
+/* Rows of h, 0 where the index is `skip`. */
+static wg_tensor without(wg_tensor h, wg_tensor indices, int64_t skip)
+{
+    if (skip == WG_NO_INTEGER)
+        return h;
+    wg_tensor is_skipped = wg_equal(indices, (double)skip);
+    return wg_masked_fill(h, wg_expand_dims(is_skipped, -1), .value = 0);
+}
+
+static wg_tensor take_back_dg(const wg_call *c, wg_tensor h)
+{
+    const wg_take_back_options *o = c->options;
+    return without(wg_take(h, c->in[0], o->axis), c->in[0], o->skip);
+}
+
+WG_OP(take_back) = {
+    .name = "take_back",
+    .doc = "y = zeros, with g added along `axis` at the indices: take's pullback",
+    .in = {{"indices", WG_INTEGER}, {"g", 0}},
+    .options = WG_SCHEMA(wg_take_back, WG_ATTR_REQUIRED(wg_take_back, axis, .raw = true),
+                         WG_ATTR_REQUIRED(wg_take_back, size), WG_ATTR(wg_take_back, skip)),
+    .type = take_back_type,
+    .run = take_back_run,
+    .vjp = {NULL, take_back_dg},
+    .linear = WG_JOINTLY,
+    .saves = "indices",
+    .samples = {"[4]:int64:0..2 [4,2] axis=0 size=3", "[2,2]:int64:0..4 [3,2,2] axis=1 size=5",
+                "[4]:int64:0..2 [4,2] axis=0 size=3 skip=1"},
+    .hidden = true,
+};
+wg_tensor wg_take_back(wg_tensor indices, wg_tensor g, int axis, int64_t size, int64_t skip)
+{
+    return WG_RECORD(take_back, (&(wg_take_back_options){axis, size, skip}), indices, g);
+}
+
+/* ---- embedding --------------------------------------------------------------------------------------------------- */
+static wg_status embedding_type(wg_call *c)
+{
+    const wg_embedding_options *o = c->options;
+    const wg_type *weight = &c->x[0];
+    if (weight->rank != 2)
+        return wg_fail(c, WG_ERROR_SHAPE, "%s is not a matrix", wg_show(c, 0));
+    if (o->padding_idx != WG_NO_INTEGER && (o->padding_idx < 0 || o->padding_idx >= weight->dim[0]))
+        return wg_fail(c, WG_ERROR_INDEX, "padding_idx %lld is out of range for axis 0 of size %lld",
+                       (long long)o->padding_idx, (long long)weight->dim[0]);
+    return taken_type(c, weight, &c->x[1], 0);
+}
+
+static wg_status embedding_run(const wg_call *c)
+{
+    wg_lines x = wg_lines_of(&c->x[0], 0);
+    const int64_t *place = wg_places(c, 1, 0, x.n, false);
+    if (!place)
+        return WG_ERROR_INDEX;
+    wg_rows_take(c, x, place, wg_type_count(&c->x[1]), wg_dtype_size(c->x[0].dtype), c->from[0], c->to[0]);
+    return WG_OK;
+}
+
+static wg_tensor embedding_dweight(const wg_call *c, wg_tensor g)
+{
+    const wg_embedding_options *o = c->options;
+    return wg_take_back(c->in[1], g, 0, c->x[0].dim[0], o->padding_idx);
+}
+
+static wg_tensor embedding_jvp(const wg_call *c)
+{
+    const wg_embedding_options *o = c->options;
+    return without(wg_take(c->t[0], c->in[1], 0), c->in[1], o->padding_idx);
+}
+
+WG_OP(embedding) = {
+    .name = "embedding",
+    .doc = "y = the rows of weight at the indices; the row padding_idx has gradient 0",
+    .in = {{"weight", 0}, {"indices", WG_INTEGER}},
+    .options = WG_SCHEMA(wg_embedding, WG_ATTR(wg_embedding, padding_idx)),
+    .type = embedding_type,
+    .run = embedding_run,
+    .vjp = {embedding_dweight},
+    .jvp = embedding_jvp,
+    .saves = "indices",
+    .samples = {"[5,3] [4]:int64:0..4", "[5,3] [2,3]:int32:0..4 padding_idx=1", "[5,3] []:int64:2", "[5,0] [2]:int64:0..4",
+                "[5,3] [0]:int64"},
+};
+wg_tensor (wg_embedding)(wg_tensor weight, wg_tensor indices, wg_embedding_options options)
+{
+    return WG_RECORD(embedding, &options, weight, indices);
+}
+
+/* ---- take_along_axis --------------------------------------------------------------------------------------------- */
+wg_status wg_along_fits(const wg_call *c, const wg_type *x, int indices, int axis)
+{
+    const wg_type *at = &c->x[indices];
+    bool fits = at->rank == x->rank;
+    for (int i = 0; i < x->rank && fits; i++)
+        fits = i == axis || at->dim[i] == x->dim[i];
+    if (fits)
+        return WG_OK;
+    return wg_fail(c, WG_ERROR_SHAPE, "shapes differ not only along axis %d: %s and %s", axis, wg_show(c, 0),
+                   wg_show(c, indices));
+}
+
+static wg_status take_along_axis_type(wg_call *c)
+{
+    const wg_along_options *o = c->options;
+    c->y[0] = c->x[1];
+    c->y[0].dtype = c->x[0].dtype;
+    return wg_along_fits(c, &c->x[0], 1, o->axis);
+}
+
+static wg_status take_along_axis_run(const wg_call *c)
+{
+    const wg_along_options *o = c->options;
+    wg_lines x = wg_lines_of(&c->x[0], o->axis), y = wg_lines_of(&c->y[0], o->axis);
+    const int64_t *place = wg_places(c, 1, o->axis, x.n, true);
+    if (!place)
+        return WG_ERROR_INDEX;
+#define TAKE(T)                                                                                                        \
+    for (int64_t i = 0; i < y.outer * y.n; i++)                                                                        \
+        for (int64_t j = 0; j < y.inner; j++)                                                                          \
+            ((T *)c->to[0])[i * y.inner + j] =                                                                         \
+                ((const T *)c->from[0])[(i / y.n * x.n + place[i * y.inner + j]) * x.inner + j]
+    switch (wg_dtype_size(c->x[0].dtype)) {
+    case 1: TAKE(uint8_t); break;
+    case 4: TAKE(uint32_t); break;
+    default: TAKE(uint64_t);
+    }
+#undef TAKE
+    return WG_OK;
+}
+
+static wg_tensor take_along_axis_dx(const wg_call *c, wg_tensor g)
+{
+    const wg_along_options *o = c->options;
+    return wg_take_along_axis_back(c->in[1], g, o->axis, c->x[0].dim[o->axis]);
+}
+
+WG_OP(take_along_axis) = {
+    .name = "take_along_axis",
+    .doc = "y[i, j, k] = x[i, indices[i, j, k], k], here for axis 1",
+    .in = {{"x", WG_ANY}, {"indices", WG_INTEGER}},
+    .options = WG_SCHEMA(wg_along, WG_ATTR_REQUIRED(wg_along, axis)),
+    .type = take_along_axis_type,
+    .run = take_along_axis_run,
+    .vjp = {take_along_axis_dx},
+    .linear = WG_JOINTLY,
+    .saves = "indices",
+    .samples = {"[5,3] [2,3]:int64:-5..4 axis=0", "[2,3,2] [2,4,2]:int32:0..2 axis=1", "[3] [5]:int64:0..2 axis=0",
+                "[3,2] [3,0]:int64 axis=-1"},
+};
+wg_tensor (wg_take_along_axis)(wg_tensor x, wg_tensor indices, int axis)
+{
+    return WG_RECORD(take_along_axis, (&(wg_along_options){axis}), x, indices);
+}
+
+/* ---- take_along_axis_back ---------------------------------------------------------------------------------------- */
+typedef struct {
+    int axis;
+    int64_t size;
+} wg_take_along_axis_back_options;
+#define wg_take_along_axis_back_defaults .axis = WG_NO_AXIS, .size = WG_NO_INTEGER
+
+static wg_status take_along_axis_back_type(wg_call *c)
+{
+    const wg_take_along_axis_back_options *o = c->options;
+    c->y[0] = c->x[1];
+    c->y[0].dim[o->axis] = o->size;
+    return WG_OK;
+}
+
+static wg_status take_along_axis_back_run(const wg_call *c)
+{
+    const wg_take_along_axis_back_options *o = c->options;
+    wg_lines y = wg_lines_of(&c->y[0], o->axis), g = wg_lines_of(&c->x[1], o->axis);
+    const int64_t *place = wg_places(c, 0, o->axis, o->size, true);
+    if (!place)
+        return WG_ERROR_INDEX;
+    zero_out(c);
+#define ADD(T)                                                                                                         \
+    for (int64_t i = 0; i < g.outer * g.n; i++)                                                                        \
+        for (int64_t j = 0; j < g.inner; j++)                                                                          \
+            ((T *)c->to[0])[(i / g.n * y.n + place[i * g.inner + j]) * y.inner + j] +=                                 \
+                ((const T *)c->from[1])[i * g.inner + j]
+    if (c->dtype == WG_FLOAT32)
+        ADD(float);
+    else
+        ADD(double);
+#undef ADD
+    return WG_OK;
+}
+
+static wg_tensor take_along_axis_back_dg(const wg_call *c, wg_tensor h)
+{
+    const wg_take_along_axis_back_options *o = c->options;
+    return wg_take_along_axis(h, c->in[0], o->axis);
+}
+
+WG_OP(take_along_axis_back) = {
+    .name = "take_along_axis_back",
+    .doc = "y = zeros, with g[i, j, k] added at [i, indices[i, j, k], k], here for axis 1: take_along_axis's pullback",
+    .in = {{"indices", WG_INTEGER}, {"g", 0}},
+    .options = WG_SCHEMA(wg_take_along_axis_back, WG_ATTR_REQUIRED(wg_take_along_axis_back, axis, .raw = true),
+                         WG_ATTR_REQUIRED(wg_take_along_axis_back, size)),
+    .type = take_along_axis_back_type,
+    .run = take_along_axis_back_run,
+    .vjp = {NULL, take_along_axis_back_dg},
+    .linear = WG_JOINTLY,
+    .saves = "indices",
+    .samples = {"[4,2]:int64:0..2 [4,2] axis=0 size=3", "[3,2]:int64:0..4 [3,2] axis=1 size=5"},
+    .hidden = true,
+};
+wg_tensor wg_take_along_axis_back(wg_tensor indices, wg_tensor g, int axis, int64_t size)
+{
+    return WG_RECORD(take_along_axis_back, (&(wg_take_along_axis_back_options){axis, size}), indices, g);
+}
+
+/* ---- gather_nd --------------------------------------------------------------------------------------------------- */
+/* x as rows: its first q axes as one. */
+static wg_lines rows_of(const wg_type *x, int64_t q)
+{
+    wg_lines l = {1, 1, 1};
+    for (int i = 0; i < x->rank; i++)
+        *(i < q ? &l.n : &l.inner) *= x->dim[i];
+    return l;
+}
+
+static int64_t coordinates_of(const wg_type *indices) { return indices->dim[indices->rank - 1]; }
+
+/* The rows that operand i's coordinates name. */
+static const int64_t *row_places(const wg_call *c, int i, const wg_type *x)
+{
+    const wg_type *at = &c->x[i];
+    int64_t q = coordinates_of(at), n = 1;
+    for (int k = 0; k < at->rank - 1; k++)
+        n *= at->dim[k];
+    int64_t *place = wg_scratch(c, (size_t)n * sizeof *place);
+    for (int64_t r = 0; r < n && place; r++) {
+        place[r] = 0;
+        for (int64_t k = 0; k < q; k++) {
+            int64_t index = index_at(c, i, r * q + k), size = x->dim[k];
+            if (index < -size || index >= size) {
+                char text[200];
+                wg_fail(c, WG_ERROR_INDEX, "index %lld at %s is out of range for axis %lld of size %lld",
+                        (long long)index, position_text(at, r * q + k, text, sizeof text), (long long)k, (long long)size);
+                return NULL;
+            }
+            place[r] = place[r] * size + (index < 0 ? index + size : index);
+        }
+    }
+    return place;
+}
+
+static wg_status gather_nd_type(wg_call *c)
+{
+    const wg_type *x = &c->x[0], *indices = &c->x[1];
+    wg_type *y = &c->y[0];
+    if (!indices->rank)
+        return wg_fail(c, WG_ERROR_SHAPE, "%s has no axis of coordinates", wg_show(c, 1));
+    int64_t q = coordinates_of(indices);
+    if (q > x->rank)
+        return wg_fail(c, WG_ERROR_SHAPE, "%lld coordinates, in %s, for %s", (long long)q, wg_show(c, 1), wg_show(c, 0));
+    int lead = indices->rank - 1, rank = lead + x->rank - (int)q;
+    if (rank > WG_MAX_RANK)
+        return wg_fail(c, WG_ERROR_SHAPE, "%d dimensions are more than %d", rank, WG_MAX_RANK);
+    *y = (wg_type){.dtype = x->dtype, .rank = rank};
+    for (int i = 0; i < rank; i++)
+        y->dim[i] = i < lead ? indices->dim[i] : x->dim[i - lead + (int)q];
+    return WG_OK;
+}
+
+static int64_t lead_count(const wg_type *indices)
+{
+    int64_t n = 1;
+    for (int i = 0; i < indices->rank - 1; i++)
+        n *= indices->dim[i];
+    return n;
+}
+
+static wg_status gather_nd_run(const wg_call *c)
+{
+    const int64_t *place = row_places(c, 1, &c->x[0]);
+    if (!place)
+        return WG_ERROR_INDEX;
+    wg_rows_take(c, rows_of(&c->x[0], coordinates_of(&c->x[1])), place, lead_count(&c->x[1]),
+                 wg_dtype_size(c->x[0].dtype), c->from[0], c->to[0]);
+    return WG_OK;
+}
+
+static wg_tensor gather_nd_back(wg_tensor indices, wg_tensor g, wg_shape shape);
+static wg_tensor gather_nd_dx(const wg_call *c, wg_tensor g)
+{
+    return gather_nd_back(c->in[1], g, wg_type_shape(&c->x[0]));
+}
+
+WG_OP(gather_nd) = {
+    .name = "gather_nd",
+    .doc = "y[..., :] = x[indices[..., 0], indices[..., 1], ..., :]: the last axis of indices holds coordinates",
+    .in = {{"x", WG_ANY}, {"indices", WG_INTEGER}},
+    .type = gather_nd_type,
+    .run = gather_nd_run,
+    .vjp = {gather_nd_dx},
+    .linear = WG_JOINTLY,
+    .saves = "indices",
+    .samples = {"[5,3] [4,2]:int64:-3..2", "[2,3,2] [2,4,1]:int32:0..1", "[3,2] [2]:int64:1", "[3,2] [4,0]:int64",
+                "[3,2] [0,2]:int64"},
+};
+wg_tensor (wg_gather_nd)(wg_tensor x, wg_tensor indices) { return WG_RECORD(gather_nd, NULL, x, indices); }
+
+/* ---- gather_nd_back ---------------------------------------------------------------------------------------------- */
+typedef struct {
+    wg_shape shape;
+} wg_shape_back_options;
+#define wg_shape_back_defaults .shape = {-1, {0}}
+
+static wg_status shape_back_type(wg_call *c)
+{
+    const wg_shape_back_options *o = c->options;
+    c->y[0] = wg_type_make(c->x[1].dtype, o->shape);
+    return WG_OK;
+}
+
+static wg_status gather_nd_back_run(const wg_call *c)
+{
+    const int64_t *place = row_places(c, 0, &c->y[0]);
+    if (!place)
+        return WG_ERROR_INDEX;
+    zero_out(c);
+    wg_rows_add(c, rows_of(&c->y[0], coordinates_of(&c->x[0])), place, lead_count(&c->x[0]), WG_NO_INTEGER, c->from[1],
+                c->to[0]);
+    return WG_OK;
+}
+
+static wg_tensor gather_nd_back_dg(const wg_call *c, wg_tensor h) { return wg_gather_nd(h, c->in[0]); }
+
+WG_OP(gather_nd_back) = {
+    .name = "gather_nd_back",
+    .doc = "y = zeros, with g added at the coordinates: gather_nd's pullback",
+    .in = {{"indices", WG_INTEGER}, {"g", 0}},
+    .options = WG_SCHEMA(wg_shape_back, WG_ATTR_REQUIRED(wg_shape_back, shape)),
+    .type = shape_back_type,
+    .run = gather_nd_back_run,
+    .vjp = {NULL, gather_nd_back_dg},
+    .linear = WG_JOINTLY,
+    .saves = "indices",
+    .samples = {"[4,2]:int64:0..2 [4] shape=[3,3]", "[4,1]:int64:0..2 [4,2] shape=[3,2]"},
+    .hidden = true,
+};
+static wg_tensor gather_nd_back(wg_tensor indices, wg_tensor g, wg_shape shape)
+{
+    return WG_RECORD(gather_nd_back, (&(wg_shape_back_options){shape}), indices, g);
+}
+
+/* ---- masked_select ----------------------------------------------------------------------------------------------- */
+static wg_status mask_fits(const wg_call *c, const wg_type *x, int mask)
+{
+    const wg_type *m = &c->x[mask];
+    bool fits = m->rank <= x->rank;
+    for (int i = 0; i < m->rank && fits; i++) {
+        int64_t size = m->dim[m->rank - 1 - i];
+        fits = size == 1 || size == x->dim[x->rank - 1 - i];
+    }
+    return fits ? WG_OK : wg_fail(c, WG_ERROR_SHAPE, "%s does not broadcast to %s", wg_show(c, mask), wg_show(c, 0));
+}
+
+/* The mask's element for each of x's in turn: calls of next count through x in row-major order. */
+typedef struct {
+    int rank;
+    int64_t at, dim[WG_MAX_RANK], stride[WG_MAX_RANK], index[WG_MAX_RANK];
+} walk;
+
+static walk walk_over(const wg_type *x, const wg_type *mask)
+{
+    walk w = {.rank = x->rank};
+    int64_t step = 1;
+    for (int i = x->rank, k = mask->rank; i-- > 0;) {
+        w.dim[i] = x->dim[i];
+        w.stride[i] = --k >= 0 && mask->dim[k] != 1 ? step : 0;
+        step *= k >= 0 ? mask->dim[k] : 1;
+    }
+    return w;
+}
+
+static int64_t next(walk *w)
+{
+    int64_t at = w->at;
+    for (int i = w->rank; i-- > 0;) {
+        w->at += w->stride[i];
+        if (++w->index[i] < w->dim[i])
+            break;
+        w->at -= w->stride[i] * w->dim[i];
+        w->index[i] = 0;
+    }
+    return at;
+}
+
+/* How many there will be is known only from the mask's values. */
+static wg_status masked_select_type(wg_call *c)
+{
+    int64_t n = wg_type_count(&c->x[1]), chosen = 0;
+    wg_status status = mask_fits(c, &c->x[0], 1);
+    bool *mask = status ? NULL : wg_scratch(c, (size_t)n);
+    if (!mask || (status = wg_copy_out(c->in[1], mask)))
+        return status ? status : WG_ERROR_MEMORY;
+    for (int64_t i = 0; i < n; i++)
+        chosen += mask[i];
+    c->y[0] = (wg_type){c->x[0].dtype, 1, {n ? chosen * (wg_type_count(&c->x[0]) / n) : 0}};
+    return WG_OK;
+}
+
+/* Places of x, in order, where the mask is true: as many as `n`, or the mask has changed since the result's size was fixed. */
+static const int64_t *chosen_places(const wg_call *c, const wg_type *x, int mask, int64_t n)
+{
+    int64_t *place = wg_scratch(c, (size_t)n * sizeof *place), found = 0, count = wg_type_count(x);
+    walk w = walk_over(x, &c->x[mask]);
+    for (int64_t i = 0; i < count && place; i++)
+        if (((const bool *)c->from[mask])[next(&w)]) {
+            if (found < n)
+                place[found] = i;
+            found++;
+        }
+    if (place && found != n) {
+        wg_fail(c, WG_ERROR_VALUE, "the mask chooses %lld elements, not %lld as when it was recorded", (long long)found,
+                (long long)n);
+        return NULL;
+    }
+    return place;
+}
+
+static wg_status masked_select_run(const wg_call *c)
+{
+    int64_t n = c->y[0].dim[0];
+    const int64_t *place = chosen_places(c, &c->x[0], 1, n);
+    if (!place)
+        return WG_ERROR_VALUE;
+    wg_rows_take(c, (wg_lines){1, wg_type_count(&c->x[0]), 1}, place, n, wg_dtype_size(c->x[0].dtype), c->from[0],
+                 c->to[0]);
+    return WG_OK;
+}
+
+static wg_tensor masked_select_back(wg_tensor mask, wg_tensor g, wg_shape shape);
+static wg_tensor masked_select_dx(const wg_call *c, wg_tensor g)
+{
+    return masked_select_back(c->in[1], g, wg_type_shape(&c->x[0]));
+}
+
+WG_OP(masked_select) = {
+    .name = "masked_select",
+    .doc = "y = the elements of x where mask, broadcast to x, is true, one behind the other",
+    .in = {{"x", WG_ANY}, {"mask", WG_BOOLEAN}},
+    .type = masked_select_type,
+    .run = masked_select_run,
+    .vjp = {masked_select_dx},
+    .linear = WG_JOINTLY,
+    .saves = "mask",
+    .samples = {"[2,3] [2,3]:bool", "[2,3] [3]:bool", "[2,3,2] [3,1]:bool", "[] []:bool", "[0,3] [3]:bool"},
+};
+wg_tensor (wg_masked_select)(wg_tensor x, wg_tensor mask) { return WG_RECORD(masked_select, NULL, x, mask); }
+
+/* ---- masked_select_back ------------------------------------------------------------------------------------------ */
+static wg_status masked_select_back_run(const wg_call *c)
+{
+    const int64_t *place = chosen_places(c, &c->y[0], 0, c->x[1].dim[0]);
+    if (!place)
+        return WG_ERROR_VALUE;
+    zero_out(c);
+    wg_rows_add(c, (wg_lines){1, wg_type_count(&c->y[0]), 1}, place, c->x[1].dim[0], WG_NO_INTEGER, c->from[1], c->to[0]);
+    return WG_OK;
+}
+
+static wg_tensor masked_select_back_dg(const wg_call *c, wg_tensor h) { return wg_masked_select(h, c->in[0]); }
+
+WG_OP(masked_select_back) = {
+    .name = "masked_select_back",
+    .doc = "y = zeros, with the elements of g, in order, where the mask is true: masked_select's pullback",
+    .in = {{"mask", WG_BOOLEAN}, {"g", 0}},
+    .options = WG_SCHEMA(wg_shape_back, WG_ATTR_REQUIRED(wg_shape_back, shape)),
+    .type = shape_back_type,
+    .run = masked_select_back_run,
+    .vjp = {NULL, masked_select_back_dg},
+    .linear = WG_JOINTLY,
+    .saves = "mask",
+    .hidden = true,
+};
+static wg_tensor masked_select_back(wg_tensor mask, wg_tensor g, wg_shape shape)
+{
+    return WG_RECORD(masked_select_back, (&(wg_shape_back_options){shape}), mask, g);
+}
+
+/* ---- one_hot ----------------------------------------------------------------------------------------------------- */
+typedef struct {
+    int64_t num_classes;
+} wg_one_hot_options;
+#define wg_one_hot_defaults .num_classes = WG_NO_INTEGER
+
+static wg_status one_hot_type(wg_call *c)
+{
+    const wg_one_hot_options *o = c->options;
+    if (o->num_classes < 0)
+        return wg_fail(c, WG_ERROR_VALUE, "num_classes is %lld", (long long)o->num_classes);
+    if (c->x[0].rank == WG_MAX_RANK)
+        return wg_fail(c, WG_ERROR_SHAPE, "%d dimensions are more than %d", WG_MAX_RANK + 1, WG_MAX_RANK);
+    c->y[0] = c->x[0];
+    c->y[0].dtype = WG_INT64;
+    c->y[0].dim[c->y[0].rank++] = o->num_classes;
+    return WG_OK;
+}
+
+static wg_status one_hot_run(const wg_call *c)
+{
+    const wg_one_hot_options *o = c->options;
+    const int64_t *place = wg_places(c, 0, c->x[0].rank, o->num_classes, false);
+    if (!place)
+        return WG_ERROR_INDEX;
+    zero_out(c);
+    for (int64_t i = 0; i < wg_type_count(&c->x[0]); i++)
+        ((int64_t *)c->to[0])[i * o->num_classes + place[i]] = 1;
+    return WG_OK;
+}
+
+WG_OP(one_hot) = {
+    .name = "one_hot",
+    .doc = "y[..., k] = 1 where k is the index, else 0, as int64",
+    .in = {{"indices", WG_INTEGER}},
+    .options = WG_SCHEMA(wg_one_hot, WG_ATTR_REQUIRED(wg_one_hot, num_classes)),
+    .type = one_hot_type,
+    .run = one_hot_run,
+    .saves = "",
+    .samples = {"[2,3]:int64:0..4 num_classes=5", "[]:int32:1 num_classes=2", "[0]:int64 num_classes=3"},
+    .output_gradient_free = true,
+};
+wg_tensor (wg_one_hot)(wg_tensor indices, int64_t num_classes)
+{
+    return WG_RECORD(one_hot, (&(wg_one_hot_options){num_classes}), indices);
+}
+
+WG_FAMILY_OF(indexing, "indexing", INDEXING)
