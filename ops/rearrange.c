@@ -135,55 +135,89 @@ static wg_status gather(const wg_call *c, reading *r, const void *outside)
     return WG_OK;
 }
 
-#define ADD_LOOP(T)                                                                                                    \
-    for (int64_t j = 0; j < s.n; j++)                                                                                  \
-        for (int64_t b = 0; b < r->block; b++)                                                                         \
-            sum[(s.from + j * s.step) * r->block + b] += (double)((const T *)from)[g + j * r->block + b];
+/* A run of y, from element `at` on, added where it was read; a run in order is one stretch. */
+#define ADD_RUN(T)                                                                                                     \
+    {                                                                                                                  \
+        const T *g = (const T *)from + at;                                                                             \
+        double *to = sum + s.from * r->block;                                                                          \
+        int64_t block = r->block;                                                                                      \
+        if (s.step == 1)                                                                                               \
+            for (int64_t j = 0; j < s.n * block; j++)                                                                  \
+                to[j] += (double)g[j];                                                                                 \
+        else if (block == 1)                                                                                           \
+            for (int64_t j = 0; j < s.n; j++, to += s.step)                                                            \
+                *to += (double)g[j];                                                                                   \
+        else                                                                                                           \
+            for (int64_t j = 0; j < s.n; j++, g += block, to += s.step * block)                                        \
+                for (int64_t b = 0; b < block; b++)                                                                    \
+                    to[b] += (double)g[b];                                                                             \
+    }
 
-static void add_rows(const reading *r, const void *from, double *x)
+/* Row `row` of y, added to the row of x it was read from. */
+static void add_row(const reading *r, int64_t row, const void *from, double *sum)
 {
-    int64_t g = 0;
-    for (int64_t row = 0; row < r->rows; row++) {
-        int64_t start = row_start(r, row);
-        double *sum = x + (start < 0 ? 0 : start);
-        for (int i = 0; i < r->n_runs[r->last]; i++) {
-            run s = r->runs[r->last][i];
-            bool inside = start >= 0 && s.from >= 0;
-            if (inside && r->y.dtype == WG_FLOAT32)
-                ADD_LOOP(float)
-            else if (inside)
-                ADD_LOOP(double)
-            g += s.n * r->block;
-        }
+    int64_t at = row * r->y.dim[r->last] * r->block;
+    for (int i = 0; i < r->n_runs[r->last]; i++) {
+        run s = r->runs[r->last][i];
+        if (s.from >= 0 && r->y.dtype == WG_FLOAT32)
+            ADD_RUN(float)
+        else if (s.from >= 0)
+            ADD_RUN(double)
+        at += s.n * r->block;
     }
 }
 
-/* The transpose: x from y, which is the operand here. Sums are in double. */
+static void to_float(int64_t n, const double *restrict from, float *restrict to)
+{
+    for (int64_t i = 0; i < n; i++)
+        to[i] = (float)from[i];
+}
+
+/* Adds in double, of which a row is enough where each row of x is read by one row of y. */
+static wg_status add_rows(const wg_call *c, const reading *r, bool row_by_row)
+{
+    int64_t length = r->x.dim[r->last] * r->block, n = row_by_row ? length : wg_type_count(&r->x);
+    double *sum = c->to[0];
+    bool is_float = r->x.dtype == WG_FLOAT32;
+    if (is_float) {
+        sum = wg_scratch(c, (size_t)n * sizeof *sum);
+        if (!sum)
+            return WG_ERROR_MEMORY;
+        memset(sum, 0, (size_t)n * sizeof *sum);
+    }
+    for (int64_t row = 0; row < r->rows; row++) {
+        int64_t start = row_start(r, row);
+        if (start < 0)
+            continue;
+        add_row(r, row, c->from[0], row_by_row && is_float ? sum : sum + start);
+        if (row_by_row && is_float) {
+            to_float(length, sum, (float *)c->to[0] + start);
+            memset(sum, 0, (size_t)length * sizeof *sum);
+        }
+    }
+    if (is_float && !row_by_row)
+        to_float(n, sum, c->to[0]);
+    return WG_OK;
+}
+
+/* The transpose: x from y, which is the operand here. */
 static wg_status scatter(const wg_call *c, reading *r)
 {
-    size_t n = (size_t)wg_type_count(&r->x), size = wg_dtype_size(r->x.dtype);
-    memset(c->to[0], 0, n * size);
+    size_t bytes = (size_t)wg_type_count(&r->x) * wg_dtype_size(r->x.dtype);
+    memset(c->to[0], 0, bytes);
     if (!wg_type_count(&r->y))
         return WG_OK;
     wg_status status = runs_end(c, r);
     if (status)
         return status;
     if (r->last < 0) {
-        memcpy(c->to[0], c->from[0], n * size);
+        memcpy(c->to[0], c->from[0], bytes);
         return WG_OK;
     }
-    if (r->x.dtype == WG_FLOAT64) {
-        add_rows(r, c->from[0], c->to[0]);
-        return WG_OK;
-    }
-    double *sum = wg_scratch(c, n * sizeof *sum);
-    if (!sum)
-        return WG_ERROR_MEMORY;
-    memset(sum, 0, n * sizeof *sum);
-    add_rows(r, c->from[0], sum);
-    for (size_t i = 0; i < n; i++)
-        ((float *)c->to[0])[i] = (float)sum[i];
-    return WG_OK;
+    bool row_by_row = true;
+    for (int k = 0; k < r->last; k++)
+        row_by_row = row_by_row && !r->index[k];
+    return add_rows(c, r, row_by_row);
 }
 
 /* ---- pad --------------------------------------------------------------------------------------------------------- */
