@@ -198,10 +198,10 @@ static wg_status read_option(reader *r)
     memcpy(name, r->at, n);
     name[n] = 0;
     r->at += n + 1;
-    wg_value value;
-    if (!read_value(r, &value))
+    wg_value *value = wg_arena(r->tape, sizeof *value); /* the options may point into it */
+    if (!value || !read_value(r, value))
         return unreadable(r, "no value");
-    wg_status status = wg_option_set(r->op->options, r->sample->options, name, &value, message, sizeof message);
+    wg_status status = wg_option_set(r->op->options, r->sample->options, name, value, message, sizeof message);
     return status ? wg_report(r->tape, "wg_sample_make", status, "%s of %s: %s", r->text, r->op->name, message) : WG_OK;
 }
 

@@ -144,8 +144,9 @@ typedef struct {
 } wg_value;
 
 /* Sets the member `name`, converted as its kind allows: an integer for a real, one number for a list (SPATIAL: for all of
- * its entries), "nan", "inf", "-inf" for a real, "float32" for a dtype. A text or list must live until the options are
- * used. What is wrong is put into `message`, of `size` bytes: WG_ERROR_ATTR for an unknown name or another type. */
+ * its entries), "nan", "inf", "-inf" for a real, "float32" for a dtype. The value, and a text or list in it, must live
+ * until the options are used. What is wrong is put into `message`, of `size` bytes: WG_ERROR_ATTR for an unknown name or
+ * another type. */
 WG_API wg_status wg_option_set(const wg_schema *schema, void *options, const char *name, const wg_value *value,
                                char *message, size_t size);
 /* The options that differ from the defaults, "axis=[0, 1] keepdims=true", cut to `size` bytes; "" where none does. */
