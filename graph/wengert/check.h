@@ -1,0 +1,83 @@
+/* Wengert: gradient checks.
+ *
+ * Is the gradient that the tape computes the derivative of the function? Each element of each input, or past a size a set of
+ * random directions that covers them all, is differentiated numerically by Ridders' extrapolation of central differences,
+ * which states its own error; the two are compared with their signs, and nothing passes by accident: a NaN fails, an
+ * estimate too rough to confirm anything is reported as not checked, and that is no success. */
+#ifndef WENGERT_CHECK_H
+#define WENGERT_CHECK_H
+
+#include "wengert/operation.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The function to check: float inputs to a float tensor of any shape, recorded on the inputs' tape. It is called many times
+ * and must be the same each time. */
+typedef wg_tensor wg_function(const wg_tensor *inputs, void *user);
+
+typedef enum {
+    WG_CHECK_PASSED = 0,
+    WG_CHECK_FAILED,
+    WG_CHECK_UNCHECKED /* neither confirmed nor refuted: the reason says why */
+} wg_verdict;
+
+#define WG_CHECK_INPUTS 16
+
+typedef struct {
+    char name[64]; /* the tensor's, or "input 0" */
+    wg_shape shape;
+    wg_verdict verdict;
+    char reason[160];
+    int64_t checked;         /* elements or directions */
+    bool directions;         /* random directions, not elements */
+    int64_t element;         /* of the worst element, in row-major order; of the worst direction, its number */
+    double analytic;         /* the tape's derivative there */
+    double numeric, error;   /* the numerical one, and its own error */
+    double low, high;        /* at a kink: the one-sided slopes, between which the derivative has to lie */
+    double step;             /* the first step h of the extrapolation that gave the estimate */
+} wg_check_input;
+
+typedef struct {
+    bool failed; /* an input failed, or was left unchecked, or nothing could be checked at all */
+    int n;       /* inputs */
+    wg_check_input input[WG_CHECK_INPUTS];
+    uint64_t seed;
+    char message[512]; /* what kept the check from being made; "" as a rule */
+} wg_check_report;
+
+typedef struct {
+    void *user;       /* handed to the function */
+    double rtol, atol; /* a fixed tolerance; 0 both: judged by the estimate's own error */
+    uint64_t seed;    /* of the cotangent and of the directions; 0: WENGERT_CHECK_SEED of the environment, or 1 */
+    int directions;   /* for an input of more elements than this, so many random directions instead */
+    bool exhaustive;  /* each element, however many */
+} wg_check_grad_options;
+#define wg_check_grad_defaults .directions = 64
+
+/* Checks d <u, f(x)> / d x, for a random u, at x = inputs, which are at most WG_CHECK_INPUTS float tensors of one tape. What
+ * it records is rewound; an error of f ends up in the report's message, and is cleared from the tape. */
+WG_API wg_check_report wg_check_grad(wg_function *f, const wg_tensor *inputs, int n, wg_check_grad_options options);
+
+/* Prints the report as text: a line an input, and for a failed one what is known of it. */
+WG_API void wg_check_print(const wg_check_report *report, FILE *file);
+
+/* The derivative of f at x by Ridders' method (1982): central differences at h, h / 1.4, ..., extrapolated to h = 0 by
+ * Neville's table. *error receives the estimate's error; start steps at `scale` times powers of two. NaN, and an infinite
+ * error, where f is not finite nearby. */
+typedef double wg_scalar_function(double x, void *user);
+WG_API double wg_ridders(wg_scalar_function *f, void *user, double x, double scale, double *error, double *step);
+
+#ifdef __cplusplus
+}
+#endif
+
+/* ---- How short calls are made ---------------------------------------------------------------------------------- */
+#ifndef __cplusplus
+#define wg_check_grad(...) WG_OPTIONS_CHECK(__VA_ARGS__, )
+#define WG_OPTIONS_CHECK(f, inputs, n, ...)                                                                            \
+    (wg_check_grad)(f, inputs, n, (wg_check_grad_options){wg_check_grad_defaults, __VA_ARGS__})
+#endif
+
+#endif
