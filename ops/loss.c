@@ -4,6 +4,7 @@
  * mode, are the text as graph code. */
 #include "core/tape.h"
 #include "ops/chain.h"
+#include "ops/loss.h"
 
 #include "wengert/elementwise.h"
 #include "wengert/losses.h"
@@ -21,20 +22,12 @@ WG_CONTENTS(LOSSES)
 _Static_assert(WG_PIECE % BLOCK == 0, "a piece is whole blocks");
 
 /* ---- Reductions -------------------------------------------------------------------------------------------------- */
-static bool reduces_by(const wg_call *c, const char *how)
-{
-    const char *reduction = *(const char *const *)c->options; /* the first member of every loss's options */
-    return !strcmp(reduction ? reduction : "mean", how);
-}
-
-static bool is_reduced(const wg_call *c) { return !reduces_by(c, "none"); }
-
 /* What the sum is divided by. */
 static double divisor(const wg_call *c)
 {
-    if (reduces_by(c, "mean"))
+    if (wg_reduces_by(c, "mean"))
         return (double)wg_type_count(&c->x[0]);
-    return reduces_by(c, "batchmean") && c->x[0].rank ? (double)c->x[0].dim[0] : 1;
+    return wg_reduces_by(c, "batchmean") && c->x[0].rank ? (double)c->x[0].dim[0] : 1;
 }
 
 /* In double, over lanes that the compiler makes vectors of. */
@@ -56,17 +49,6 @@ static double divisor(const wg_call *c)
     }
 SUM_LOOP(sum_f32, float)
 SUM_LOOP(sum_f64, double)
-
-/* Pairwise: the upper half onto the lower one, until one is left. */
-static double sum_folded(double *x, int64_t n)
-{
-    for (int64_t half; n > 1; n = half) {
-        half = (n + 1) / 2;
-        for (int64_t i = 0; i + half < n; i++)
-            x[i] += x[i + half];
-    }
-    return n ? x[0] : 0;
-}
 
 /* ---- Running ----------------------------------------------------------------------------------------------------- */
 typedef struct {
@@ -148,11 +130,11 @@ static wg_status loss_run(const wg_call *c, const wg_map *map)
     pass p;
     pass_open(&p, c, map, c->options);
     int64_t pieces = wg_pieces(p.count);
-    if (is_reduced(c) && !(p.partial = wg_scratch(c, (size_t)pieces * sizeof *p.partial)))
+    if (wg_is_reduced(c) && !(p.partial = wg_scratch(c, (size_t)pieces * sizeof *p.partial)))
         return WG_ERROR_MEMORY;
     wg_parallel(c->tape, pieces, value_piece, &p);
     if (p.partial)
-        wg_store_number(c->dtype, sum_folded(p.partial, pieces) / divisor(c), c->to[0]);
+        wg_store_number(c->dtype, wg_sum_folded(p.partial, pieces) / divisor(c), c->to[0]);
     return WG_OK;
 }
 
@@ -221,7 +203,7 @@ static wg_status loss_type(wg_call *c)
         if (!wg_type_equal(&both, y))
             return wg_fail(c, WG_ERROR_SHAPE, "%s does not broadcast to %s", wg_show(c, 2), wg_show(c, 0));
     }
-    if (is_reduced(c))
+    if (wg_is_reduced(c))
         y->rank = 0;
     return WG_OK;
 }
@@ -238,7 +220,7 @@ static wg_tensor slope_of(const wg_call *c, const wg_map *map, int i)
 
 static wg_tensor loss_vjp(const wg_call *c, const wg_map *map, wg_tensor g)
 {
-    bool reduced = is_reduced(c);
+    bool reduced = wg_is_reduced(c);
     double n = divisor(c);
     if (!c->recording) {
         loss_pull_options o = {map, c->options, c->which, reduced, n};
@@ -259,7 +241,7 @@ static wg_tensor loss_jvp(const wg_call *c, const wg_map *map)
         t = wg_is_none(t) ? term : wg_add(t, term);
     }
     double n = divisor(c);
-    if (!is_reduced(c))
+    if (!wg_is_reduced(c))
         return t;
     return n == 1 ? wg_sum(t) : wg_divide(wg_sum(t), n);
 }
@@ -269,7 +251,6 @@ static wg_tensor loss_jvp(const wg_call *c, const wg_map *map)
     static wg_tensor name##_vjp(const wg_call *c, wg_tensor g) { return loss_vjp(c, map, g); }                         \
     static wg_tensor name##_jvp(const wg_call *c) { return loss_jvp(c, map); }
 #define LOSS(loss) .name = #loss, .type = loss_type, .run = loss##_run, .jvp = loss##_jvp
-#define REDUCTION(f) WG_ATTR(f, reduction, .choices = {"mean", "sum", "none"})
 #define INPUT_TARGET .in = {{"input", 0}, {"target", 0}}, .saves = "input target"
 
 /* ---- mse_loss ---------------------------------------------------------------------------------------------------- */
@@ -279,7 +260,7 @@ WG_OP(mse_loss) = {
     LOSS(mse_loss),
     .doc = "y = (input - target)^2, reduced",
     INPUT_TARGET,
-    .options = WG_SCHEMA(wg_mse_loss, REDUCTION(wg_mse_loss)),
+    .options = WG_SCHEMA(wg_mse_loss, WG_REDUCTION(wg_mse_loss)),
     .vjp = {mse_loss_vjp, mse_loss_vjp},
     .samples = {"[2,3] [2,3]", "[2,3] [2,3] reduction=none", "[] [] reduction=sum", "[0,3] [0,3] reduction=sum"},
 };
@@ -295,7 +276,7 @@ WG_OP(l1_loss) = {
     LOSS(l1_loss),
     .doc = "y = |input - target|, reduced; derivative 0 where they are equal",
     INPUT_TARGET,
-    .options = WG_SCHEMA(wg_l1_loss, REDUCTION(wg_l1_loss)),
+    .options = WG_SCHEMA(wg_l1_loss, WG_REDUCTION(wg_l1_loss)),
     .vjp = {l1_loss_vjp, l1_loss_vjp},
     .samples = {"[2,3] [2,3]", "[2,3] [2,3] reduction=none", "[] []", "[0,3] [0,3] reduction=sum"},
 };
@@ -322,7 +303,7 @@ WG_OP(smooth_l1_loss) = {
     .doc = "y = d^2 / (2 beta) where |d| < beta, |d| - beta / 2 elsewhere, with d = input - target, reduced",
     .source = "Girshick 2015, eq. 3",
     INPUT_TARGET,
-    .options = WG_SCHEMA(wg_smooth_l1_loss, REDUCTION(wg_smooth_l1_loss), WG_ATTR(wg_smooth_l1_loss, beta)),
+    .options = WG_SCHEMA(wg_smooth_l1_loss, WG_REDUCTION(wg_smooth_l1_loss), WG_ATTR(wg_smooth_l1_loss, beta)),
     .type = smooth_l1_loss_type,
     .vjp = {smooth_l1_loss_vjp, smooth_l1_loss_vjp},
     .samples = {"[2,3] [2,3]", "[2,3] [2,3] beta=0.5 reduction=none", "[4] [4] beta=0", "[] []",
@@ -352,7 +333,7 @@ WG_OP(huber_loss) = {
     .doc = "y = d^2 / 2 where |d| <= delta, delta (|d| - delta / 2) elsewhere, with d = input - target, reduced",
     .source = "Huber 1964",
     INPUT_TARGET,
-    .options = WG_SCHEMA(wg_huber_loss, REDUCTION(wg_huber_loss), WG_ATTR(wg_huber_loss, delta)),
+    .options = WG_SCHEMA(wg_huber_loss, WG_REDUCTION(wg_huber_loss), WG_ATTR(wg_huber_loss, delta)),
     .type = huber_loss_type,
     .vjp = {huber_loss_vjp, huber_loss_vjp},
     .samples = {"[2,3] [2,3]", "[2,3] [2,3] delta=0.5 reduction=none", "[] []", "[0,3] [0,3] reduction=sum"},
@@ -373,7 +354,7 @@ WG_OP(log_cosh_loss) = {
     LOSS(log_cosh_loss),
     .doc = "y = log(cosh(input - target)), reduced",
     INPUT_TARGET,
-    .options = WG_SCHEMA(wg_log_cosh_loss, REDUCTION(wg_log_cosh_loss)),
+    .options = WG_SCHEMA(wg_log_cosh_loss, WG_REDUCTION(wg_log_cosh_loss)),
     .vjp = {log_cosh_loss_vjp, log_cosh_loss_vjp},
     .samples = {"[2,3] [2,3]", "[2,3] [2,3] reduction=none", "[] []", "[0,3] [0,3] reduction=sum"},
 };
@@ -395,7 +376,7 @@ WG_OP(binary_cross_entropy) = {
     .domain = "0 <= input <= 1",
     .in = {{"input", 0}, {"target", 0}, {"weight", WG_OPTIONAL}},
     .saves = "input target weight",
-    .options = WG_SCHEMA(wg_binary_cross_entropy, REDUCTION(wg_binary_cross_entropy)),
+    .options = WG_SCHEMA(wg_binary_cross_entropy, WG_REDUCTION(wg_binary_cross_entropy)),
     .vjp = {binary_cross_entropy_vjp, binary_cross_entropy_vjp, binary_cross_entropy_vjp},
     .samples = {"[2,3]:0.1..0.9 [2,3]:0..1", "[2,3]:0.1..0.9 [2,3]:0..1 [3]:0.5..2 reduction=none",
                 "[]:0.1..0.9 []:0..1 []:2 reduction=sum", "[0,3] [0,3] reduction=sum"},
@@ -420,7 +401,7 @@ WG_OP(binary_cross_entropy_with_logits) = {
     .doc = "y = -(pos_weight target log(p) + (1 - target) log(1 - p)) with p = sigmoid(input), reduced",
     .in = {{"input", 0}, {"target", 0}, {"pos_weight", WG_OPTIONAL}},
     .saves = "input target pos_weight",
-    .options = WG_SCHEMA(wg_binary_cross_entropy_with_logits, REDUCTION(wg_binary_cross_entropy_with_logits)),
+    .options = WG_SCHEMA(wg_binary_cross_entropy_with_logits, WG_REDUCTION(wg_binary_cross_entropy_with_logits)),
     .vjp = {binary_cross_entropy_with_logits_vjp, binary_cross_entropy_with_logits_vjp,
             binary_cross_entropy_with_logits_vjp},
     .samples = {"[2,3] [2,3]:0..1", "[2,3] [2,3]:0..1 [3]:0.5..2 reduction=none", "[] []:0..1 reduction=sum",
@@ -474,7 +455,7 @@ WG_OP(focal_loss) = {
     .source = "Lin et al. 2017, eq. 5",
     .in = {{"logits", 0}, {"target", 0}},
     .saves = "logits target",
-    .options = WG_SCHEMA(wg_focal_loss, REDUCTION(wg_focal_loss), WG_ATTR(wg_focal_loss, gamma),
+    .options = WG_SCHEMA(wg_focal_loss, WG_REDUCTION(wg_focal_loss), WG_ATTR(wg_focal_loss, gamma),
                          WG_ATTR(wg_focal_loss, alpha)),
     .type = focal_loss_type,
     .vjp = {focal_loss_vjp, focal_loss_vjp},
@@ -493,7 +474,7 @@ WG_OP(hinge_loss) = {
     LOSS(hinge_loss),
     .doc = "y = max(0, 1 - target input), target -1 or 1, reduced; derivative 0 at the margin",
     INPUT_TARGET,
-    .options = WG_SCHEMA(wg_hinge_loss, REDUCTION(wg_hinge_loss)),
+    .options = WG_SCHEMA(wg_hinge_loss, WG_REDUCTION(wg_hinge_loss)),
     .vjp = {hinge_loss_vjp, hinge_loss_vjp},
     .samples = {"[2,3] [2,3]", "[2,3] [2,3] reduction=none", "[] []:1", "[0,3] [0,3] reduction=sum"},
 };
@@ -509,7 +490,7 @@ WG_OP(soft_margin_loss) = {
     LOSS(soft_margin_loss),
     .doc = "y = log(1 + exp(-target input)), target -1 or 1, reduced",
     INPUT_TARGET,
-    .options = WG_SCHEMA(wg_soft_margin_loss, REDUCTION(wg_soft_margin_loss)),
+    .options = WG_SCHEMA(wg_soft_margin_loss, WG_REDUCTION(wg_soft_margin_loss)),
     .vjp = {soft_margin_loss_vjp, soft_margin_loss_vjp},
     .samples = {"[2,3] [2,3]", "[2,3] [2,3] reduction=none", "[] []:-1", "[0,3] [0,3] reduction=sum"},
 };
@@ -558,7 +539,7 @@ WG_OP(poisson_nll_loss) = {
     .doc = "y = exp(input) - target input, without log_input input - target log(input + eps), reduced; full adds t log(t) "
            "- t + log(2 pi t) / 2 for targets t > 1",
     INPUT_TARGET,
-    .options = WG_SCHEMA(wg_poisson_nll_loss, REDUCTION(wg_poisson_nll_loss), WG_ATTR(wg_poisson_nll_loss, log_input),
+    .options = WG_SCHEMA(wg_poisson_nll_loss, WG_REDUCTION(wg_poisson_nll_loss), WG_ATTR(wg_poisson_nll_loss, log_input),
                          WG_ATTR(wg_poisson_nll_loss, full), WG_ATTR(wg_poisson_nll_loss, eps)),
     .vjp = {poisson_nll_loss_vjp, poisson_nll_loss_vjp},
     .samples = {"[2,3] [2,3]:0.1..4", "[2,3]:0.5..3 [2,3]:1.5..4 log_input=false full=true reduction=none",
@@ -603,7 +584,7 @@ WG_OP(gaussian_nll_loss) = {
     .domain = "var >= 0",
     .in = {{"input", 0}, {"target", 0}, {"var", 0}},
     .saves = "input target var",
-    .options = WG_SCHEMA(wg_gaussian_nll_loss, REDUCTION(wg_gaussian_nll_loss), WG_ATTR(wg_gaussian_nll_loss, full),
+    .options = WG_SCHEMA(wg_gaussian_nll_loss, WG_REDUCTION(wg_gaussian_nll_loss), WG_ATTR(wg_gaussian_nll_loss, full),
                          WG_ATTR(wg_gaussian_nll_loss, eps)),
     .type = gaussian_nll_loss_type,
     .run = gaussian_nll_loss_checked,
