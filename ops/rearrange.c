@@ -384,8 +384,9 @@ static wg_status roll_type(wg_call *c)
     wg_axes axis;
     c->y[0] = c->x[0];
     if (o->shift.n != (o->axis.n ? o->axis.n : 1))
-        return wg_fail(c, WG_ERROR_SHAPE, "%d shifts for %d axes", o->shift.n, o->axis.n ? o->axis.n : 1);
-    return wg_axes_counted(c, &o->axis, c->x[0].rank, &axis);
+        return wg_fail(c, WG_ERROR_SHAPE, "%d shifts for %d axes of %s", o->shift.n,
+                       o->axis.n ? o->axis.n : 1, wg_show(c, 0));
+    return wg_axes_counted(c, &o->axis, &axis);
 }
 
 static wg_status roll_run(const wg_call *c)
@@ -396,7 +397,7 @@ static wg_status roll_run(const wg_call *c)
     if (!wg_type_count(&r.x))
         return WG_OK;
     if (o->axis.n)
-        wg_axes_counted(c, &o->axis, r.x.rank, &axis);
+        wg_axes_counted(c, &o->axis, &axis);
     else
         r.x = r.y = (wg_type){r.x.dtype, 1, {wg_type_count(&r.x)}};
     for (int i = 0; i < axis.n; i++) {

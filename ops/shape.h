@@ -4,8 +4,8 @@
 
 #include "wengert/shape.h"
 
-/* Axes as they were given, counted from the front of `rank` dimensions in the same order; one given twice is an error. */
-wg_status wg_axes_counted(const wg_call *c, const wg_axes *given, int rank, wg_axes *axes);
+/* Axes of operand 0 as they were given, counted from the front, in the same order; one given twice is an error. */
+wg_status wg_axes_counted(const wg_call *c, const wg_axes *given, wg_axes *axes);
 /* Operand 0's strides, also where it is contiguous. */
 void wg_operand_strides(const wg_call *c, int64_t *stride);
 /* "n dimensions are more than 8", where they are. */

@@ -8,14 +8,15 @@
 WG_CONTENTS(VIEWS)
 
 /* ---- What the family shares ------------------------------------------------------------------------------------ */
-wg_status wg_axes_counted(const wg_call *c, const wg_axes *given, int rank, wg_axes *axes)
+wg_status wg_axes_counted(const wg_call *c, const wg_axes *given, wg_axes *axes)
 {
     unsigned seen = 0;
+    int rank = c->x[0].rank;
     wg_axes counted = {.n = given->n};
     for (int i = 0; i < given->n; i++) {
-        int axis = wg_resolve_axis(c, given->at[i], rank);
-        if (axis < 0)
-            return WG_ERROR_SHAPE;
+        int axis = given->at[i] < 0 ? given->at[i] + rank : given->at[i];
+        if (axis < 0 || axis >= rank)
+            return wg_fail(c, WG_ERROR_SHAPE, "axis %d is out of range for %s", given->at[i], wg_show(c, 0));
         if (seen >> axis & 1)
             return wg_fail(c, WG_ERROR_SHAPE, "axis %d is given twice", axis);
         seen |= 1u << axis;
@@ -269,7 +270,7 @@ static wg_status squeeze_type(wg_call *c)
     wg_type *y = &c->y[0];
     wg_axes axis;
     unsigned goes = 0;
-    if (wg_axes_counted(c, &o->axis, x->rank, &axis))
+    if (wg_axes_counted(c, &o->axis, &axis))
         return WG_ERROR_SHAPE;
     for (int i = 0; i < axis.n; i++) {
         if (x->dim[axis.at[i]] != 1)
@@ -378,7 +379,7 @@ static wg_status permute_dims_order(const wg_call *c, int *order)
     wg_axes axes;
     if (o->axes.n != c->x[0].rank)
         return wg_fail(c, WG_ERROR_SHAPE, "%d axes for %s", o->axes.n, wg_show(c, 0));
-    if (wg_axes_counted(c, &o->axes, c->x[0].rank, &axes))
+    if (wg_axes_counted(c, &o->axes, &axes))
         return WG_ERROR_SHAPE;
     memcpy(order, axes.at, sizeof axes.at);
     return WG_OK;
@@ -492,7 +493,7 @@ static wg_status moveaxis_order(const wg_call *c, int *order)
     int rank = c->x[0].rank;
     unsigned moved = 0;
     wg_axes source, destination;
-    if (wg_axes_counted(c, &o->source, rank, &source) || wg_axes_counted(c, &o->destination, rank, &destination))
+    if (wg_axes_counted(c, &o->source, &source) || wg_axes_counted(c, &o->destination, &destination))
         return WG_ERROR_SHAPE;
     if (source.n != destination.n)
         return wg_fail(c, WG_ERROR_SHAPE, "%d axes go to %d places", source.n, destination.n);
