@@ -111,7 +111,7 @@ SOFTMAX_ROWS(softmax_rows_f64, double)
 SOFTMAX_COLUMNS(softmax_columns_f32, float)
 SOFTMAX_COLUMNS(softmax_columns_f64, double)
 
-static void softmax_tile(wg_dtype dtype, const wg_rows *r, int64_t n, const void *x, void *p, row_sums *s)
+static void softmax_tile(wg_dtype dtype, const wg_class_rows *r, int64_t n, const void *x, void *p, row_sums *s)
 {
     if (r->inner == 1 && dtype == WG_FLOAT32)
         softmax_rows_f32(r->classes, n, x, p, s);
@@ -127,7 +127,7 @@ static void softmax_tile(wg_dtype dtype, const wg_rows *r, int64_t n, const void
 /* One call's work: tiles of positions whose rows are neighbours, in pieces for the threads. */
 typedef struct {
     const wg_call *c;
-    wg_rows r;
+    wg_class_rows r;
     size_t size; /* bytes an element */
     int64_t tile, piece; /* positions */
     const wg_type *target;
@@ -141,7 +141,7 @@ typedef struct {
 /* `first` operand is the input, then target and weight. */
 static pass pass_of(const wg_call *c, int first)
 {
-    pass p = {.c = c, .r = wg_rows_of(&c->x[first]), .size = wg_dtype_size(c->dtype), .target = &c->x[first + 1],
+    pass p = {.c = c, .r = wg_class_rows_of(&c->x[first]), .size = wg_dtype_size(c->dtype), .target = &c->x[first + 1],
               .x = c->from[first], .labels = c->from[first + 1],
               .weight = wg_given(c, first + 2) ? c->from[first + 2] : NULL, .divisor = 1};
     int64_t fit = p.r.classes > 0 ? 2048 / p.r.classes : TILE; /* rows that stay in the nearest cache */
@@ -159,7 +159,7 @@ static int64_t tile_at(const pass *p, int64_t at, int64_t end, int64_t *element)
     int64_t within = at % p->r.inner, n = p->tile;
     if (p->r.inner > 1 && n > p->r.inner - within)
         n = p->r.inner - within;
-    *element = wg_row_at(&p->r, at);
+    *element = wg_class_row_at(&p->r, at);
     return n < end - at ? n : end - at;
 }
 
@@ -213,7 +213,7 @@ static wg_status class_type(wg_call *c)
         return wg_fail(c, WG_ERROR_SHAPE, "%s does not fit %s: it would have shape %s", wg_show(c, 1), wg_show(c, 0),
                        wg_shape_text(&shape, text, sizeof text));
     }
-    wg_rows r = wg_rows_of(x);
+    wg_class_rows r = wg_class_rows_of(x);
     if (wg_given(c, 2) && (c->x[2].rank != 1 || c->x[2].dim[0] != r.classes))
         return wg_fail(c, WG_ERROR_SHAPE, "%s has not one entry for each class of %s", wg_show(c, 2), wg_show(c, 0));
     c->y[0] = positions;
@@ -365,7 +365,7 @@ static void pull_hard(const pass *p, int64_t at, int64_t n, const double *g, con
         label[i] = wg_label_at(p->target, p->labels, at + i);
         scale[i] = label[i] == p->ignore ? 0 : g[i] * number_at(p, p->weight, label[i]);
     }
-    const wg_rows *r = &p->r;
+    const wg_class_rows *r = &p->r;
     if (r->inner == 1 && p->c->dtype == WG_FLOAT32)
         pull_rows_f32(r->classes, n, label, scale, softmax, to);
     else if (r->inner == 1)
@@ -525,7 +525,7 @@ static wg_status nll_loss_run(const wg_call *c)
     if (!loss)
         return WG_ERROR_MEMORY;
     for (int64_t at = 0; at < p.r.positions; at++) {
-        int64_t element = wg_row_at(&p.r, at);
+        int64_t element = wg_class_row_at(&p.r, at);
         loss[at] = position_loss(&p, at, element, 0, 0);
         if (!wg_is_reduced(c))
             put(&p, c->to[0], at, loss[at]);

@@ -16,9 +16,9 @@
 WG_CONTENTS(CLASS_WEIGHTS)
 
 /* ---- Rows and labels --------------------------------------------------------------------------------------------- */
-wg_rows wg_rows_of(const wg_type *x)
+wg_class_rows wg_class_rows_of(const wg_type *x)
 {
-    wg_rows r = {x->rank > 1, 1, 1, 1, 1};
+    wg_class_rows r = {x->rank > 1, 1, 1, 1, 1};
     for (int i = 0; i < x->rank; i++) {
         int64_t *size = i < r.axis ? &r.outer : i == r.axis ? &r.classes : &r.inner;
         *size *= x->dim[i];
@@ -92,7 +92,7 @@ static wg_status class_weights_run(const wg_call *c)
 {
     const class_weights_options *o = c->options;
     const wg_type *target = &c->x[1];
-    wg_rows r = wg_rows_of(&c->y[0]);
+    wg_class_rows r = wg_class_rows_of(&c->y[0]);
     size_t size = wg_dtype_size(c->dtype);
     const unsigned char *g = c->from[0], *weight = wg_given(c, 2) ? c->from[2] : NULL;
     double total, smooth = o->label_smoothing / (double)r.classes;
@@ -104,7 +104,7 @@ static wg_status class_weights_run(const wg_call *c)
     for (int64_t at = 0; at < r.positions; at++) {
         int64_t label = wg_label_at(target, c->from[1], at);
         double each = wg_load_number(c->dtype, g + (size_t)(o->each ? at : 0) * size);
-        unsigned char *row = (unsigned char *)c->to[0] + (size_t)wg_row_at(&r, at) * size;
+        unsigned char *row = (unsigned char *)c->to[0] + (size_t)wg_class_row_at(&r, at) * size;
         if (label == o->ignore_index || each == 0)
             continue;
         for (int64_t class = smooth != 0 ? 0 : label; class < (smooth != 0 ? r.classes : label + 1); class++) {
@@ -206,7 +206,7 @@ WG_OP(class_total) = {
 /* ---- What the rules of losses over classes share -------------------------------------------------------------------- */
 wg_classified wg_classified_of(const wg_call *c, int64_t ignore_index, double label_smoothing)
 {
-    wg_classified l = {.c = c, .r = wg_rows_of(&c->x[0]), .soft = wg_is_float(c->x[1].dtype), .reduced = wg_is_reduced(c),
+    wg_classified l = {.c = c, .r = wg_class_rows_of(&c->x[0]), .soft = wg_is_float(c->x[1].dtype), .reduced = wg_is_reduced(c),
                     .mean = wg_reduces_by(c, "mean"), .target = c->in[1], .weight = wg_given(c, 2) ? c->in[2] : WG_NONE,
                        .ignore_index = ignore_index, .label_smoothing = label_smoothing};
     return l;

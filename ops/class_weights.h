@@ -9,11 +9,11 @@
 typedef struct {
     int axis; /* of the classes */
     int64_t outer, classes, inner, positions;
-} wg_rows;
+} wg_class_rows;
 
-wg_rows wg_rows_of(const wg_type *x);
+wg_class_rows wg_class_rows_of(const wg_type *x);
 /* The element where a position's row begins; its classes are r->inner apart. */
-static inline int64_t wg_row_at(const wg_rows *r, int64_t position)
+static inline int64_t wg_class_row_at(const wg_class_rows *r, int64_t position)
 {
     return position / r->inner * r->classes * r->inner + position % r->inner;
 }
@@ -31,7 +31,7 @@ wg_status wg_labels_read(const wg_call *c, int operand, int64_t classes, int64_t
 /* A loss over classes as its rules see it: operands input, target and an optional weight. */
 typedef struct {
     const wg_call *c;
-    wg_rows r;
+    wg_class_rows r;
     bool soft, reduced, mean; /* soft: the target is probabilities */
     wg_tensor target, weight;
     int64_t ignore_index;

@@ -4,7 +4,7 @@
 #define FAMILIES(FAMILY)                                                                                               \
     FAMILY(unary) FAMILY(trigonometric) FAMILY(activation) FAMILY(special) FAMILY(binary) FAMILY(compare)              \
     FAMILY(select) FAMILY(view) FAMILY(join) FAMILY(rearrange) FAMILY(triangle) FAMILY(window) FAMILY(products)        \
-    FAMILY(convolution) FAMILY(pooling) FAMILY(losses) FAMILY(class_losses) FAMILY(class_weights)                \
+    FAMILY(convolution) FAMILY(pooling) FAMILY(losses) FAMILY(class_losses) FAMILY(class_weights)                      \
     FAMILY(optimizers) FAMILY(chain)
 
 #define DECLARED(name) extern const wg_family wg_family_##name;
