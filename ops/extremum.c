@@ -66,8 +66,8 @@ static wg_status min_run(const wg_call *c) { return extremum_run(c, &min_fold); 
         .vjp = {extremum_dx},                                                                                          \
         .jvp = extremum_jvp,                                                                                           \
         .saves = "x y",                                                                                                \
-        .samples = {"[2,3,4]", "[2,3,4] axis=[0,-1]", "[2,3] axis=1 keepdims=true", "[3,40] axis=1", "[3]:2 axis=0",   \
-                    "[]", "[0,3] axis=1"},                                                                             \
+        .samples = {"[2,3,4]", "[2,3,4] axis=[0,-1]", "[2,3] axis=1 keepdims=true", "[3,40] axis=1", "[]",             \
+                    "[5] axis=0", "[0,3] axis=1"},                                                                             \
     };                                                                                                                 \
     wg_tensor (wg_##op)(wg_tensor x, wg_##op##_options options) { return WG_RECORD(op, &options, x); }
 

@@ -265,7 +265,7 @@ static wg_axes axes_last(int rank, const wg_axes *axes)
     return order;
 }
 
-wg_tensor wg_rows_of(wg_tensor x, const wg_axes *axes)
+wg_tensor wg_last_of(wg_tensor x, const wg_axes *axes)
 {
     wg_type type = wg_type_of(x);
     wg_axes order = axes_last(type.rank, axes);
@@ -276,7 +276,7 @@ wg_tensor wg_rows_of(wg_tensor x, const wg_axes *axes)
     return wg_reshape(type.rank ? wg_permute_dims(x, order) : x, shape);
 }
 
-wg_tensor wg_rows_back(wg_tensor rows, const wg_type *x, const wg_axes *axes)
+wg_tensor wg_last_back(wg_tensor rows, const wg_type *x, const wg_axes *axes)
 {
     wg_axes order = axes_last(x->rank, axes), back = {.n = x->rank};
     wg_shape shape = {.rank = x->rank};

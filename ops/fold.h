@@ -41,8 +41,8 @@ wg_tensor wg_spread(wg_tensor y, const wg_axes *axes, bool keepdims);
 /* Of x's type: y, of a reduced type with the axes kept, stretched. */
 wg_tensor wg_spread_over(const wg_call *c, wg_tensor y, const wg_axes *axes, bool keepdims);
 /* x with the axes as one, the last; and a tensor of that shape back as x's. */
-wg_tensor wg_rows_of(wg_tensor x, const wg_axes *axes);
-wg_tensor wg_rows_back(wg_tensor rows, const wg_type *x, const wg_axes *axes);
+wg_tensor wg_last_of(wg_tensor x, const wg_axes *axes);
+wg_tensor wg_last_back(wg_tensor rows, const wg_type *x, const wg_axes *axes);
 
 /* WG_FOLD_KERNELS(sum, f32, float, WG_LANES, 0, a + (double)x, a + b): of the accumulator a, the element x, the parameters m
  * and p; and of two accumulators. With one lane elements are taken in order. */

@@ -293,7 +293,7 @@ WG_OP(embedding) = {
     .vjp = {embedding_dweight},
     .jvp = embedding_jvp,
     .saves = "indices",
-    .samples = {"[5,3] [4]:int64:0..4", "[5,3] [2,3]:int32:0..4 padding_idx=1", "[5,3] []:int64:2", "[5,0] [2]:int64:0..4",
+    .samples = {"[5,3] [4]:int64:0..4", "[5,3] [2,3]:int32:0..4", "[5,3] []:int64:2", "[5,0] [2]:int64:0..4",
                 "[5,3] [0]:int64"},
 };
 wg_tensor (wg_embedding)(wg_tensor weight, wg_tensor indices, wg_embedding_options options)

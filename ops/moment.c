@@ -216,7 +216,7 @@ WG_OP(logsumexp) = {
     .jvp = logsumexp_jvp,
     .saves = "x y",
     .samples = {"[2,3,4]", "[2,3,4] axis=[0,-1]", "[2,3] axis=1 keepdims=true", "[3,40]:500..900 axis=1", "[]",
-                "[0,3] axis=0"},
+                "[0,3] axis=1"},
     .flops = element_flops,
 };
 wg_tensor (wg_logsumexp)(wg_tensor x, wg_logsumexp_options options) { return WG_RECORD(logsumexp, &options, x); }

@@ -125,10 +125,10 @@ static wg_tensor before(wg_tensor rows)
 static wg_tensor others(const wg_call *c)
 {
     const wg_prod_options *o = c->options;
-    wg_tensor rows = wg_rows_of(c->in[0], &o->axis);
+    wg_tensor rows = wg_last_of(c->in[0], &o->axis);
     int last = wg_type_of(rows).rank - 1;
     wg_tensor behind = wg_flip(before(wg_flip(rows, .axis = WG_AXES(last))), .axis = WG_AXES(last));
-    return wg_rows_back(wg_multiply(before(rows), behind), &c->x[0], &o->axis);
+    return wg_last_back(wg_multiply(before(rows), behind), &c->x[0], &o->axis);
 }
 
 static wg_tensor prod_dx(const wg_call *c, wg_tensor g)

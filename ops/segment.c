@@ -194,7 +194,8 @@ WG_OP(segment_max) = {
     .vjp = {segment_max_dx},
     .jvp = segment_max_jvp,
     .saves = "x ids y",
-    .samples = SEGMENTS_SAMPLES,
+    .samples = {"[6,2] [6]:int64:0 num_segments=1", "[5] [5]:int32:0 num_segments=1", "[0,2] [0]:int64 num_segments=0",
+                "[3,0] [3]:int64:0..1 num_segments=2"},
 };
 wg_tensor (wg_segment_max)(wg_tensor x, wg_tensor ids, int64_t num_segments)
 {
