@@ -274,8 +274,8 @@ wg_tensor (wg_logaddexp)(wg_tensor a, wg_tensor b) { return WG_RECORD(logaddexp,
 /* ---- logaddexp2 -------------------------------------------------------------------------------------------------- */
 WG_MAP2(logaddexp2,
         a == b ? a + 1 : (a > b ? a : b) + K(M_LOG2E) * log1p(exp2(-abs(a - b))),
-        a == b && !isfinite(a) ? 0 : sigmoid(K(M_LN2) * (a - b)),
-        a == b && !isfinite(a) ? 0 : sigmoid(K(M_LN2) * (b - a)))
+        a == b && !isfinite(a) ? 0 : 1 / (1 + exp2(b - a)),
+        a == b && !isfinite(a) ? 0 : 1 / (1 + exp2(a - b)))
 WG_OP(logaddexp2) = {
     .name = "logaddexp2",
     .doc = "y = log2(2^a + 2^b); of two -inf: -inf with gradient 0",

@@ -12,13 +12,18 @@ WG_CONTENTS(SELECT)
 WG_MAP_CHOOSE(where, wg_no_options, WG_SELECT, a ? b : c)
 static wg_tensor where_da(const wg_call *c, wg_tensor g) { return wg_where(c->in[0], g, 0); }
 static wg_tensor where_db(const wg_call *c, wg_tensor g) { return wg_where(c->in[0], 0, g); }
+static wg_tensor where_jvp(const wg_call *c)
+{
+    wg_tensor zero = wg_number(0);
+    return wg_where(c->in[0], wg_is_none(c->t[1]) ? zero : c->t[1], wg_is_none(c->t[2]) ? zero : c->t[2]);
+}
 WG_OP(where) = {
     .name = "where",
     .doc = "y = a where cond is true, b elsewhere; the other's value and gradient do not matter, NaN or not",
     .in = {{"cond", WG_BOOLEAN}, {"a", WG_ANY}, {"b", WG_ANY}},
     .map = &where_map,
     .vjp = {NULL, where_da, where_db},
-    .linear = WG_JOINTLY,
+    .jvp = where_jvp,
     .saves = "cond",
     .samples = {"[2,3]:bool [2,3] [2,3]", "[3]:bool [2,3] []", "[2,1]:bool [1,3] [2,3]", "[]:bool [] []",
                 "[0,3]:bool [1] [3]", "[4]:bool [4]:int64:0..9 [4]:int64:0..9"},

@@ -148,14 +148,15 @@ static double erfinv_of(double x)
 }
 IN_DOUBLE(erfinv, erfinv_of(x))
 #define erfinv(x) WG_EITHER(erfinv, x)
-WG_MAP1(erfinv, erfinv(x), K(0.886226925452758013649) / square(gaussian(y)))
+/* sqrt(pi) / 2 exp(y^2), whose exponent would multiply a rounding error of y; erfcx(y) is exp(y^2) (1 - x). */
+WG_MAP1(erfinv, erfinv(x), abs(x) == 1 ? K(INFINITY) : K(0.886226925452758013649) * erfcx(abs(y)) / (1 - abs(x)))
 WG_OP(erfinv) = {
     .name = "erfinv",
     .doc = "y with erf(y) = x; infinite at -1 and 1",
     .domain = "-1 < x < 1",
     .in = {{"x", 0}},
     .map = &erfinv_map,
-    .saves = "y",
+    .saves = "x y",
     .points = WG_POINTS(-0.9999999999999999, -0.96, -1e-10, 0, 0.5, 0.99),
     .samples = {"[2,3]:-0.9..0.9", "[]:-0.9..0.9", "[0,3]"},
 };
@@ -208,14 +209,18 @@ static double ndtri_of(double x)
 }
 IN_DOUBLE(ndtri, ndtri_of(x))
 #define ndtri(x) WG_EITHER(ndtri, x)
-WG_MAP1(ndtri, ndtri(x), K(2.50662827463100050242) / gaussian(y))
+/* One over the density at y, as for erfinv. */
+WG_MAP1(ndtri,
+        ndtri(x),
+        x == 0 || x == 1 ? K(INFINITY)
+        : K(1.25331413731550025121) * (x < K(0.5) ? erfcx(-K(M_SQRT1_2) * y) / x : erfcx(K(M_SQRT1_2) * y) / (1 - x)))
 WG_OP(ndtri) = {
     .name = "ndtri",
     .doc = "y with ndtr(y) = x; infinite at 0 and 1",
     .domain = "0 < x < 1",
     .in = {{"x", 0}},
     .map = &ndtri_map,
-    .saves = "y",
+    .saves = "x y",
     .points = WG_POINTS(1e-300, 1e-10, 0.05, 0.5, 0.9, 0.9999999),
     .samples = {"[2,3]:0.1..0.9", "[]:0.1..0.9", "[0,3]"},
 };
@@ -383,12 +388,17 @@ static double bessel(int n, double x)
     return n && x < 0 ? -y : y;
 }
 
-/* The derivative of exp(-|x|) I_0(x): exp(-x) (I_1(x) - I_0(x)) for x > 0. Far out both series begin with 1. */
+/* The derivative of exp(-|x|) I_0(x): for x > 0 exp(-x) (I_1(x) - I_0(x)), which cancels. It is -exp(-2x) M(1/2, 2, 2x)
+ * with Kummer's M, DLMF 13.6.9; far out both series begin with 1. */
 static double i0e_slope_of(double x)
 {
-    double far = fabs(x);
-    double y = far < BESSEL_FAR ? bessel_scaled(1, far) - bessel_scaled(0, far)
-                                : (bessel_far(1, far) - bessel_far(0, far)) / sqrt(2 * M_PI * far);
+    double far = fabs(x), term = 1, sum = 1, y;
+    for (int k = 1; far < BESSEL_FAR && term > 1e-17 * sum; k++)
+        sum += term *= (k - 0.5) * 2 * far / (k * (k + 1.0));
+    if (far < BESSEL_FAR)
+        y = -exp(-2 * far) * sum;
+    else
+        y = (bessel_far(1, far) - bessel_far(0, far)) / sqrt(2 * M_PI * far);
     return x == 0 ? 0 : x < 0 ? -y : y;
 }
 IN_DOUBLE(i0, bessel(0, x))
