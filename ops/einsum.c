@@ -154,7 +154,7 @@ static wg_status read_equation(const wg_call *c, int which, labels *of, reading 
     for (int i = 0; i < c->n_in; i++) {
         labels term;
         if (i && *text++ != ',')
-            return wg_fail(c, WG_ERROR_SHAPE, "%d operands are more than the equation has terms", c->n_in);
+            return wg_fail(c, WG_ERROR_SHAPE, "the equation has fewer than %d terms, one an operand", c->n_in);
         if (read_term(c, &text, dots_of(text, c->x[i].rank), &term))
             return WG_ERROR_VALUE;
         if (enter_operand(c, i, &term, e))
@@ -165,7 +165,7 @@ static wg_status read_equation(const wg_call *c, int which, labels *of, reading 
             *of = term;
     }
     if (*text == ',')
-        return wg_fail(c, WG_ERROR_SHAPE, "%d operands are fewer than the equation has terms", c->n_in);
+        return wg_fail(c, WG_ERROR_SHAPE, "the equation has more terms than operands, %d", c->n_in);
     if (*text == '-' && text[1] != '>')
         return malformed(c, "\"-\" without \">\"");
     return *text ? read_result(c, text + 2, e) : implied_result(c, times, e);

@@ -546,13 +546,11 @@ static wg_status dot_axes_of(const wg_call *c, dot_axes *to)
             to->sum[k] = counted(k ? 0 : rank - n, n);
         }
         for (int i = 0; i < n && !by_number; i++) {
-            int64_t given_axis = given[k].at[i];
-            int axis =
-                wg_resolve_axis(c, given_axis < -rank || given_axis >= rank ? WG_MAX_RANK : (int)given_axis, rank);
-            if (axis < 0)
-                return WG_ERROR_SHAPE;
+            int64_t axis = given[k].at[i] < 0 ? given[k].at[i] + rank : given[k].at[i];
+            if (axis < 0 || axis >= rank)
+                return wg_fail(c, WG_ERROR_SHAPE, "%s has no axis %lld", wg_show(c, k), (long long)given[k].at[i]);
             if (names(to->sum[k], axis))
-                return wg_fail(c, WG_ERROR_SHAPE, "axis %d of %s is given twice", axis, wg_show(c, k));
+                return wg_fail(c, WG_ERROR_SHAPE, "axis %d of %s is given twice", (int)axis, wg_show(c, k));
             to->sum[k].at[to->sum[k].n++] = axis;
         }
         for (int i = 0; i < rank; i++)
