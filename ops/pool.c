@@ -97,6 +97,8 @@ typedef struct {
 static inside inside_of(const pooling *p, int i, int64_t r)
 {
     int64_t start = r * p->stride[i] - p->padding[i], step = p->dilation[i];
+    if (start >= 0 && start + step * (p->kernel[i] - 1) < p->size[i])
+        return (inside){0, p->kernel[i], start}; /* as nearly all are: without a division */
     int64_t first = start < 0 ? (step - 1 - start) / step : 0;
     int64_t last = start >= p->size[i] ? 0 : (p->size[i] - 1 - start) / step + 1;
     if (last > p->kernel[i])
