@@ -275,9 +275,69 @@ void wg_gather_range(const wg_type *type, const int64_t *stride, const void *fro
     }
 }
 
+/* Elements of a tile along the axis that is read in steps, and along the one that lies side by side. */
+#define TILE_READ 8
+#define TILE_WRITE 256
+
+/* The axis that lies side by side in memory where the last one does not, both long enough to be worth tiles; -1: none. */
+static int tiled_axis(const wg_type *type, const int64_t *stride)
+{
+    int inner = type->rank - 1;
+    if (inner < 1 || type->dim[inner] < TILE_READ || stride[inner] == 1 || stride[inner] == 0)
+        return -1;
+    for (int i = 0; i < inner; i++)
+        if (stride[i] == 1 && type->dim[i] >= TILE_READ)
+            return i;
+    return -1;
+}
+
+#define TILE_LOOP(T)                                                                                                   \
+    for (int64_t i = 0; i < n; i++)                                                                                    \
+        for (int64_t k = 0; k < m; k++)                                                                                \
+            ((T *)to)[i * to_step + k] = ((const T *)from)[i + k * from_step];
+
+/* to[i, k] = from[k, i] for n rows and m columns of it. */
+static void copy_tile(size_t size, int64_t n, int64_t m, const void *from, int64_t from_step, void *to, int64_t to_step)
+{
+    if (size == 4)
+        TILE_LOOP(uint32_t)
+    else if (size == 8)
+        TILE_LOOP(uint64_t)
+    else
+        TILE_LOOP(uint8_t)
+}
+
+/* Plane by plane of axis `axis` and the last, each in tiles that read and write whole cache lines. */
+static void gather_tiles(const wg_type *type, const int64_t *stride, int axis, const unsigned char *from, unsigned char *to)
+{
+    int inner = type->rank - 1;
+    int64_t own[WG_MAX_RANK], n = type->dim[axis], m = type->dim[inner], size = (int64_t)wg_dtype_size(type->dtype);
+    contiguous_strides(type, own);
+    for (int64_t plane = 0, planes = wg_type_count(type) / (n * m); plane < planes; plane++) {
+        int64_t rest = plane, source = 0, target = 0;
+        for (int i = inner; i-- > 0;) {
+            if (i == axis)
+                continue;
+            source += rest % type->dim[i] * stride[i];
+            target += rest % type->dim[i] * own[i];
+            rest /= type->dim[i];
+        }
+        for (int64_t k = 0; k < m; k += TILE_READ)
+            for (int64_t i = 0; i < n; i += TILE_WRITE)
+                copy_tile((size_t)size, n - i < TILE_WRITE ? n - i : TILE_WRITE, m - k < TILE_READ ? m - k : TILE_READ,
+                          from + (source + i + k * stride[inner]) * size, stride[inner],
+                          to + (target + i * own[axis] + k) * size, own[axis]);
+    }
+}
+
 void wg_gather_strided(const wg_type *type, const int64_t *stride, const void *from, void *to)
 {
-    wg_gather_range(type, stride, from, 0, wg_type_count(type), to);
+    int64_t n = wg_type_count(type);
+    int axis = n ? tiled_axis(type, stride) : -1;
+    if (axis >= 0)
+        gather_tiles(type, stride, axis, from, to);
+    else
+        wg_gather_range(type, stride, from, 0, n, to);
 }
 
 void wg_scatter_strided(const wg_type *type, const int64_t *stride, const void *from, void *to)
