@@ -5,8 +5,9 @@
     FAMILY(unary) FAMILY(trigonometric) FAMILY(activation) FAMILY(special) FAMILY(binary) FAMILY(compare)              \
     FAMILY(select) FAMILY(moments) FAMILY(scans) FAMILY(view) FAMILY(join) FAMILY(rearrange) FAMILY(triangle)          \
     FAMILY(window) FAMILY(indexing) FAMILY(segments) FAMILY(products) FAMILY(convolution) FAMILY(pooling)              \
-    FAMILY(losses) FAMILY(class_losses) FAMILY(optimizers) FAMILY(chain) FAMILY(class_weights) FAMILY(contraction)     \
-    FAMILY(extrema) FAMILY(scattering) FAMILY(softmax) FAMILY(summation) FAMILY(sums)
+    FAMILY(normalize) FAMILY(norms) FAMILY(gates) FAMILY(losses) FAMILY(class_losses) FAMILY(optimizers) FAMILY(chain) \
+    FAMILY(class_weights) FAMILY(contraction) FAMILY(extrema) FAMILY(scattering) FAMILY(softmax) FAMILY(summation)     \
+    FAMILY(sums)
 
 #define DECLARED(name) extern const wg_family wg_family_##name;
 #define LISTED(name) &wg_family_##name,
