@@ -22,57 +22,66 @@ typedef struct {
     int64_t stride[1], padding[1], dilation[1], groups;
 } wg_conv1d_options;
 #define wg_conv1d_defaults .stride = {1}, .padding = {0}, .dilation = {1}, .groups = 1
+/* One spatial axis: x [N, C, L], w [O, C / groups, k]. */
 WG_API wg_tensor wg_conv1d(wg_tensor x, wg_tensor w, wg_tensor b, wg_conv1d_options options);
 
 typedef struct {
     int64_t stride[2], padding[2], dilation[2], groups;
 } wg_conv2d_options;
 #define wg_conv2d_defaults .stride = {1}, .padding = {0}, .dilation = {1}, .groups = 1
+/* Two: x [N, C, H, W], w [O, C / groups, h, w]. wg_conv2d(x, w, b, .stride = {2}, .padding = {1, 1}) */
 WG_API wg_tensor wg_conv2d(wg_tensor x, wg_tensor w, wg_tensor b, wg_conv2d_options options);
-/* wg_conv2d(x, w, b, .stride = {2}, .padding = {1, 1}) */
 
 typedef struct {
     int64_t stride[3], padding[3], dilation[3], groups;
 } wg_conv3d_options;
 #define wg_conv3d_defaults .stride = {1}, .padding = {0}, .dilation = {1}, .groups = 1
+/* Three: x [N, C, D, H, W], w [O, C / groups, d, h, w]. */
 WG_API wg_tensor wg_conv3d(wg_tensor x, wg_tensor w, wg_tensor b, wg_conv3d_options options);
 
-/* The transpose of convolution with the same w: from y's shape back to x's. x [N, C, ...], w [C, O / groups, ...],
- * b [O]; an axis gets (n - 1) stride - 2 padding + dilation (kernel - 1) + output_padding + 1 entries. */
+/* ---- Transposed convolution ---------------------------------------------------------------------------------------------
+ * The transpose of convolution with the same w: from y's shape back to x's. x [N, C, ...], w [C, O / groups, ...],
+ * b [O] or WG_NONE; an axis gets (n - 1) stride - 2 padding + dilation (kernel - 1) + output_padding + 1 entries. */
 typedef struct {
     int64_t stride[1], padding[1], dilation[1], output_padding[1], groups;
 } wg_conv_transpose1d_options;
 #define wg_conv_transpose1d_defaults .stride = {1}, .padding = {0}, .dilation = {1}, .output_padding = {0}, .groups = 1
+/* One spatial axis: x [N, C, L], w [C, O / groups, k]. */
 WG_API wg_tensor wg_conv_transpose1d(wg_tensor x, wg_tensor w, wg_tensor b, wg_conv_transpose1d_options options);
 
 typedef struct {
     int64_t stride[2], padding[2], dilation[2], output_padding[2], groups;
 } wg_conv_transpose2d_options;
 #define wg_conv_transpose2d_defaults .stride = {1}, .padding = {0}, .dilation = {1}, .output_padding = {0}, .groups = 1
+/* Two: x [N, C, H, W], w [C, O / groups, h, w]. */
 WG_API wg_tensor wg_conv_transpose2d(wg_tensor x, wg_tensor w, wg_tensor b, wg_conv_transpose2d_options options);
 
 /* ---- Pooling -------------------------------------------------------------------------------------------------------
  * One result for each window of each channel. kernel_size is to be given; stride is kernel_size unless given, and
- * padding at most half of kernel_size. */
-/* The largest entry; of equals the first in row-major order, which gets the gradient. A NaN wins. Padding is -inf. */
+ * padding at most half of kernel_size.
+ *
+ * A maximum: of equals the first in row-major order counts, and gets the gradient; a NaN wins; padding is -inf. A mean:
+ * over all places of the window, the padding's zeros among them, or without `count_include_pad` over those inside x. */
 typedef struct {
     int64_t kernel_size[1], stride[1], padding[1], dilation[1];
 } wg_max_pool1d_options;
 #define wg_max_pool1d_defaults .kernel_size = {0}, .stride = {0}, .padding = {0}, .dilation = {1}
-WG_API wg_tensor wg_max_pool1d(wg_tensor x, wg_max_pool1d_options options); /* wg_max_pool1d(x, .kernel_size = {2}) */
+/* The largest entry of each window of x [N, C, L]: wg_max_pool1d(x, .kernel_size = {2}). */
+WG_API wg_tensor wg_max_pool1d(wg_tensor x, wg_max_pool1d_options options);
 
 typedef struct {
     int64_t kernel_size[2], stride[2], padding[2], dilation[2];
 } wg_max_pool2d_options;
 #define wg_max_pool2d_defaults .kernel_size = {0}, .stride = {0}, .padding = {0}, .dilation = {1}
+/* The same of x [N, C, H, W]. */
 WG_API wg_tensor wg_max_pool2d(wg_tensor x, wg_max_pool2d_options options);
 
-/* The mean of the window: over all its places, the padding's zeros among them, or over those inside x alone. */
 typedef struct {
     int64_t kernel_size[1], stride[1], padding[1];
     bool count_include_pad;
 } wg_avg_pool1d_options;
 #define wg_avg_pool1d_defaults .kernel_size = {0}, .stride = {0}, .padding = {0}, .count_include_pad = true
+/* The mean of each window of x [N, C, L]. */
 WG_API wg_tensor wg_avg_pool1d(wg_tensor x, wg_avg_pool1d_options options);
 
 typedef struct {
@@ -80,6 +89,7 @@ typedef struct {
     bool count_include_pad;
 } wg_avg_pool2d_options;
 #define wg_avg_pool2d_defaults .kernel_size = {0}, .stride = {0}, .padding = {0}, .count_include_pad = true
+/* The same of x [N, C, H, W]. */
 WG_API wg_tensor wg_avg_pool2d(wg_tensor x, wg_avg_pool2d_options options);
 
 #ifdef __cplusplus
