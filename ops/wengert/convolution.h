@@ -39,7 +39,7 @@ typedef struct {
 /* Three: x [N, C, D, H, W], w [O, C / groups, d, h, w]. */
 WG_API wg_tensor wg_conv3d(wg_tensor x, wg_tensor w, wg_tensor b, wg_conv3d_options options);
 
-/* ---- Transposed convolution ---------------------------------------------------------------------------------------------
+/* ---- Transposed convolution ---------------------------------------------------------------------------------------
  * The transpose of convolution with the same w: from y's shape back to x's. x [N, C, ...], w [C, O / groups, ...],
  * b [O] or WG_NONE; an axis gets (n - 1) stride - 2 padding + dilation (kernel - 1) + output_padding + 1 entries. */
 typedef struct {
