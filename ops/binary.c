@@ -196,7 +196,7 @@ WG_OP(copysign) = {
 wg_tensor (wg_copysign)(wg_tensor a, wg_tensor b) { return WG_RECORD(copysign, NULL, a, b); }
 
 /* ---- maximum ----------------------------------------------------------------------------------------------------- */
-WG_MAP2(maximum, a > b || a != a ? a : b, a > b ? 1 : a == b ? K(0.5) : 0, b > a ? 1 : a == b ? K(0.5) : 0)
+WG_MAP2(maximum, a > b || a != a ? a : b, (a > b) + K(0.5) * (a == b), (b > a) + K(0.5) * (a == b))
 WG_OP(maximum) = {
     .name = "maximum",
     .doc = "y = the larger, NaN if one is; at a tie half the gradient to each",
@@ -209,7 +209,7 @@ WG_OP(maximum) = {
 wg_tensor (wg_maximum)(wg_tensor a, wg_tensor b) { return WG_RECORD(maximum, NULL, a, b); }
 
 /* ---- minimum ----------------------------------------------------------------------------------------------------- */
-WG_MAP2(minimum, a < b || a != a ? a : b, a < b ? 1 : a == b ? K(0.5) : 0, b < a ? 1 : a == b ? K(0.5) : 0)
+WG_MAP2(minimum, a < b || a != a ? a : b, (a < b) + K(0.5) * (a == b), (b < a) + K(0.5) * (a == b))
 WG_OP(minimum) = {
     .name = "minimum",
     .doc = "y = the smaller, NaN if one is; at a tie half the gradient to each",

@@ -115,11 +115,11 @@ WG_OP(erfcx_slope) = {
 };
 
 /* ---- erfinv ------------------------------------------------------------------------------------------------------ */
-/* erfinv(1 - q) to 2e-3 from log(q (2 - q)): Winitzki 2008. */
-static double erfinv_start(double log_q)
+/* erfinv(x), x >= 0, to 2e-3 from the logarithm of 1 - x^2: Winitzki 2008. */
+static double erfinv_start(double log_rest)
 {
-    const double a = 0.147, b = 2 / (M_PI * a) + 0.5 * log_q;
-    return sqrt(-log_q / a / (sqrt(b * b - log_q / a) + b));
+    const double a = 0.147, b = 2 / (M_PI * a) + 0.5 * log_rest;
+    return sqrt(-log_rest / a / (sqrt(b * b - log_rest / a) + b));
 }
 
 /* z > 0 with erfc(z) = q, for small q: Newton's method for log(erfc(z)), which is nearly a parabola. */

@@ -64,8 +64,9 @@ static inline int64_t wg_pieces(int64_t n) { return (n + WG_PIECE - 1) / WG_PIEC
 /* ---- Elementwise entries -----------------------------------------------------------------------------------------
  * Written once, as C text: WG_MAP1(tanh, tanh(x), 4 * sigmoid(2 * x) * sigmoid(-2 * x)) gives the float32 and float64
  * kernels of the function and of its slope, for each instruction set; the text itself is the graph code of the slope when
- * a derivative is recorded. It may use x (or a and b), y (the result), numbers as K(0.5), options as K(o->beta), the
- * operators + - * / < <= > >= == != && || ! ?:, and the elementwise operations by their names. */
+ * a derivative is recorded. It may use x (or a and b), y (the result), numbers as K(0.5), options as K(o->beta), a chosen
+ * word's first letter as IS(o->approximate, 't'), the operators + - * / < <= > >= == != && || ! ?:, and the elementwise
+ * operations by their names. */
 typedef void wg_kernel(int64_t n, void *to, const void *const *from, const void *options);
 
 typedef struct {

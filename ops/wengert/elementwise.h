@@ -19,10 +19,10 @@ WG_API wg_tensor wg_sign(wg_tensor x);       /* -1, 0 or 1; derivative 0 */
 WG_API wg_tensor wg_square(wg_tensor x);     /* x^2 */
 WG_API wg_tensor wg_reciprocal(wg_tensor x); /* 1 / x */
 
-WG_API wg_tensor wg_add(wg_tensor a, wg_tensor b);
-WG_API wg_tensor wg_subtract(wg_tensor a, wg_tensor b);
-WG_API wg_tensor wg_multiply(wg_tensor a, wg_tensor b);
-WG_API wg_tensor wg_divide(wg_tensor a, wg_tensor b);
+WG_API wg_tensor wg_add(wg_tensor a, wg_tensor b);             /* a + b */
+WG_API wg_tensor wg_subtract(wg_tensor a, wg_tensor b);        /* a - b */
+WG_API wg_tensor wg_multiply(wg_tensor a, wg_tensor b);        /* a b */
+WG_API wg_tensor wg_divide(wg_tensor a, wg_tensor b);          /* a / b */
 /* The largest integer q with q b <= a (for b > 0), so that a = q b + remainder(a, b); derivative 0. */
 WG_API wg_tensor wg_floor_divide(wg_tensor a, wg_tensor b);
 WG_API wg_tensor wg_remainder(wg_tensor a, wg_tensor b); /* a - floor(a / b) b, exact: the sign of b */
