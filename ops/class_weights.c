@@ -183,11 +183,19 @@ static wg_status class_total_type(wg_call *c)
     c->y[0] = (wg_type){.dtype = c->dtype};
     return WG_OK;
 }
-static wg_tensor class_total_dweight(const wg_call *c, wg_tensor u)
+/* g times how often each class is a target. */
+static wg_tensor class_total_dweight(const wg_call *c, wg_tensor g)
 {
     const class_total_options *o = c->options;
     class_weights_options hard = {.classes = o->classes, .ignore_index = o->ignore_index};
-    return sum_over_positions(WG_RECORD(class_weights, &hard, u, c->in[1], WG_NONE), c->x[1].rank > 0);
+    return sum_over_positions(WG_RECORD(class_weights, &hard, g, c->in[1], WG_NONE), c->x[1].rank > 0);
+}
+static wg_tensor class_total_jvp(const wg_call *c)
+{
+    if (!wg_given(c, 2) || wg_is_none(c->t[2]))
+        return WG_NONE;
+    wg_tensor one = wg_full(c->tape, c->dtype, WG_SCALAR, 1);
+    return wg_sum(wg_multiply(class_total_dweight(c, one), c->t[2]));
 }
 WG_OP(class_total) = {
     .name = "class_total",
@@ -197,7 +205,7 @@ WG_OP(class_total) = {
     .type = class_total_type,
     .run = class_total_run,
     .vjp = {NULL, NULL, class_total_dweight},
-    .linear = WG_JOINTLY,
+    .jvp = class_total_jvp,
     .saves = "target",
     .samples = {"[] [3]:int64:0..3 [4] classes=4", "[] []:int64:0..3 [4] classes=4"},
     .hidden = true,
