@@ -5,6 +5,7 @@
 #include "wengert/elementwise.h"
 #include "wengert/reductions.h"
 #include "wengert/shape.h"
+#include "wengert/softmax.h"
 
 #define MOMENTS(OP) OP(var) OP(std) OP(logsumexp) OP(norm)
 WG_CONTENTS(MOMENTS)
@@ -185,12 +186,16 @@ static wg_status logsumexp_run(const wg_call *c)
     return folded(c, (wg_reduction){.fold = &exp_from_fold, .axes = &o->axis, .parameter = largest, .finish = log_plus});
 }
 
-/* exp(x - y), and 0 where all of x is -inf. */
+/* softmax(x), in which the rounding of y does not show as it would in exp(x - y); 0 where all of x is -inf. */
 static wg_tensor logsumexp_slope(const wg_call *c)
 {
     const wg_logsumexp_options *o = c->options;
-    wg_tensor y = wg_spread(c->out[0], &o->axis, o->keepdims);
-    return wg_exp(wg_subtract(c->in[0], wg_where(wg_equal(y, -(double)INFINITY), 0, y)));
+    wg_tensor y = wg_spread(c->out[0], &o->axis, o->keepdims), weights;
+    if (o->axis.n == 1)
+        weights = wg_softmax(c->in[0], .axis = o->axis.at[0]);
+    else
+        weights = wg_last_back(wg_softmax(wg_last_of(c->in[0], &o->axis)), &c->x[0], &o->axis);
+    return wg_masked_fill(weights, wg_equal(y, -(double)INFINITY), .value = 0);
 }
 
 static wg_tensor logsumexp_dx(const wg_call *c, wg_tensor g)
