@@ -18,6 +18,14 @@ WG_CONTENTS(SCANS)
 /* ---- Kernels: `width` columns of [n, inner], each with a running state s ------------------------------------------- */
 typedef void scan_kernel(int64_t n, int64_t inner, int64_t width, const void *x, const void *b, void *y, int64_t *at);
 
+#define SCAN_STEP(at_, ...)                                                                                            \
+    {                                                                                                                  \
+        const int64_t k = at_;                                                                                         \
+        const T x = xs[k];                                                                                             \
+        double s = state[j];                                                                                           \
+        __VA_ARGS__                                                                                                    \
+        state[j] = s;                                                                                                  \
+    }
 #define SCAN(name, suffix, T_, START, ...)                                                                             \
     static WG_CLONES void name##_##suffix(int64_t n, int64_t inner, int64_t width, const void *from, const void *more, \
                                           void *to, int64_t *at)                                                       \
@@ -31,14 +39,11 @@ typedef void scan_kernel(int64_t n, int64_t inner, int64_t width, const void *x,
             state[j] = START;                                                                                          \
             scale[j] = (double)-INFINITY;                                                                              \
         }                                                                                                              \
-        for (int64_t i = 0; i < n; i++)                                                                                \
-            for (int64_t j = 0; j < width; j++) {                                                                      \
-                const int64_t k = i * inner + j;                                                                       \
-                const T x = xs[k];                                                                                     \
-                double s = state[j];                                                                                   \
-                __VA_ARGS__                                                                                            \
-                state[j] = s;                                                                                          \
-            }                                                                                                          \
+        for (int64_t i = 0, j = 0; i < n && inner == 1; i++) /* its state stays in registers */                         \
+            SCAN_STEP(i, __VA_ARGS__)                                                                                  \
+        for (int64_t i = 0; i < n && inner > 1; i++)                                                                   \
+            for (int64_t j = 0; j < width; j++)                                                                        \
+                SCAN_STEP(i * inner + j, __VA_ARGS__)                                                                  \
     }
 #define SCANS_OF(name, START, ...)                                                                                     \
     SCAN(name, f32, float, START, __VA_ARGS__)                                                                         \

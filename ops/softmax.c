@@ -11,6 +11,7 @@ WG_CONTENTS(SOFTMAX)
 
 #define LANES 32
 #define TILE 128 /* columns at a time */
+#define SHORT 16 /* rows no longer than this are turned into columns */
 
 /* ---- Kernels ----------------------------------------------------------------------------------------------------- */
 typedef void row_kernel(int64_t n, const void *x, const void *g, void *y);
@@ -168,12 +169,45 @@ typedef struct {
     char *y;
 } along;
 
+/* [rows, columns] as [columns, rows]. */
+static void transpose(wg_dtype dtype, int64_t rows, int64_t columns, const void *from, void *to)
+{
+#define COPY(T)                                                                                                        \
+    for (int64_t j = 0; j < columns; j++)                                                                              \
+        for (int64_t i = 0; i < rows; i++)                                                                             \
+            ((T *)to)[j * rows + i] = ((const T *)from)[i * columns + j]
+    if (dtype == WG_FLOAT32)
+        COPY(float);
+    else
+        COPY(double);
+#undef COPY
+}
+
+/* Short rows fill no vector: TILE of them are columns side by side. */
+static void work_short_rows(const along *a, int64_t first, int64_t last)
+{
+    double x[SHORT * TILE], g[SHORT * TILE], y[SHORT * TILE];
+    size_t bytes = (size_t)a->n * wg_dtype_size(a->dtype);
+    for (int64_t i = first; i < last; i += TILE) {
+        int64_t rows = last - i < TILE ? last - i : TILE;
+        transpose(a->dtype, rows, a->n, a->x + (size_t)i * bytes, x);
+        if (a->g)
+            transpose(a->dtype, rows, a->n, a->g + (size_t)i * bytes, g);
+        a->k->column[a->dtype](a->n, rows, rows, x, g, y);
+        transpose(a->dtype, a->n, rows, y, a->y + (size_t)i * bytes);
+    }
+}
+
 static void work_piece(void *argument, int64_t task)
 {
     const along *a = argument;
     size_t size = wg_dtype_size(a->dtype);
     if (a->inner == 1) {
         int64_t last = (task + 1) * a->rows < a->outer ? (task + 1) * a->rows : a->outer;
+        if (a->n <= SHORT) {
+            work_short_rows(a, task * a->rows, last);
+            return;
+        }
         for (int64_t i = task * a->rows; i < last; i++) {
             size_t at = (size_t)(i * a->n) * size;
             a->k->row[a->dtype](a->n, a->x + at, a->g ? a->g + at : NULL, a->y + at);
