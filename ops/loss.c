@@ -500,8 +500,8 @@ wg_tensor (wg_soft_margin_loss)(wg_tensor input, wg_tensor target, wg_soft_margi
 }
 
 /* ---- kl_div ------------------------------------------------------------------------------------------------------ */
-WG_MAP2(kl_div_of_target, b == 0 ? 0 * a : b * (log(b) - a), -b, log(b) + 1 - a)
-WG_MAP2(kl_div_of_log, exp(b) == 0 ? 0 * a : exp(b) * (b - a), -exp(b), exp(b) == 0 ? 0 * a : exp(b) * (b + 1 - a))
+WG_MAP2(kl_div_of_target, b == 0 ? 0 : b * (log(b) - a), -b, log(b) + 1 - a)
+WG_MAP2(kl_div_of_log, exp(b) == 0 ? 0 : exp(b) * (b - a), -exp(b), exp(b) == 0 ? 0 : exp(b) * (b + 1 - a))
 #define KL_DIV_MAP (((const wg_kl_div_options *)c->options)->log_target ? &kl_div_of_log_map : &kl_div_of_target_map)
 LOSS_RULES(kl_div, KL_DIV_MAP)
 WG_OP(kl_div) = {
