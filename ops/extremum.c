@@ -1,4 +1,5 @@
-/* Extrema, and where they are. A NaN wins against every number and the first of them stays; equal ones share the gradient. */
+/* Extrema, and where they are. A NaN wins against every number and the first of them stays; equal ones share the
+ * gradient. */
 #include "ops/fold.h"
 #include "wengert/elementwise.h"
 #include "wengert/reductions.h"
@@ -67,7 +68,7 @@ static wg_status min_run(const wg_call *c) { return extremum_run(c, &min_fold); 
         .jvp = extremum_jvp,                                                                                           \
         .saves = "x y",                                                                                                \
         .samples = {"[2,3,4]", "[2,3,4] axis=[0,-1]", "[2,3] axis=1 keepdims=true", "[3,40] axis=1", "[]",             \
-                    "[5] axis=0", "[0,3] axis=1"},                                                                             \
+                    "[5] axis=0", "[0,3] axis=1"},                                                                     \
     };                                                                                                                 \
     wg_tensor (wg_##op)(wg_tensor x, wg_##op##_options options) { return WG_RECORD(op, &options, x); }
 
@@ -88,7 +89,8 @@ typedef struct {
     int64_t *to;
 } arg;
 
-/* `width` columns of [n, inner]. A single one is passed over in stretches without anything better than what was found. */
+/* `width` columns of [n, inner]. A single one is passed over in stretches without anything better than what was
+ * found. */
 #define ARG_SEARCH(name, suffix, T, OP)                                                                                \
     static WG_CLONES void name##_##suffix(int64_t n, int64_t inner, int64_t width, const void *from, int64_t *to)      \
     {                                                                                                                  \
@@ -173,13 +175,14 @@ static wg_status arg_type(wg_call *c)
     }                                                                                                                  \
     WG_OP(op) = {                                                                                                      \
         .name = #op,                                                                                                   \
-        .doc = "y = where the " words " of x is along `axis`, or in the flattened x; the first of equal ones, or of NaNs", \
+        .doc = "y = where the " words " of x is along `axis`, or in all of x; the first of equal ones, or of NaNs",    \
         .in = {{"x", WG_ANY}},                                                                                         \
         .options = WG_SCHEMA(wg_##op, WG_ATTR(wg_##op, axis), WG_ATTR(wg_##op, keepdims)),                             \
         .type = arg_type,                                                                                              \
         .run = op##_run,                                                                                               \
         .saves = "",                                                                                                   \
-        .samples = {"[2,3,4]", "[2,3,4] axis=1", "[2,300] axis=-1 keepdims=true", "[4]:int64:0..2", "[]", "[0,3] axis=1"}, \
+        .samples = {"[2,3,4]", "[2,3,4] axis=1", "[2,300] axis=-1 keepdims=true", "[4]:int64:0..2", "[]",              \
+                    "[0,3] axis=1"},                                                                                   \
         .output_gradient_free = true,                                                                                  \
     };                                                                                                                 \
     wg_tensor (wg_##op)(wg_tensor x, wg_##op##_options options) { return WG_RECORD(op, &options, x); }

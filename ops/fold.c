@@ -1,7 +1,8 @@
-/* Folding over any axes. Neighbouring axes that all go, or all stay, count as one; what is left is a row-major matrix of the
- * last two such axes, repeated over the outer ones. Where the last one goes, its rows are folded; where it stays, its
- * columns. Outputs are cut into tiles and long folds into segments, by the shape alone, and the segments' results are joined
- * pairwise: that shares the work out over threads and keeps the rounding errors of long sums small. */
+/* Folding over any axes. Neighbouring axes that all go, or all stay, count as one; what is left is a row-major
+ * matrix of the last two such axes, repeated over the outer ones. Where the last one goes, its rows are folded;
+ * where it stays, its columns. Outputs are cut into tiles and long folds into segments, by the shape alone, and the
+ * segments' results are joined pairwise: that shares the work out over threads and keeps the rounding errors of long
+ * sums small. */
 #include "ops/fold.h"
 
 #include "wengert/reductions.h"
@@ -140,8 +141,8 @@ static void start(const wg_reduction *r, int64_t n, double *acc)
 
 /* ---- The work ---------------------------------------------------------------------------------------------------- */
 /* Elements [from, from + length) of each of n outputs from `first` on, of the matrix at offset. */
-static void fold_matrix(const plan *p, int64_t offset, int64_t first, int64_t n, int64_t from, int64_t length, double *acc,
-                        const double *m)
+static void fold_matrix(const plan *p, int64_t offset, int64_t first, int64_t n, int64_t from, int64_t length,
+                        double *acc, const double *m)
 {
     const wg_fold *fold = p->r->fold;
     if (!p->by_rows) {

@@ -1,5 +1,6 @@
-/* What reductions are made of: a fold is how one more element goes into an accumulator, written once as C text for rows and
- * for columns of each dtype; wg_reduce runs one over any axes. Accumulators are doubles whatever the elements are. */
+/* What reductions are made of: a fold is how one more element goes into an accumulator, written once as C text for
+ * rows and for columns of each dtype; wg_reduce runs one over any axes. Accumulators are doubles whatever the
+ * elements are. */
 #ifndef OPS_FOLD_H
 #define OPS_FOLD_H
 
@@ -7,8 +8,8 @@
 
 #define WG_LANES 32 /* accumulators a row is summed in, so that its loop is vector code */
 
-/* rows: acc[i] takes in the n elements from x + i * stride; columns: acc[j] takes in x[i * stride + j] for each row i. m is
- * one parameter an accumulator, p one of them all. */
+/* rows: acc[i] takes in the n elements from x + i * stride; columns: acc[j] takes in x[i * stride + j] for each row
+ * i. m is one parameter an accumulator, p one of them all. */
 typedef void wg_fold_kernel(int64_t rows, int64_t stride, int64_t n, const void *x, double *acc, const double *m,
                             double p);
 
@@ -22,7 +23,8 @@ typedef struct wg_reduction {
     const wg_fold *fold;
     const wg_axes *axes;
     const double *parameter; /* the fold's m, one an output; NULL where it has none */
-    void (*finish)(const struct wg_reduction *r, int64_t n, double *acc, const double *m); /* NULL: the accumulator it is */
+    /* From accumulators to results; NULL: they are the same. */
+    void (*finish)(const struct wg_reduction *r, int64_t n, double *acc, const double *m);
     double p;       /* for the fold and finish */
     wg_dtype dtype; /* of the result */
     void *to;
@@ -44,8 +46,8 @@ wg_tensor wg_spread_over(const wg_call *c, wg_tensor y, const wg_axes *axes, boo
 wg_tensor wg_last_of(wg_tensor x, const wg_axes *axes);
 wg_tensor wg_last_back(wg_tensor rows, const wg_type *x, const wg_axes *axes);
 
-/* WG_FOLD_KERNELS(sum, f32, float, WG_LANES, 0, a + (double)x, a + b): of the accumulator a, the element x, the parameters m
- * and p; and of two accumulators. With one lane elements are taken in order. */
+/* WG_FOLD_KERNELS(sum, f32, float, WG_LANES, 0, a + (double)x, a + b): of the accumulator a, the element x, the
+ * parameters m and p; and of two accumulators. With one lane elements are taken in order. */
 #define WG_FOLD_KERNELS(name, suffix, T_, LANES, START, STEP, JOIN)                                                    \
     static WG_CLONES void name##_rows_##suffix(int64_t rows, int64_t stride, int64_t n, const void *from,              \
                                                double *acc, const double *parameter, double p)                         \

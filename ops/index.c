@@ -1,5 +1,5 @@
-/* Entries taken at indices, and the hidden operations that pull a gradient back to where they came from. Indices are read
- * once, checked and counted from the front; then rows are copied. */
+/* Entries taken at indices, and the hidden operations that pull a gradient back to where they came from. Indices are
+ * read once, checked and counted from the front; then rows are copied. */
 #include "ops/index.h"
 
 #include "wengert/elementwise.h"
@@ -78,13 +78,15 @@ static void take_piece(void *argument, int64_t task)
     else if (bytes == 8)
         COPY(uint64_t);
     else
-        for (int64_t i = first; i < (last < all ? last : all); i++)
-            memcpy(r->to + (size_t)i * bytes, r->from + (size_t)(i / r->count * r->x.n + r->place[i % r->count]) * bytes,
-                   bytes);
+        for (int64_t i = first; i < (last < all ? last : all); i++) {
+            int64_t row = i / r->count * r->x.n + r->place[i % r->count];
+            memcpy(r->to + (size_t)i * bytes, r->from + (size_t)row * bytes, bytes);
+        }
 #undef COPY
 }
 
-void wg_rows_take(const wg_call *c, wg_lines x, const int64_t *place, int64_t count, size_t size, const void *from, void *to)
+void wg_rows_take(const wg_call *c, wg_lines x, const int64_t *place, int64_t count, size_t size, const void *from,
+                  void *to)
 {
     rows r = {.x = x, .place = place, .count = count, .size = size, .from = from, .to = to};
     int64_t all = x.outer * count;
@@ -116,7 +118,8 @@ static void add_tile(void *argument, int64_t task)
 #undef ADD
 }
 
-void wg_rows_add(const wg_call *c, wg_lines y, const int64_t *place, int64_t count, int64_t skip, const void *g, void *to)
+void wg_rows_add(const wg_call *c, wg_lines y, const int64_t *place, int64_t count, int64_t skip, const void *g,
+                 void *to)
 {
     rows r = {.x = y, .place = place, .count = count, .skip = skip, .dtype = c->dtype, .from = g, .to = to,
               .tiles = (y.inner + WIDEST_TILE - 1) / WIDEST_TILE};
@@ -138,7 +141,9 @@ static wg_status taken_type(wg_call *c, const wg_type *x, const wg_type *indices
         return wg_fail(c, WG_ERROR_SHAPE, "%d dimensions are more than %d", rank, WG_MAX_RANK);
     *y = (wg_type){.dtype = x->dtype, .rank = rank};
     for (int i = 0; i < rank; i++)
-        y->dim[i] = i < axis ? x->dim[i] : i < axis + indices->rank ? indices->dim[i - axis] : x->dim[i - indices->rank + 1];
+        y->dim[i] = i < axis                   ? x->dim[i]
+                    : i < axis + indices->rank ? indices->dim[i - axis]
+                                               : x->dim[i - indices->rank + 1];
     return WG_OK;
 }
 
@@ -183,7 +188,7 @@ wg_tensor (wg_take)(wg_tensor x, wg_tensor indices, int axis)
     return WG_RECORD(take, (&(wg_along_options){axis}), x, indices);
 }
 
-/* ---- take_back: y = zeros, and g added where it was taken ---------------------------------------------------------- */
+/* ---- take_back: y = zeros, and g added where it was taken -------------------------------------------------------- */
 typedef struct {
     int axis;      /* of y */
     int64_t size;  /* of that axis */
@@ -455,7 +460,8 @@ static const int64_t *row_places(const wg_call *c, int i, const wg_type *x)
             if (index < -size || index >= size) {
                 char text[200];
                 wg_fail(c, WG_ERROR_INDEX, "index %lld at %s is out of range for axis %lld of size %lld",
-                        (long long)index, position_text(at, r * q + k, text, sizeof text), (long long)k, (long long)size);
+                        (long long)index, position_text(at, r * q + k, text, sizeof text), (long long)k,
+                        (long long)size);
                 return NULL;
             }
             place[r] = place[r] * size + (index < 0 ? index + size : index);
@@ -472,7 +478,8 @@ static wg_status gather_nd_type(wg_call *c)
         return wg_fail(c, WG_ERROR_SHAPE, "%s has no axis of coordinates", wg_show(c, 1));
     int64_t q = coordinates_of(indices);
     if (q > x->rank)
-        return wg_fail(c, WG_ERROR_SHAPE, "%lld coordinates, in %s, for %s", (long long)q, wg_show(c, 1), wg_show(c, 0));
+        return wg_fail(c, WG_ERROR_SHAPE, "%lld coordinates, in %s, for %s", (long long)q, wg_show(c, 1),
+                       wg_show(c, 0));
     int lead = indices->rank - 1, rank = lead + x->rank - (int)q;
     if (rank > WG_MAX_RANK)
         return wg_fail(c, WG_ERROR_SHAPE, "%d dimensions are more than %d", rank, WG_MAX_RANK);
@@ -621,7 +628,8 @@ static wg_status masked_select_type(wg_call *c)
     return WG_OK;
 }
 
-/* Places of x, in order, where the mask is true: as many as `n`, or the mask has changed since the result's size was fixed. */
+/* Places of x, in order, where the mask is true: as many as `n`, or the mask has changed since the result's size was
+ * fixed. */
 static const int64_t *chosen_places(const wg_call *c, const wg_type *x, int mask, int64_t n)
 {
     int64_t *place = wg_scratch(c, (size_t)n * sizeof *place), found = 0, count = wg_type_count(x);
@@ -677,7 +685,8 @@ static wg_status masked_select_back_run(const wg_call *c)
     if (!place)
         return WG_ERROR_VALUE;
     zero_out(c);
-    wg_rows_add(c, (wg_lines){1, wg_type_count(&c->y[0]), 1}, place, c->x[1].dim[0], WG_NO_INTEGER, c->from[1], c->to[0]);
+    wg_lines y = {1, wg_type_count(&c->y[0]), 1};
+    wg_rows_add(c, y, place, c->x[1].dim[0], WG_NO_INTEGER, c->from[1], c->to[0]);
     return WG_OK;
 }
 

@@ -10,18 +10,21 @@ typedef struct {
 } wg_lines;
 wg_lines wg_lines_of(const wg_type *type, int axis);
 
-/* Operand `i`'s indices into an axis of `size`, counted from the front; NULL, and the error reported, where one is out of
- * range. Negative ones count from the end if `from_end`, else they are out of range. */
+/* Operand `i`'s indices into an axis of `size`, counted from the front; NULL, and the error reported, where one is
+ * out of range. Negative ones count from the end if `from_end`, else they are out of range. */
 const int64_t *wg_places(const wg_call *c, int i, int axis, int64_t size, bool from_end);
 
-/* Rows of x taken: [outer, n, inner] at `count` places of n gives y, [outer, count, inner], of elements of `size` bytes. */
-void wg_rows_take(const wg_call *c, wg_lines x, const int64_t *place, int64_t count, size_t size, const void *from, void *to);
-/* The transpose: rows of g, [outer, count, inner], added to y, [outer, n, inner], in the order of the places. Rows for place
- * `skip` are left out. */
-void wg_rows_add(const wg_call *c, wg_lines y, const int64_t *place, int64_t count, int64_t skip, const void *g, void *to);
+/* Rows of x taken: [outer, n, inner] at `count` places of n gives y, [outer, count, inner], of elements of `size`
+ * bytes. */
+void wg_rows_take(const wg_call *c, wg_lines x, const int64_t *place, int64_t count, size_t size, const void *from,
+                  void *to);
+/* The transpose: rows of g, [outer, count, inner], added to y, [outer, n, inner], in the order of the places. Rows
+ * for place `skip` are left out. */
+void wg_rows_add(const wg_call *c, wg_lines y, const int64_t *place, int64_t count, int64_t skip, const void *g,
+                 void *to);
 
-/* Pullbacks that are linear in g, with zeros where nothing was taken: of take; of take_along_axis, also what scatters to
- * zeros; `size` is the axis's. */
+/* Pullbacks that are linear in g, with zeros where nothing was taken: of take; of take_along_axis, also what
+ * scatters to zeros; `size` is the axis's. */
 wg_tensor wg_take_back(wg_tensor indices, wg_tensor g, int axis, int64_t size, int64_t skip);
 wg_tensor wg_take_along_axis_back(wg_tensor indices, wg_tensor g, int axis, int64_t size);
 

@@ -183,7 +183,8 @@ static wg_status logsumexp_run(const wg_call *c)
     double *largest = folded_first(c, (wg_reduction){.fold = &largest_fold, .axes = &o->axis, .finish = or_zero});
     if (!largest)
         return WG_ERROR_MEMORY;
-    return folded(c, (wg_reduction){.fold = &exp_from_fold, .axes = &o->axis, .parameter = largest, .finish = log_plus});
+    return folded(c, (wg_reduction){.fold = &exp_from_fold, .axes = &o->axis, .parameter = largest,
+                                    .finish = log_plus});
 }
 
 /* softmax(x), in which the rounding of y does not show as it would in exp(x - y); 0 where all of x is -inf. */

@@ -1,4 +1,5 @@
-/* Sums, means, products, counts. What each folds is one line; where its gradient goes is a broadcast of the cotangent. */
+/* Sums, means, products, counts. What each folds is one line; where its gradient goes is a broadcast of the
+ * cotangent. */
 #include "ops/chain.h"
 #include "ops/fold.h"
 #include "wengert/elementwise.h"
@@ -151,8 +152,8 @@ WG_OP(prod) = {
     .vjp = {prod_dx},
     .jvp = prod_jvp,
     .saves = "x",
-    .samples = {"[2,3,4]:0.5..1.5", "[2,3,4] axis=[0,-1]", "[2,3] axis=1 keepdims=true", "[3,2]:0 axis=0", "[]", "[0,3]",
-                "[2,0,3] axis=0"},
+    .samples = {"[2,3,4]:0.5..1.5", "[2,3,4] axis=[0,-1]", "[2,3] axis=1 keepdims=true", "[3,2]:0 axis=0", "[]",
+                "[0,3]", "[2,0,3] axis=0"},
     .flops = element_flops,
 };
 wg_tensor (wg_prod)(wg_tensor x, wg_prod_options options) { return WG_RECORD(prod, &options, x); }

@@ -1,6 +1,7 @@
-/* Scans: running sums, products and extrema along an axis, differences and integrals. Their gradients run the other way: as
- * scans of the reversed cotangent, or as the hidden first-order recurrence s[k] = b[k] + a[k] s[k - 1], which pulls back to
- * itself reversed, so that every derivative is right where factors are 0 and sums have underflowed. */
+/* Scans: running sums, products and extrema along an axis, differences and integrals. Their gradients run the other
+ * way: as scans of the reversed cotangent, or as the hidden first-order recurrence s[k] = b[k] + a[k] s[k - 1],
+ * which pulls back to itself reversed, so that every derivative is right where factors are 0 and sums have
+ * underflowed. */
 #include <float.h>
 
 #include "ops/index.h"
@@ -15,7 +16,7 @@ WG_CONTENTS(SCANS)
 
 #define TILE 128 /* columns at a time */
 
-/* ---- Kernels: `width` columns of [n, inner], each with a running state s ------------------------------------------- */
+/* ---- Kernels: `width` columns of [n, inner], each with a running state s ----------------------------------------- */
 typedef void scan_kernel(int64_t n, int64_t inner, int64_t width, const void *x, const void *b, void *y, int64_t *at);
 
 #define SCAN_STEP(at_, ...)                                                                                            \
@@ -39,7 +40,7 @@ typedef void scan_kernel(int64_t n, int64_t inner, int64_t width, const void *x,
             state[j] = START;                                                                                          \
             scale[j] = (double)-INFINITY;                                                                              \
         }                                                                                                              \
-        for (int64_t i = 0, j = 0; i < n && inner == 1; i++) /* its state stays in registers */                         \
+        for (int64_t i = 0, j = 0; i < n && inner == 1; i++) /* its state stays in registers */                        \
             SCAN_STEP(i, __VA_ARGS__)                                                                                  \
         for (int64_t i = 0; i < n && inner > 1; i++)                                                                   \
             for (int64_t j = 0; j < width; j++)                                                                        \
@@ -76,8 +77,8 @@ static wg_status scan_run(const wg_call *c, scan_kernel *const *kernels)
         return WG_OK;
     wg_lines l = wg_lines_of(&c->x[0], o->axis);
     scan s = {.kernel = kernels[c->dtype], .size = wg_dtype_size(c->dtype), .n = l.n, .inner = l.inner,
-              .tiles = (l.inner + TILE - 1) / TILE, .x = c->from[0], .b = c->n_in > 1 ? c->from[1] : NULL, .y = c->to[0],
-              .at = c->n_out > 1 ? c->to[1] : NULL};
+              .tiles = (l.inner + TILE - 1) / TILE, .x = c->from[0], .b = c->n_in > 1 ? c->from[1] : NULL,
+              .y = c->to[0], .at = c->n_out > 1 ? c->to[1] : NULL};
     wg_parallel(c->tape, l.outer * s.tiles, scan_tile, &s);
     return WG_OK;
 }
@@ -223,7 +224,7 @@ wg_tensor (wg_cumulative_prod)(wg_tensor x, int axis)
     return WG_RECORD(cumulative_prod, (&(wg_along_options){axis}), x);
 }
 
-/* ---- logcumsumexp: log(s) + scale, with `scale` the largest so far ------------------------------------------------ */
+/* ---- logcumsumexp: log(s) + scale, with `scale` the largest so far ----------------------------------------------- */
 SCANS_OF(logcumsumexp, 0, const double v = (double)x; double most = scale[j];
          if (v > most) {
              s = s * exp(most - v) + 1;

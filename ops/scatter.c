@@ -1,5 +1,5 @@
-/* Entries put or added at indices: x, copied, and changed where the indices say. Of several puts to one place the last wins
- * and takes the gradient: who won is saved with the result. */
+/* Entries put or added at indices: x, copied, and changed where the indices say. Of several puts to one place the
+ * last wins and takes the gradient: who won is saved with the result. */
 #include "core/tape.h"
 #include "ops/index.h"
 #include "wengert/elementwise.h"
@@ -103,7 +103,7 @@ static wg_tensor scatter_dsrc(const wg_call *c, wg_tensor g)
 
 WG_OP(scatter) = {
     .name = "scatter",
-    .doc = "y = x with y[i, indices[i, j, k], k] = src[i, j, k], here for axis 1; of several for one place the last wins",
+    .doc = "y = x with y[i, indices[i, j, k], k] = src[i, j, k], here for axis 1; of several puts the last wins",
     .in = {{"x", WG_ANY}, {"indices", WG_INTEGER}, {"src", WG_ANY}},
     .saved = {"wins"},
     .options = WG_SCHEMA(wg_along, WG_ATTR_REQUIRED(wg_along, axis)),
@@ -212,15 +212,15 @@ WG_OP(index_add) = {
     .vjp = {added_dx, NULL, index_add_dsrc},
     .linear = WG_JOINTLY,
     .saves = "indices",
-    .samples = {"[5,3] [4]:int64:-5..4 [4,3] axis=0", "[2,3,2] [4]:int32:0..2 [2,4,2] axis=1", "[3] [5]:int64:1 [5] axis=0",
-                "[3,2] [0]:int64 [3,0] axis=-1"},
+    .samples = {"[5,3] [4]:int64:-5..4 [4,3] axis=0", "[2,3,2] [4]:int32:0..2 [2,4,2] axis=1",
+                "[3] [5]:int64:1 [5] axis=0", "[3,2] [0]:int64 [3,0] axis=-1"},
 };
 wg_tensor (wg_index_add)(wg_tensor x, wg_tensor indices, wg_tensor src, int axis)
 {
     return WG_RECORD(index_add, (&(wg_along_options){axis}), x, indices, src);
 }
 
-/* ---- index_put: x as rows, its first axes as one ------------------------------------------------------------------- */
+/* ---- index_put: x as rows, its first axes as one ----------------------------------------------------------------- */
 static int axes_indexed(const wg_call *c) { return c->n_in - 2; }
 
 /* The shape the indices broadcast to. */
@@ -247,10 +247,11 @@ static wg_status index_put_type(wg_call *c)
         return wg_fail(c, WG_ERROR_SHAPE, "%d tensors of indices for %s", q < 0 ? 0 : q, wg_show(c, 0));
     for (int i = 1; i <= q; i++)
         if (!wg_is_integer(c->x[i].dtype))
-            return wg_fail(c, WG_ERROR_DTYPE, "%s is %s, not int32 or int64", wg_show(c, i), wg_dtype_name(c->x[i].dtype));
+            return wg_fail(c, WG_ERROR_DTYPE, "%s is %s, not int32 or int64", wg_show(c, i),
+                           wg_dtype_name(c->x[i].dtype));
     if (values->dtype != x->dtype)
-        return wg_fail(c, WG_ERROR_DTYPE, "%s is %s where x is %s", wg_show(c, c->n_in - 1), wg_dtype_name(values->dtype),
-                       wg_dtype_name(x->dtype));
+        return wg_fail(c, WG_ERROR_DTYPE, "%s is %s where x is %s", wg_show(c, c->n_in - 1),
+                       wg_dtype_name(values->dtype), wg_dtype_name(x->dtype));
     wg_status status = indices_shape(c, &rows);
     if (status)
         return status;
@@ -264,7 +265,9 @@ static wg_status index_put_type(wg_call *c)
         int64_t size = k < rows.rank ? rows.dim[k] : x->dim[k - rows.rank + q];
         fits = values->dim[i] == 1 || values->dim[i] == size;
     }
-    return fits ? WG_OK : wg_fail(c, WG_ERROR_SHAPE, "%s does not broadcast to what is indexed", wg_show(c, c->n_in - 1));
+    if (fits)
+        return WG_OK;
+    return wg_fail(c, WG_ERROR_SHAPE, "%s does not broadcast to what is indexed", wg_show(c, c->n_in - 1));
 }
 
 /* The rows of x that the indices name, in the order of their common shape. */
@@ -360,7 +363,7 @@ static wg_tensor index_put_dvalues(const wg_call *c, wg_tensor g)
 
 WG_OP(index_put) = {
     .name = "index_put",
-    .doc = "y = x with y[indices[0], indices[1], ...] = values, or values added there; of several for one place the last wins",
+    .doc = "y = x with y[indices[0], indices[1], ...] = values, or values added there; of several puts the last wins",
     .in = {{"x", 0}, {"indices", WG_VARIADIC | WG_INDEX_OR_FLOAT}},
     .saved = {"wins"},
     .options = WG_SCHEMA(wg_index_put, WG_ATTR(wg_index_put, accumulate)),

@@ -1,4 +1,5 @@
-/* Reductions of the rows that carry one id, and counts of integers. Sums are added in doubles, in the order of the rows. */
+/* Reductions of the rows that carry one id, and counts of integers. Sums are added in doubles, in the order of the
+ * rows. */
 #include "ops/index.h"
 #include "wengert/elementwise.h"
 #include "wengert/reductions.h"

@@ -1,5 +1,6 @@
-/* Softmax and its kin along any axis, and the hidden operations that pull cotangents back through them in one pass: x is
- * [outer, n, inner], and either its rows (inner = 1) or tiles of its columns are worked on while they are in the cache. */
+/* Softmax and its kin along any axis, and the hidden operations that pull cotangents back through them in one pass:
+ * x is [outer, n, inner], and either its rows (inner = 1) or tiles of its columns are worked on while they are in
+ * the cache. */
 #include "wengert/softmax.h"
 
 #include "wengert/elementwise.h"

@@ -1,5 +1,6 @@
-/* Sorting and what follows from it: a merge sort from runs that are sorted by insertion, of keys together with where they
- * were. That is stable, and the places are saved, since the gradient goes back to them. A NaN counts as the largest. */
+/* Sorting and what follows from it: a merge sort from runs that are sorted by insertion, of keys together with where
+ * they were. That is stable, and the places are saved, since the gradient goes back to them. A NaN counts as the
+ * largest. */
 #include "core/tape.h"
 #include "ops/fold.h"
 #include "ops/index.h"
@@ -10,7 +11,7 @@
 #define ORDER(OP) OP(sort) OP(argsort) OP(topk) OP(median) OP(quantile)
 WG_CONTENTS(ORDER)
 
-/* ---- One line: n keys and their places, with room for as many again ------------------------------------------------ */
+/* ---- One line: n keys and their places, with room for as many again ---------------------------------------------- */
 #define RUN 16
 
 typedef struct {
@@ -222,7 +223,7 @@ wg_topk_result (wg_topk)(wg_tensor x, wg_topk_options options)
     return (wg_topk_result){out[0], out[1]};
 }
 
-/* ---- median, quantile: x as rows of what is reduced, of which one entry or two make the result --------------------- */
+/* ---- median, quantile: x as rows of what is reduced, of which one entry or two make the result ------------------- */
 /* x with the axes last, contiguous: [rows, n]. */
 static const char *rows_gathered(const wg_call *c, const wg_axes *axes)
 {
@@ -261,7 +262,8 @@ static int64_t first_nan(const wg_call *c, const line *l, int64_t n)
     return i;
 }
 
-/* y = a + part (b - a), where a is entry `low` of a sorted row and b the next; where they were in x's row is saved, [rows, 2]. */
+/* y = a + part (b - a), where a is entry `low` of a sorted row and b the next; where they were in x's row is saved,
+ * [rows, 2]. */
 static wg_status rows_between(const wg_call *c, const wg_axes *axes, int64_t low, double part)
 {
     int64_t n = wg_reduced_count(&c->x[0], axes), count = wg_type_count(&c->y[0]), *at = c->to[1];
@@ -406,7 +408,7 @@ static wg_tensor quantile_jvp(const wg_call *c)
 
 WG_OP(quantile) = {
     .name = "quantile",
-    .doc = "y = the value a part q of the way from the smallest to the largest of x over `axis`, on straight lines between",
+    .doc = "y = the value a part q of the way from the smallest to the largest of x over `axis`, linear between them",
     .source = "Hyndman and Fan 1996, type 7",
     .in = {{"x", 0}},
     .saved = {"index"},

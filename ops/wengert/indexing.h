@@ -1,8 +1,8 @@
 /* Wengert: indexing.
  *
- * Entries taken from where integer tensors say, and put or added there. Indices are int32 or int64; negative ones count from
- * the end unless something else is said, and one out of range is an error that names it. What is taken twice gets the sum of
- * both gradients; what is added twice is added in the order of the indices. */
+ * Entries taken from where integer tensors say, and put or added there. Indices are int32 or int64; negative ones
+ * count from the end unless something else is said, and one out of range is an error that names it. What is taken
+ * twice gets the sum of both gradients; what is added twice is added in the order of the indices. */
 #ifndef WENGERT_INDEXING_H
 #define WENGERT_INDEXING_H
 
@@ -16,8 +16,8 @@ extern "C" {
  * Of x of any dtype. */
 /* Entries of `axis`: the indices' shape stands in its place. [2, 5, 3] taken at [4, 1] on axis 1 is [2, 4, 1, 3]. */
 WG_API wg_tensor wg_take(wg_tensor x, wg_tensor indices, int axis);
-/* y[i, j, k] = x[i, indices[i, j, k], k] for axis 1: x and indices have one shape but along `axis`. What argmax and argsort
- * give, taken. */
+/* y[i, j, k] = x[i, indices[i, j, k], k] for axis 1: x and indices have one shape but along `axis`. What argmax and
+ * argsort give, taken. */
 WG_API wg_tensor wg_take_along_axis(wg_tensor x, wg_tensor indices, int axis);
 /* The last axis of indices, [..., q], holds coordinates of x's first q axes: [...] and x's other axes. */
 WG_API wg_tensor wg_gather_nd(wg_tensor x, wg_tensor indices);
@@ -33,8 +33,8 @@ WG_API wg_tensor wg_embedding(wg_tensor weight, wg_tensor indices, wg_embedding_
 WG_API wg_tensor wg_one_hot(wg_tensor indices, int64_t num_classes);
 
 /* ---- Putting and adding: x with some entries changed ------------------------------------------------------------- */
-/* y[i, indices[i, j, k], k] = src[i, j, k] for axis 1: indices and src have one shape, and x's but along `axis`. Of several
- * for one place the last wins, and takes the gradient. x and src of any one dtype. */
+/* y[i, indices[i, j, k], k] = src[i, j, k] for axis 1: indices and src have one shape, and x's but along `axis`. Of
+ * several for one place the last wins, and takes the gradient. x and src of any one dtype. */
 WG_API wg_tensor wg_scatter(wg_tensor x, wg_tensor indices, wg_tensor src, int axis);
 /* The same with src added to what is there. */
 WG_API wg_tensor wg_scatter_add(wg_tensor x, wg_tensor indices, wg_tensor src, int axis);
@@ -52,9 +52,9 @@ WG_API wg_tensor wg_index_put(wg_tensor x, wg_tensors indices, wg_tensor values,
  * Row i of x belongs to segment ids[i], 0 <= ids[i] < num_segments, in any order. */
 WG_API wg_tensor wg_segment_sum(wg_tensor x, wg_tensor ids, int64_t num_segments);  /* of an empty one: 0 */
 WG_API wg_tensor wg_segment_mean(wg_tensor x, wg_tensor ids, int64_t num_segments); /* of an empty one: 0 */
-WG_API wg_tensor wg_segment_max(wg_tensor x, wg_tensor ids, int64_t num_segments);  /* of an empty one: -inf; ties share */
-/* How often 0, 1, ... up to the largest occur in a vector of integers, none negative, as int64; or the sum of their weights,
- * a vector too. weights may be WG_NONE. */
+WG_API wg_tensor wg_segment_max(wg_tensor x, wg_tensor ids, int64_t num_segments);  /* -inf; ties share */
+/* How often 0, 1, ... up to the largest occur in a vector of integers, none negative, as int64; or the sum of their
+ * weights, a vector too. weights may be WG_NONE. */
 WG_API wg_tensor wg_bincount(wg_tensor x, wg_tensor weights);
 
 #ifdef __cplusplus

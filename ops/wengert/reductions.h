@@ -1,7 +1,7 @@
 /* Wengert: reductions and scans.
  *
- * Reductions shrink the axes they are given, or all of them; scans run along one axis and keep it. Sums of many numbers are
- * as accurate as if they were added pairwise, or better, and the same bits with any number of threads. */
+ * Reductions shrink the axes they are given, or all of them; scans run along one axis and keep it. Sums of many
+ * numbers are as accurate as if they were added pairwise, or better, and the same bits with any number of threads. */
 #ifndef WENGERT_REDUCTIONS_H
 #define WENGERT_REDUCTIONS_H
 
@@ -12,13 +12,14 @@ extern "C" {
 #endif
 
 /* ---- Sums, means, products ---------------------------------------------------------------------------------------
- * `axis` names the axes that go, all where it is not given; `keepdims` leaves them with size 1, so that the result still
- * broadcasts against x: wg_sum(x, .axis = WG_AXES(0, -1), .keepdims = true). */
+ * `axis` names the axes that go, all where it is not given; `keepdims` leaves them with size 1, so that the result
+ * still broadcasts against x: wg_sum(x, .axis = WG_AXES(0, -1), .keepdims = true). */
 typedef struct {
     wg_axes axis;
     bool keepdims;
-} wg_sum_options, wg_mean_options, wg_prod_options, wg_nansum_options, wg_nanmean_options, wg_any_options, wg_all_options,
-    wg_count_nonzero_options, wg_max_options, wg_min_options, wg_amax_options, wg_amin_options, wg_logsumexp_options;
+} wg_sum_options, wg_mean_options, wg_prod_options, wg_nansum_options, wg_nanmean_options, wg_any_options,
+    wg_all_options, wg_count_nonzero_options, wg_max_options, wg_min_options, wg_amax_options, wg_amin_options,
+    wg_logsumexp_options;
 #define wg_sum_defaults .keepdims = false
 #define wg_mean_defaults .keepdims = false
 #define wg_prod_defaults .keepdims = false
@@ -26,7 +27,7 @@ typedef struct {
 #define wg_nanmean_defaults .keepdims = false
 WG_API wg_tensor wg_sum(wg_tensor x, wg_sum_options options);         /* of nothing: 0 */
 WG_API wg_tensor wg_mean(wg_tensor x, wg_mean_options options);       /* of nothing: NaN */
-WG_API wg_tensor wg_prod(wg_tensor x, wg_prod_options options);       /* of nothing: 1; its gradient is right with zeros too */
+WG_API wg_tensor wg_prod(wg_tensor x, wg_prod_options options);       /* of nothing: 1; gradient right with zeros */
 WG_API wg_tensor wg_nansum(wg_tensor x, wg_nansum_options options);   /* NaNs left out, as in the next */
 WG_API wg_tensor wg_nanmean(wg_tensor x, wg_nanmean_options options); /* of NaNs alone: NaN */
 
@@ -49,8 +50,8 @@ WG_API wg_tensor wg_max(wg_tensor x, wg_max_options options);
 WG_API wg_tensor wg_min(wg_tensor x, wg_min_options options);
 WG_API wg_tensor wg_amax(wg_tensor x, wg_amax_options options); /* max by another name */
 WG_API wg_tensor wg_amin(wg_tensor x, wg_amin_options options); /* min by another name */
-/* Where the extremum is along `axis`, or in the flattened x, as int64: the first of equal ones, or the first NaN. Of any
- * dtype. */
+/* Where the extremum is along `axis`, or in the flattened x, as int64: the first of equal ones, or the first NaN. Of
+ * any dtype. */
 typedef struct {
     int axis;
     bool keepdims;
@@ -61,8 +62,8 @@ WG_API wg_tensor wg_argmax(wg_tensor x, wg_argmax_options options);
 WG_API wg_tensor wg_argmin(wg_tensor x, wg_argmin_options options);
 
 /* ---- Moments, norms ---------------------------------------------------------------------------------------------- */
-/* The mean squared distance from the mean, with n - correction, which may be a fraction, in the place of n. NaN where that is
- * not positive. */
+/* The mean squared distance from the mean, with n - correction, which may be a fraction, in the place of n; with 0
+ * where that is negative. Of nothing: NaN. */
 typedef struct {
     wg_axes axis;
     double correction;
@@ -107,7 +108,8 @@ typedef struct {
 WG_API wg_tensor wg_trapezoid(wg_tensor x, wg_trapezoid_options options);
 
 /* ---- Order -------------------------------------------------------------------------------------------------------
- * NaN counts as the largest. Equal ones stay in the order in which they were. The gradient goes where the value came from. */
+ * NaN counts as the largest. Equal ones stay in the order in which they were. The gradient goes where the value came
+ * from. */
 typedef struct {
     int axis;
     bool descending, stable;
@@ -134,7 +136,8 @@ typedef struct {
 } wg_median_options;
 #define wg_median_defaults .keepdims = false
 WG_API wg_tensor wg_median(wg_tensor x, wg_median_options options);
-/* The value a part q of the way, 0 <= q <= 1, from the smallest to the largest, on a straight line between neighbours. */
+/* The value a part q of the way, 0 <= q <= 1, from the smallest to the largest, on a straight line between
+ * neighbours. */
 typedef struct {
     double q;
     wg_axes axis;

@@ -1,7 +1,8 @@
 /* Wengert: softmax.
  *
- * Weights that are positive and sum to 1 along an axis, and their logarithms. Both are found from distances to the largest
- * entry, so that nothing overflows. A -inf among numbers has weight 0; where all are -inf the weights are NaN. */
+ * Weights that are positive and sum to 1 along an axis, and their logarithms. Both are found from distances to the
+ * largest entry, so that nothing overflows. A -inf among numbers has weight 0; where all are -inf the weights are
+ * NaN. */
 #ifndef WENGERT_SOFTMAX_H
 #define WENGERT_SOFTMAX_H
 
