@@ -6,8 +6,8 @@
 #include "wengert/shape.h"
 
 #define INDEXING(OP)                                                                                                   \
-    OP(take) OP(take_along_axis) OP(gather_nd) OP(masked_select) OP(embedding) OP(one_hot) OP(take_back)               \
-    OP(take_along_axis_back) OP(gather_nd_back) OP(masked_select_back)
+    OP(take) OP(take_along_axis) OP(gather_nd) OP(embedding) OP(one_hot) OP(take_back) OP(take_along_axis_back)        \
+    OP(gather_nd_back)
 WG_CONTENTS(INDEXING)
 
 /* ---- Indices ----------------------------------------------------------------------------------------------------- */
@@ -56,14 +56,15 @@ const int64_t *wg_places(const wg_call *c, int i, int axis, int64_t size, bool f
 typedef struct {
     wg_lines x;
     const int64_t *place;
-    int64_t count, skip, rows, tiles; /* rows: of one piece of work */
+    int64_t count, skip, rows, pieces; /* rows: of one piece of work */
+    const int64_t *first, *order;      /* see rows_by_place */
     size_t size;
     wg_dtype dtype;
     const char *from;
     char *to;
 } rows;
 
-#define WIDEST_TILE 1024 /* columns whose rows are added by one piece of work */
+#define TILE 512 /* columns that are added up at a time */
 
 static void take_piece(void *argument, int64_t task)
 {
@@ -96,20 +97,24 @@ void wg_rows_take(const wg_call *c, wg_lines x, const int64_t *place, int64_t co
     wg_parallel(c->tape, (all + r.rows - 1) / r.rows, take_piece, &r);
 }
 
-/* Work is shared out over columns, so that each element's additions keep their order. */
-static void add_tile(void *argument, int64_t task)
+/* Adds the rows order[first] to order[last - 1] of g to one row of y, in doubles where they are several. */
+static void add_to_row(const rows *r, int64_t outer, int64_t place, int64_t first, int64_t last)
 {
-    const rows *r = argument;
-    int64_t inner = r->x.inner, outer = task / r->tiles, first = task % r->tiles * WIDEST_TILE;
-    int64_t width = inner - first < WIDEST_TILE ? inner - first : WIDEST_TILE;
+    const int64_t inner = r->x.inner;
 #define ADD(T)                                                                                                         \
-    for (int64_t k = 0; k < r->count; k++) {                                                                           \
-        if (r->place[k] == r->skip)                                                                                    \
-            continue;                                                                                                  \
-        const T *restrict g = (const T *)(const void *)r->from + (outer * r->count + k) * inner + first;               \
-        T *restrict y = (T *)(void *)r->to + (outer * r->x.n + r->place[k]) * inner + first;                           \
+    for (int64_t tile = 0; tile < inner; tile += TILE) {                                                               \
+        const int64_t width = inner - tile < TILE ? inner - tile : TILE;                                               \
+        T *restrict y = (T *)(void *)r->to + (outer * r->x.n + place) * inner + tile;                                  \
+        double sum[TILE];                                                                                              \
         for (int64_t j = 0; j < width; j++)                                                                            \
-            y[j] += g[j];                                                                                              \
+            sum[j] = (double)y[j];                                                                                     \
+        for (int64_t i = first; i < last; i++) {                                                                       \
+            const T *restrict g = (const T *)(const void *)r->from + (outer * r->count + r->order[i]) * inner + tile;  \
+            for (int64_t j = 0; j < width; j++)                                                                        \
+                sum[j] += (double)g[j];                                                                                \
+        }                                                                                                              \
+        for (int64_t j = 0; j < width; j++)                                                                            \
+            y[j] = (T)sum[j];                                                                                          \
     }
     if (r->dtype == WG_FLOAT32)
         ADD(float)
@@ -118,12 +123,72 @@ static void add_tile(void *argument, int64_t task)
 #undef ADD
 }
 
-void wg_rows_add(const wg_call *c, wg_lines y, const int64_t *place, int64_t count, int64_t skip, const void *g,
-                 void *to)
+static void add_piece(void *argument, int64_t task)
 {
-    rows r = {.x = y, .place = place, .count = count, .skip = skip, .dtype = c->dtype, .from = g, .to = to,
-              .tiles = (y.inner + WIDEST_TILE - 1) / WIDEST_TILE};
-    wg_parallel(c->tape, y.outer * r.tiles, add_tile, &r);
+    const rows *r = argument;
+    int64_t outer = task / r->pieces, place = task % r->pieces * r->rows;
+    int64_t end = place + r->rows < r->x.n ? place + r->rows : r->x.n;
+    for (; place < end; place++)
+        if (r->first[place] < r->first[place + 1] && place != r->skip)
+            add_to_row(r, outer, place, r->first[place], r->first[place + 1]);
+}
+
+/* Sorts the rows by their places, those for one place in order: first[p] is where those for p begin. */
+static bool rows_by_place(const wg_call *c, rows *r)
+{
+    int64_t n = r->x.n, *first = wg_scratch(c, (size_t)(n + 2) * sizeof *first);
+    int64_t *order = wg_scratch(c, (size_t)r->count * sizeof *order);
+    if (!first || !order)
+        return false;
+    memset(first, 0, (size_t)(n + 2) * sizeof *first);
+    for (int64_t k = 0; k < r->count; k++)
+        first[r->place[k] + 2]++;
+    for (int64_t p = 2; p <= n + 1; p++)
+        first[p] += first[p - 1];
+    for (int64_t k = 0; k < r->count; k++)
+        order[first[r->place[k] + 1]++] = k;
+    r->first = first;
+    r->order = order;
+    return true;
+}
+
+wg_status wg_rows_add(const wg_call *c, wg_lines y, const int64_t *place, int64_t count, int64_t skip, const void *g,
+                      void *to)
+{
+    rows r = {.x = y, .place = place, .count = count, .skip = skip, .dtype = c->dtype, .from = g, .to = to};
+    if (!count || !y.inner)
+        return WG_OK;
+    if (!rows_by_place(c, &r))
+        return WG_ERROR_MEMORY;
+    r.rows = y.inner < WG_PIECE ? WG_PIECE / y.inner : 1;
+    r.pieces = (y.n + r.rows - 1) / r.rows;
+    wg_parallel(c->tape, y.outer * r.pieces, add_piece, &r);
+    return WG_OK;
+}
+
+wg_status wg_along_add(const wg_call *c, wg_lines y, wg_lines g, const int64_t *place, const void *x, const void *from,
+                       void *to)
+{
+    int64_t size = y.n * y.inner, m = g.n * g.inner;
+    double *sum = wg_scratch(c, (size_t)size * sizeof *sum);
+    if (!sum)
+        return WG_ERROR_MEMORY;
+#define ADD(T)                                                                                                         \
+    for (int64_t o = 0; o < y.outer; o++) {                                                                            \
+        for (int64_t i = 0; i < size; i++)                                                                             \
+            sum[i] = x ? (double)((const T *)x)[o * size + i] : 0;                                                     \
+        for (int64_t i = 0; i < g.n; i++)                                                                              \
+            for (int64_t j = 0, k = o * m + i * g.inner; j < g.inner; j++, k++)                                        \
+                sum[place[k] * y.inner + j] += (double)((const T *)from)[k];                                           \
+        for (int64_t i = 0; i < size; i++)                                                                             \
+            ((T *)to)[o * size + i] = (T)sum[i];                                                                       \
+    }
+    if (c->dtype == WG_FLOAT32)
+        ADD(float)
+    else
+        ADD(double)
+#undef ADD
+    return WG_OK;
 }
 
 static void zero_out(const wg_call *c)
@@ -214,8 +279,8 @@ static wg_status take_back_run(const wg_call *c)
     if (!place)
         return WG_ERROR_INDEX;
     zero_out(c);
-    wg_rows_add(c, wg_lines_of(&c->y[0], o->axis), place, wg_type_count(&c->x[0]), o->skip, c->from[1], c->to[0]);
-    return WG_OK;
+    return wg_rows_add(c, wg_lines_of(&c->y[0], o->axis), place, wg_type_count(&c->x[0]), o->skip, c->from[1],
+                       c->to[0]);
 }
 
 /* Rows of h, 0 where the index is `skip`. */
@@ -394,18 +459,7 @@ static wg_status take_along_axis_back_run(const wg_call *c)
     const int64_t *place = wg_places(c, 0, o->axis, o->size, true);
     if (!place)
         return WG_ERROR_INDEX;
-    zero_out(c);
-#define ADD(T)                                                                                                         \
-    for (int64_t i = 0; i < g.outer * g.n; i++)                                                                        \
-        for (int64_t j = 0; j < g.inner; j++)                                                                          \
-            ((T *)c->to[0])[(i / g.n * y.n + place[i * g.inner + j]) * y.inner + j] +=                                 \
-                ((const T *)c->from[1])[i * g.inner + j]
-    if (c->dtype == WG_FLOAT32)
-        ADD(float);
-    else
-        ADD(double);
-#undef ADD
-    return WG_OK;
+    return wg_along_add(c, y, g, place, NULL, c->from[1], c->to[0]);
 }
 
 static wg_tensor take_along_axis_back_dg(const wg_call *c, wg_tensor h)
@@ -530,12 +584,12 @@ wg_tensor (wg_gather_nd)(wg_tensor x, wg_tensor indices) { return WG_RECORD(gath
 /* ---- gather_nd_back ---------------------------------------------------------------------------------------------- */
 typedef struct {
     wg_shape shape;
-} wg_shape_back_options;
-#define wg_shape_back_defaults .shape = {-1, {0}}
+} wg_gather_nd_back_options;
+#define wg_gather_nd_back_defaults .shape = {-1, {0}}
 
-static wg_status shape_back_type(wg_call *c)
+static wg_status gather_nd_back_type(wg_call *c)
 {
-    const wg_shape_back_options *o = c->options;
+    const wg_gather_nd_back_options *o = c->options;
     c->y[0] = wg_type_make(c->x[1].dtype, o->shape);
     return WG_OK;
 }
@@ -546,9 +600,8 @@ static wg_status gather_nd_back_run(const wg_call *c)
     if (!place)
         return WG_ERROR_INDEX;
     zero_out(c);
-    wg_rows_add(c, rows_of(&c->y[0], coordinates_of(&c->x[0])), place, lead_count(&c->x[0]), WG_NO_INTEGER, c->from[1],
-                c->to[0]);
-    return WG_OK;
+    return wg_rows_add(c, rows_of(&c->y[0], coordinates_of(&c->x[0])), place, lead_count(&c->x[0]), WG_NO_INTEGER,
+                       c->from[1], c->to[0]);
 }
 
 static wg_tensor gather_nd_back_dg(const wg_call *c, wg_tensor h) { return wg_gather_nd(h, c->in[0]); }
@@ -557,8 +610,8 @@ WG_OP(gather_nd_back) = {
     .name = "gather_nd_back",
     .doc = "y = zeros, with g added at the coordinates: gather_nd's pullback",
     .in = {{"indices", WG_INTEGER}, {"g", 0}},
-    .options = WG_SCHEMA(wg_shape_back, WG_ATTR_REQUIRED(wg_shape_back, shape)),
-    .type = shape_back_type,
+    .options = WG_SCHEMA(wg_gather_nd_back, WG_ATTR_REQUIRED(wg_gather_nd_back, shape)),
+    .type = gather_nd_back_type,
     .run = gather_nd_back_run,
     .vjp = {NULL, gather_nd_back_dg},
     .linear = WG_JOINTLY,
@@ -568,145 +621,7 @@ WG_OP(gather_nd_back) = {
 };
 static wg_tensor gather_nd_back(wg_tensor indices, wg_tensor g, wg_shape shape)
 {
-    return WG_RECORD(gather_nd_back, (&(wg_shape_back_options){shape}), indices, g);
-}
-
-/* ---- masked_select ----------------------------------------------------------------------------------------------- */
-static wg_status mask_fits(const wg_call *c, const wg_type *x, int mask)
-{
-    const wg_type *m = &c->x[mask];
-    bool fits = m->rank <= x->rank;
-    for (int i = 0; i < m->rank && fits; i++) {
-        int64_t size = m->dim[m->rank - 1 - i];
-        fits = size == 1 || size == x->dim[x->rank - 1 - i];
-    }
-    return fits ? WG_OK : wg_fail(c, WG_ERROR_SHAPE, "%s does not broadcast to %s", wg_show(c, mask), wg_show(c, 0));
-}
-
-/* The mask's element for each of x's in turn: calls of next count through x in row-major order. */
-typedef struct {
-    int rank;
-    int64_t at, dim[WG_MAX_RANK], stride[WG_MAX_RANK], index[WG_MAX_RANK];
-} walk;
-
-static walk walk_over(const wg_type *x, const wg_type *mask)
-{
-    walk w = {.rank = x->rank};
-    int64_t step = 1;
-    for (int i = x->rank, k = mask->rank; i-- > 0;) {
-        w.dim[i] = x->dim[i];
-        w.stride[i] = --k >= 0 && mask->dim[k] != 1 ? step : 0;
-        step *= k >= 0 ? mask->dim[k] : 1;
-    }
-    return w;
-}
-
-static int64_t next(walk *w)
-{
-    int64_t at = w->at;
-    for (int i = w->rank; i-- > 0;) {
-        w->at += w->stride[i];
-        if (++w->index[i] < w->dim[i])
-            break;
-        w->at -= w->stride[i] * w->dim[i];
-        w->index[i] = 0;
-    }
-    return at;
-}
-
-/* How many there will be is known only from the mask's values. */
-static wg_status masked_select_type(wg_call *c)
-{
-    int64_t n = wg_type_count(&c->x[1]), chosen = 0;
-    wg_status status = mask_fits(c, &c->x[0], 1);
-    bool *mask = status ? NULL : wg_scratch(c, (size_t)n);
-    if (!mask || (status = wg_copy_out(c->in[1], mask)))
-        return status ? status : WG_ERROR_MEMORY;
-    for (int64_t i = 0; i < n; i++)
-        chosen += mask[i];
-    c->y[0] = (wg_type){c->x[0].dtype, 1, {n ? chosen * (wg_type_count(&c->x[0]) / n) : 0}};
-    return WG_OK;
-}
-
-/* Places of x, in order, where the mask is true: as many as `n`, or the mask has changed since the result's size was
- * fixed. */
-static const int64_t *chosen_places(const wg_call *c, const wg_type *x, int mask, int64_t n)
-{
-    int64_t *place = wg_scratch(c, (size_t)n * sizeof *place), found = 0, count = wg_type_count(x);
-    walk w = walk_over(x, &c->x[mask]);
-    for (int64_t i = 0; i < count && place; i++)
-        if (((const bool *)c->from[mask])[next(&w)]) {
-            if (found < n)
-                place[found] = i;
-            found++;
-        }
-    if (place && found != n) {
-        wg_fail(c, WG_ERROR_VALUE, "the mask chooses %lld elements, not %lld as when it was recorded", (long long)found,
-                (long long)n);
-        return NULL;
-    }
-    return place;
-}
-
-static wg_status masked_select_run(const wg_call *c)
-{
-    int64_t n = c->y[0].dim[0];
-    const int64_t *place = chosen_places(c, &c->x[0], 1, n);
-    if (!place)
-        return WG_ERROR_VALUE;
-    wg_rows_take(c, (wg_lines){1, wg_type_count(&c->x[0]), 1}, place, n, wg_dtype_size(c->x[0].dtype), c->from[0],
-                 c->to[0]);
-    return WG_OK;
-}
-
-static wg_tensor masked_select_back(wg_tensor mask, wg_tensor g, wg_shape shape);
-static wg_tensor masked_select_dx(const wg_call *c, wg_tensor g)
-{
-    return masked_select_back(c->in[1], g, wg_type_shape(&c->x[0]));
-}
-
-WG_OP(masked_select) = {
-    .name = "masked_select",
-    .doc = "y = the elements of x where mask, broadcast to x, is true, one behind the other",
-    .in = {{"x", WG_ANY}, {"mask", WG_BOOLEAN}},
-    .type = masked_select_type,
-    .run = masked_select_run,
-    .vjp = {masked_select_dx},
-    .linear = WG_JOINTLY,
-    .saves = "mask",
-    .samples = {"[2,3] [2,3]:bool", "[2,3] [3]:bool", "[2,3,2] [3,1]:bool", "[] []:bool", "[0,3] [3]:bool"},
-};
-wg_tensor (wg_masked_select)(wg_tensor x, wg_tensor mask) { return WG_RECORD(masked_select, NULL, x, mask); }
-
-/* ---- masked_select_back ------------------------------------------------------------------------------------------ */
-static wg_status masked_select_back_run(const wg_call *c)
-{
-    const int64_t *place = chosen_places(c, &c->y[0], 0, c->x[1].dim[0]);
-    if (!place)
-        return WG_ERROR_VALUE;
-    zero_out(c);
-    wg_lines y = {1, wg_type_count(&c->y[0]), 1};
-    wg_rows_add(c, y, place, c->x[1].dim[0], WG_NO_INTEGER, c->from[1], c->to[0]);
-    return WG_OK;
-}
-
-static wg_tensor masked_select_back_dg(const wg_call *c, wg_tensor h) { return wg_masked_select(h, c->in[0]); }
-
-WG_OP(masked_select_back) = {
-    .name = "masked_select_back",
-    .doc = "y = zeros, with the elements of g, in order, where the mask is true: masked_select's pullback",
-    .in = {{"mask", WG_BOOLEAN}, {"g", 0}},
-    .options = WG_SCHEMA(wg_shape_back, WG_ATTR_REQUIRED(wg_shape_back, shape)),
-    .type = shape_back_type,
-    .run = masked_select_back_run,
-    .vjp = {NULL, masked_select_back_dg},
-    .linear = WG_JOINTLY,
-    .saves = "mask",
-    .hidden = true,
-};
-static wg_tensor masked_select_back(wg_tensor mask, wg_tensor g, wg_shape shape)
-{
-    return WG_RECORD(masked_select_back, (&(wg_shape_back_options){shape}), mask, g);
+    return WG_RECORD(gather_nd_back, (&(wg_gather_nd_back_options){shape}), indices, g);
 }
 
 /* ---- one_hot ----------------------------------------------------------------------------------------------------- */

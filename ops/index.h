@@ -19,9 +19,12 @@ const int64_t *wg_places(const wg_call *c, int i, int axis, int64_t size, bool f
 void wg_rows_take(const wg_call *c, wg_lines x, const int64_t *place, int64_t count, size_t size, const void *from,
                   void *to);
 /* The transpose: rows of g, [outer, count, inner], added to y, [outer, n, inner], in the order of the places. Rows
- * for place `skip` are left out. */
-void wg_rows_add(const wg_call *c, wg_lines y, const int64_t *place, int64_t count, int64_t skip, const void *g,
-                 void *to);
+ * for place `skip` are left out. What goes to one place is added up in doubles. */
+wg_status wg_rows_add(const wg_call *c, wg_lines y, const int64_t *place, int64_t count, int64_t skip, const void *g,
+                      void *to);
+/* The same element by element, of x or of zeros (NULL): y[o, place[o, k, j], j] = x[..] + g[o, k, j]. */
+wg_status wg_along_add(const wg_call *c, wg_lines y, wg_lines g, const int64_t *place, const void *x, const void *from,
+                       void *to);
 
 /* Pullbacks that are linear in g, with zeros where nothing was taken: of take; of take_along_axis, also what
  * scatters to zeros; `size` is the axis's. */

@@ -124,20 +124,10 @@ static wg_status scatter_add_run(const wg_call *c)
 {
     const wg_along_options *o = c->options;
     wg_lines y = wg_lines_of(&c->y[0], o->axis), src = wg_lines_of(&c->x[1], o->axis);
-    int64_t n = wg_type_count(&c->x[1]);
     const int64_t *place = wg_places(c, 1, o->axis, y.n, true);
     if (!place)
         return WG_ERROR_INDEX;
-    copy_x(c);
-#define ADD(T)                                                                                                         \
-    for (int64_t k = 0; k < n; k++)                                                                                    \
-        ((T *)c->to[0])[target(&y, &src, place, k)] += ((const T *)c->from[2])[k]
-    if (c->dtype == WG_FLOAT32)
-        ADD(float);
-    else
-        ADD(double);
-#undef ADD
-    return WG_OK;
+    return wg_along_add(c, y, src, place, c->from[0], c->from[2], c->to[0]);
 }
 
 static wg_tensor added_dx(const wg_call *c, wg_tensor g)
@@ -192,8 +182,7 @@ static wg_status index_add_run(const wg_call *c)
     if (!place)
         return WG_ERROR_INDEX;
     copy_x(c);
-    wg_rows_add(c, y, place, c->x[1].dim[0], WG_NO_INTEGER, c->from[2], c->to[0]);
-    return WG_OK;
+    return wg_rows_add(c, y, place, c->x[1].dim[0], WG_NO_INTEGER, c->from[2], c->to[0]);
 }
 
 static wg_tensor index_add_dsrc(const wg_call *c, wg_tensor g)
@@ -322,8 +311,8 @@ static wg_status index_put_run(const wg_call *c)
     if (!values)
         return row ? WG_ERROR_MEMORY : WG_ERROR_INDEX;
     copy_x(c);
-    if (o->accumulate)
-        wg_rows_add(c, y, row, n, WG_NO_INTEGER, values, c->to[0]);
+    if (o->accumulate && wg_rows_add(c, y, row, n, WG_NO_INTEGER, values, c->to[0]))
+        return WG_ERROR_MEMORY;
     size_t bytes = (size_t)y.inner * wg_dtype_size(c->x[0].dtype);
     for (int64_t k = 0; k < n && !o->accumulate && bytes; k++)
         memcpy((char *)c->to[0] + (size_t)row[k] * bytes, values + (size_t)k * bytes, bytes);
