@@ -15,6 +15,7 @@
 #include "wengert/shape.h"
 #include "wengert/indexing.h"
 #include "wengert/products.h"
+#include "wengert/convolution.h"
 #include "wengert/networks.h"
 #include "wengert/losses.h"
 #include "wengert/derivatives.h"

@@ -1,0 +1,211 @@
+/* The public pictures: a drawing, written in the format that was asked for, to a file or a function. */
+#include "graph/drawing.h"
+#include "graph/palette.h"
+
+#include "graph/file.h"
+
+/* ---- SVG --------------------------------------------------------------------------------------------------------- */
+/* Each light literal becomes its dark one where the reader's page is dark. */
+static void put_style(wg_text *svg)
+{
+    wg_put(svg, "<style>svg{max-width:100%%;height:auto}text{font-family:Helvetica,Arial,sans-serif}"
+                "@media(prefers-color-scheme:dark){");
+    for (int i = 0; i < WG_COLORS; i++) {
+        const char *light = wg_color_light((wg_color)i), *dark = wg_color_dark((wg_color)i);
+        wg_put(svg, "[fill=\"%s\"]{fill:%s}[stroke=\"%s\"]{stroke:%s}", light, dark, light, dark);
+    }
+    wg_put(svg, "}</style>\n");
+}
+
+/* Graphviz's SVG without prologue and comments, sizes in pixels, with the style. */
+static void finish_svg(const wg_text *raw, wg_text *svg)
+{
+    const char *at = strstr(raw->data, "<svg"), *close = at ? strchr(at, '>') : NULL;
+    if (!close)
+        return;
+    wg_text head = {.tape = svg->tape};
+    wg_put_bytes(&head, at, (size_t)(close - at + 1));
+    if (head.failed) {
+        svg->failed = true;
+        return;
+    }
+    for (const char *c = head.data; *c; c++) {
+        if (c[0] == 'p' && c[1] == 't' && c[2] == '"')
+            c++;
+        else
+            wg_put_bytes(svg, c, 1);
+    }
+    wg_put(svg, "\n");
+    put_style(svg);
+    for (at = close + 1; *at;) {
+        const char *comment = strstr(at, "<!--"), *end = comment ? strstr(comment, "-->") : NULL;
+        if (!end)
+            break;
+        wg_put_bytes(svg, at, (size_t)(comment - at));
+        at = end + 3;
+        at += *at == '\n';
+    }
+    while (*at == '\n')
+        at++;
+    wg_put_bytes(svg, at, strlen(at));
+}
+
+/* ---- Formats ----------------------------------------------------------------------------------------------------- */
+static wg_status write_svg(const wg_drawing *d, const char *name, wg_text *out)
+{
+    wg_text dot = {.tape = d->tape}, raw = {.tape = d->tape};
+    wg_write_dot(d, &dot);
+    if (dot.failed)
+        return wg_no_memory(d->tape, name, dot.room);
+    wg_status status = wg_graphviz(d->tape, name, &dot, "svg", &raw);
+    if (!status)
+        finish_svg(&raw, out);
+    return status;
+}
+
+static wg_status write_png(const wg_drawing *d, const char *name, wg_text *out)
+{
+    wg_text dot = {.tape = d->tape};
+    wg_write_dot(d, &dot);
+    return dot.failed ? wg_no_memory(d->tape, name, dot.room) : wg_graphviz(d->tape, name, &dot, "png", out);
+}
+
+static wg_status write_dot(const wg_drawing *d, const char *name, wg_text *out)
+{
+    (void)name;
+    wg_write_dot(d, out);
+    return WG_OK;
+}
+
+static wg_status write_table(const wg_drawing *d, const char *name, wg_text *out)
+{
+    (void)name;
+    wg_write_table(d, out);
+    return WG_OK;
+}
+
+static const struct {
+    const char *extension;
+    wg_status (*write)(const wg_drawing *d, const char *name, wg_text *out);
+} formats[] = {[WG_FORMAT_DOT] = {".dot", write_dot},
+               [WG_FORMAT_SVG] = {".svg", write_svg},
+               [WG_FORMAT_PNG] = {".png", write_png},
+               [WG_FORMAT_TEXT] = {".txt", write_table}};
+#define N_FORMATS (sizeof formats / sizeof *formats)
+
+static wg_status written(wg_tensor root, const char *name, wg_format format, const wg_draw_options *options, wg_text *out)
+{
+    if ((size_t)format >= N_FORMATS)
+        return wg_report(root.tape, name, WG_ERROR_VALUE, "there is no format %d", (int)format);
+    const wg_drawing *d = wg_drawing_make(root, name, options);
+    if (!d)
+        return root.tape && root.tape->status ? root.tape->status : WG_ERROR_VALUE;
+    wg_status status = formats[format].write(d, name, out);
+    return !status && out->failed ? wg_no_memory(root.tape, name, out->room * 2) : status;
+}
+
+/* ---- To a file or a function ------------------------------------------------------------------------------------- */
+static bool format_of(const char *path, wg_format *format)
+{
+    const char *dot = strrchr(path, '.');
+    for (size_t i = 0; dot && i < N_FORMATS; i++)
+        if (!strcmp(dot, formats[i].extension)) {
+            *format = (wg_format)i;
+            return true;
+        }
+    return false;
+}
+
+/* The file's name without folder and extension. */
+static const char *title_of(wg_tape *tape, const char *path)
+{
+    const char *slash = strrchr(path, '/'), *start = slash ? slash + 1 : path, *dot = strrchr(start, '.');
+    size_t n = dot ? (size_t)(dot - start) : strlen(start);
+    char *title = wg_arena(tape, n + 1);
+    if (!title)
+        return NULL;
+    memcpy(title, start, n);
+    title[n] = 0;
+    return title;
+}
+
+wg_status (wg_draw)(wg_tensor root, const char *path, wg_draw_options options)
+{
+    wg_tape *tape = root.tape;
+    wg_format format;
+    if (!tape || !wg_node_of(root, "wg_draw"))
+        return tape && tape->status ? tape->status : WG_ERROR_VALUE;
+    if (!path)
+        return wg_report(tape, "wg_draw", WG_ERROR_VALUE, "the path is NULL");
+    if (!format_of(path, &format))
+        return wg_report(tape, "wg_draw", WG_ERROR_VALUE, "%s: not one of .dot, .svg, .png, .txt", path);
+    uint32_t here = tape->here;
+    wg_short_mark before = wg_short_at(tape);
+    wg_text out = {.tape = tape};
+    if (!options.title)
+        options.title = title_of(tape, path);
+    wg_status status = written(root, "wg_draw", format, &options, &out);
+    tape->here = here;
+    if (!status)
+        status = wg_file_write(tape, "wg_draw", path, out.data, out.size);
+    wg_short_back(tape, before);
+    tape->here = 0;
+    return status;
+}
+
+wg_status (wg_draw_to)(wg_tensor root, wg_format format, wg_sink *sink, void *user, wg_draw_to_options options)
+{
+    wg_tape *tape = root.tape;
+    if (!tape || !wg_node_of(root, "wg_draw_to"))
+        return tape && tape->status ? tape->status : WG_ERROR_VALUE;
+    if (!sink)
+        return wg_report(tape, "wg_draw_to", WG_ERROR_VALUE, "the sink is NULL");
+    wg_short_mark before = wg_short_at(tape);
+    wg_text out = {.tape = tape};
+    wg_status status = written(root, "wg_draw_to", format, &options, &out);
+    if (!status && !sink(user, out.data, out.size))
+        status = wg_report(tape, "wg_draw_to", WG_ERROR_FILE, "the sink took no more");
+    wg_short_back(tape, before);
+    tape->here = 0;
+    return status;
+}
+
+static bool to_file(void *user, const void *data, size_t size) { return fwrite(data, 1, size, user) == size; }
+
+wg_status wg_summary(wg_tensor root, FILE *file)
+{
+    if (!file)
+        return root.tape ? wg_report(root.tape, "wg_summary", WG_ERROR_VALUE, "the file is NULL") : WG_ERROR_VALUE;
+    return (wg_draw_to)(root, WG_FORMAT_TEXT, to_file, file, (wg_draw_to_options){.views = true});
+}
+
+/* ---- Not finite -------------------------------------------------------------------------------------------------- */
+#define FINITE_LOOP(T)                                                                                                 \
+    {                                                                                                                  \
+        const T *at = data;                                                                                            \
+        T sum = 0; /* of zeros; a NaN or an infinity makes it NaN */                                                   \
+        for (int64_t i = 0; i < n; i++)                                                                                \
+            sum += at[i] * 0;                                                                                          \
+        return sum == 0;                                                                                               \
+    }
+
+static bool all_finite(const wg_node *node)
+{
+    const void *data = node->data;
+    int64_t n = wg_node_count(node);
+    if (!wg_is_float((wg_dtype)node->dtype) || wg_node_is(node, WG_NODE_VIEW))
+        return true; /* a view shows what its owner holds */
+    if (node->dtype == WG_FLOAT32)
+        FINITE_LOOP(float)
+    FINITE_LOOP(double)
+}
+
+bool wg_find_nonfinite(wg_tape *tape, wg_tensor *at)
+{
+    for (uint32_t i = 0; tape && at && i < tape->nodes; i++)
+        if (!all_finite(wg_node_at(tape, i))) {
+            *at = wg_node_tensor(tape, i);
+            return true;
+        }
+    return false;
+}

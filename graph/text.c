@@ -1,0 +1,154 @@
+/* Text in the arena, escaping, and how numbers are written for people. */
+#include "graph/text.h"
+
+#define LONGEST 30 /* characters of a name in a drawing */
+#define REPLACEMENT "\xef\xbf\xbd"
+
+static bool text_fits(wg_text *text, size_t more)
+{
+    if (text->failed)
+        return false;
+    if (text->size + more < text->room)
+        return true;
+    size_t room = text->room ? 2 * text->room : 4096;
+    while (room <= text->size + more)
+        room *= 2;
+    char *data = wg_arena(text->tape, room);
+    if (!data) {
+        text->failed = true;
+        return false;
+    }
+    if (text->size)
+        memcpy(data, text->data, text->size);
+    text->data = data;
+    text->room = room;
+    return true;
+}
+
+void wg_put_bytes(wg_text *text, const char *data, size_t size)
+{
+    if (!text_fits(text, size))
+        return;
+    memcpy(text->data + text->size, data, size);
+    text->size += size;
+    text->data[text->size] = 0;
+}
+
+void wg_put(wg_text *text, const char *format, ...)
+{
+    va_list va;
+    va_start(va, format);
+    int n = vsnprintf(NULL, 0, format, va);
+    va_end(va);
+    if (n < 0 || !text_fits(text, (size_t)n + 1))
+        return;
+    va_start(va, format);
+    vsnprintf(text->data + text->size, (size_t)n + 1, format, va);
+    va_end(va);
+    text->size += (size_t)n;
+}
+
+/* ---- Names ------------------------------------------------------------------------------------------------------- */
+/* Bytes of the UTF-8 character at s; 0 where there is none. */
+static size_t character(const char *s)
+{
+    const unsigned char *c = (const unsigned char *)s;
+    size_t n = c[0] < 0x80 ? 1 : c[0] >= 0xc2 && c[0] < 0xe0 ? 2 : (c[0] & 0xf0) == 0xe0 ? 3 : c[0] >= 0xf0 && c[0] < 0xf5 ? 4 : 0;
+    for (size_t i = 1; i < n; i++)
+        if ((c[i] & 0xc0) != 0x80)
+            return 0;
+    bool overlong = (n == 3 && c[0] == 0xe0 && c[1] < 0xa0) || (n == 4 && c[0] == 0xf0 && c[1] < 0x90);
+    bool surrogate = n == 3 && c[0] == 0xed && c[1] >= 0xa0, beyond = n == 4 && c[0] == 0xf4 && c[1] >= 0x90;
+    return overlong || surrogate || beyond ? 0 : n;
+}
+
+size_t wg_text_width(const char *text)
+{
+    size_t n = 0;
+    for (const char *at = text; *at; n++)
+        at += character(at) ? character(at) : 1;
+    return n;
+}
+
+typedef struct {
+    const char *from, *to;
+} replacement;
+
+static const replacement in_markup[] = {{"&", "&amp;"}, {"<", "&lt;"}, {">", "&gt;"}, {"\"", "&quot;"}, {"\\", "\\\\"}, {0}};
+static const replacement in_xml[] = {{"&", "&amp;"}, {"<", "&lt;"}, {">", "&gt;"}, {"\"", "&quot;"}, {0}};
+static const replacement in_quotes[] = {{"\"", "\\\""}, {"\\", "\xe2\x88\x96"}, {0}};
+
+/* Puts the character at s, replaced as the table says; returns its bytes. */
+static size_t put_character(wg_text *text, const char *s, const replacement *table)
+{
+    size_t n = character(s);
+    if (!n || (n == 1 && ((unsigned char)*s < 0x20 || *s == 0x7f))) {
+        wg_put_bytes(text, REPLACEMENT, 3);
+        return n ? n : 1;
+    }
+    for (const replacement *r = table; n == 1 && r->from; r++)
+        if (*s == *r->from) {
+            wg_put_bytes(text, r->to, strlen(r->to));
+            return 1;
+        }
+    wg_put_bytes(text, s, n);
+    return n;
+}
+
+static void put_name(wg_text *text, const char *name, const replacement *table, size_t longest)
+{
+    size_t width = wg_text_width(name), at = 0;
+    for (const char *s = name; *s; at++) {
+        if (width > longest && at == longest / 2)
+            wg_put_bytes(text, "\xe2\x80\xa6", 3);
+        if (width > longest && at >= longest / 2 && at < width - (longest - longest / 2 - 1))
+            s += character(s) ? character(s) : 1;
+        else
+            s += put_character(text, s, table);
+    }
+}
+
+void wg_put_label(wg_text *text, const char *name) { put_name(text, name, in_markup, LONGEST); }
+void wg_put_quoted(wg_text *text, const char *name) { put_name(text, name, in_quotes, SIZE_MAX / 2); }
+void wg_put_xml(wg_text *text, const char *name) { put_name(text, name, in_xml, SIZE_MAX / 2); }
+
+/* ---- Numbers ----------------------------------------------------------------------------------------------------- */
+char *wg_form_text(const wg_type *type, wg_dtype usual, char *out, size_t size)
+{
+    size_t used = 0;
+    out[0] = 0;
+    for (int i = 0; i < type->rank && used < size; i++)
+        used += (size_t)snprintf(out + used, size - used, "%s%lld", i ? "\xc3\x97" : "", (long long)type->dim[i]);
+    if (!type->rank)
+        used = (size_t)snprintf(out, size, "scalar");
+    if (type->dtype != usual && used < size)
+        snprintf(out + used, size - used, " %s", wg_dtype_name(type->dtype));
+    return out;
+}
+
+char *wg_bytes_text(double bytes, char *out, size_t size)
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    int unit = 0;
+    while (bytes >= 1024 && unit < 4) {
+        bytes /= 1024;
+        unit++;
+    }
+    bool whole = unit == 0 || bytes >= 10 || bytes == floor(bytes);
+    snprintf(out, size, whole ? "%.0f %s" : "%.1f %s", bytes, units[unit]);
+    return out;
+}
+
+char *wg_count_text(int64_t n, char *out, size_t size)
+{
+    char digits[32];
+    int length = snprintf(digits, sizeof digits, "%lld", (long long)n);
+    size_t used = 0;
+    for (int i = 0; i < length && used + 2 < size; i++) {
+        if (i && (length - i) % 3 == 0 && digits[i - 1] != '-')
+            out[used++] = ',';
+        out[used++] = digits[i];
+    }
+    out[used] = 0;
+    return out;
+}

@@ -1,0 +1,69 @@
+/* Wengert: pictures of graphs.
+ *
+ * Operations are nodes, tensors are edges: an edge carries the shape, a node the name. Nothing is drawn that the tape does
+ * not know: no gradient before a backward pass, no zero for what is unknown. The same graph gives the same bytes of DOT. */
+#ifndef WENGERT_PICTURES_H
+#define WENGERT_PICTURES_H
+
+#include "wengert/operation.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum {
+    WG_FORMAT_DOT = 0, /* Graphviz's language; needs no program */
+    WG_FORMAT_SVG,     /* by Graphviz's "dot"; follows the reader's light or dark theme */
+    WG_FORMAT_PNG,     /* by Graphviz's "dot", 144 dpi, light */
+    WG_FORMAT_TEXT     /* the table of wg_summary */
+} wg_format;
+
+typedef enum {
+    WG_SHOW_NOTHING = 0,
+    WG_SHOW_VALUES, /* mean, deviation, range and zeros of each operation's value */
+    WG_SHOW_GRAD    /* 2-norms of the parameters' accumulated gradients, on a log scale */
+} wg_overlay;
+
+typedef enum { WG_DOWN = 0, WG_RIGHT } wg_direction;
+
+typedef struct {
+    int depth; /* scopes nested deeper are drawn closed, as one node; 0: as many open as fit a page (150 nodes) */
+    wg_overlay overlay;
+    wg_direction direction;
+    bool views;        /* draw reshape, slice and their kin as nodes; else they are a note in their consumer */
+    const char *title; /* in the caption; default: the file's name without its extension */
+} wg_draw_options;
+#define wg_draw_defaults .depth = 0
+/* Draws what `root` was computed from, in the format that the extension of `path` names: .dot, .svg, .png or .txt. The file
+ * is written beside and renamed: a failure leaves an old one as it was. Without Graphviz .svg and .png are refused, with a
+ * message that says what to do. Nothing is recorded. */
+WG_API wg_status wg_draw(wg_tensor root, const char *path, wg_draw_options options);
+
+/* Takes `size` bytes more of the picture; false stops it. */
+typedef bool wg_sink(void *user, const void *data, size_t size);
+typedef wg_draw_options wg_draw_to_options;
+#define wg_draw_to_defaults wg_draw_defaults
+/* The same into a function of the caller's. */
+WG_API wg_status wg_draw_to(wg_tensor root, wg_format format, wg_sink *sink, void *user, wg_draw_to_options options);
+
+/* Prints what root was computed from as a table: scope, operation, output, parameters, bytes kept for the backward pass,
+ * floating-point operations ("-" where the entry states none). */
+WG_API wg_status wg_summary(wg_tensor root, FILE *file);
+
+/* The first node, in the order of recording, whose value is not finite while its operands' are. False: there is none. */
+WG_API bool wg_find_nonfinite(wg_tape *tape, wg_tensor *at);
+
+#ifdef __cplusplus
+}
+#endif
+
+/* ---- How short calls are made ---------------------------------------------------------------------------------- */
+#ifndef __cplusplus
+#define wg_draw(root, ...) WG_OPTIONS_DRAW(WG_HERE_AT(root), __VA_ARGS__, )
+#define WG_OPTIONS_DRAW(root, path, ...) (wg_draw)(root, path, (wg_draw_options){wg_draw_defaults, __VA_ARGS__})
+#define wg_draw_to(root, ...) WG_OPTIONS_DRAW_TO(WG_HERE_AT(root), __VA_ARGS__, )
+#define WG_OPTIONS_DRAW_TO(root, format, sink, user, ...)                                                              \
+    (wg_draw_to)(root, format, sink, user, (wg_draw_to_options){wg_draw_to_defaults, __VA_ARGS__})
+#endif
+
+#endif
