@@ -187,16 +187,18 @@ static wg_status logsumexp_run(const wg_call *c)
                                     .finish = log_plus});
 }
 
-/* softmax(x), in which the rounding of y does not show as it would in exp(x - y); 0 where all of x is -inf. */
+/* softmax(x), in which the rounding of y does not show as it would in exp(x - y); 0 where all of x is -inf, whose own
+ * softmax is NaN and would reach the second derivative. */
 static wg_tensor logsumexp_slope(const wg_call *c)
 {
     const wg_logsumexp_options *o = c->options;
-    wg_tensor y = wg_spread(c->out[0], &o->axis, o->keepdims), weights;
+    wg_tensor nothing = wg_equal(wg_spread(c->out[0], &o->axis, o->keepdims), -(double)INFINITY);
+    wg_tensor x = wg_masked_fill(c->in[0], nothing, .value = 0), weights;
     if (o->axis.n == 1)
-        weights = wg_softmax(c->in[0], .axis = o->axis.at[0]);
+        weights = wg_softmax(x, .axis = o->axis.at[0]);
     else
-        weights = wg_last_back(wg_softmax(wg_last_of(c->in[0], &o->axis)), &c->x[0], &o->axis);
-    return wg_masked_fill(weights, wg_equal(y, -(double)INFINITY), .value = 0);
+        weights = wg_last_back(wg_softmax(wg_last_of(x, &o->axis)), &c->x[0], &o->axis);
+    return wg_masked_fill(weights, nothing, .value = 0);
 }
 
 static wg_tensor logsumexp_dx(const wg_call *c, wg_tensor g)

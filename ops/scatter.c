@@ -367,11 +367,11 @@ WG_OP(index_put) = {
 wg_tensor (wg_index_put)(wg_tensor x, wg_tensors indices, wg_tensor values, wg_index_put_options options)
 {
     wg_tensor in[WG_MAX_RANK + 3] = {x};
-    int n = indices.n <= WG_MAX_RANK ? indices.n : WG_MAX_RANK + 1; /* one too many is as wrong as more */
-    for (int i = 0; i < n; i++)
-        in[1 + i] = indices.at[i];
-    in[n < 0 ? 1 : n + 1] = values;
-    return wg_record(&index_put_op, &options, in, n < 0 ? 2 : n + 2);
+    int n = 0;
+    for (; indices.at && n < indices.n && n <= WG_MAX_RANK; n++) /* one too many is as wrong as more */
+        in[1 + n] = indices.at[n];
+    in[1 + n] = values;
+    return wg_record(&index_put_op, &options, in, n + 2);
 }
 
 WG_FAMILY_OF(scattering, "indexing", SCATTERING)
