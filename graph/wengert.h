@@ -16,6 +16,7 @@
 #include "wengert/indexing.h"
 #include "wengert/products.h"
 #include "wengert/convolution.h"
+#include "wengert/softmax.h"
 #include "wengert/networks.h"
 #include "wengert/losses.h"
 #include "wengert/derivatives.h"
