@@ -26,6 +26,7 @@ WG_API wg_tensor wg_softmin(wg_tensor x, wg_softmin_options options);         /*
 }
 #endif
 
+/* ---- How short calls are made ---------------------------------------------------------------------------------- */
 #ifndef __cplusplus
 #define wg_softmax(...) WG_AT(WG_OPTIONS1(wg_softmax, __VA_ARGS__, ))
 #define wg_log_softmax(...) WG_AT(WG_OPTIONS1(wg_log_softmax, __VA_ARGS__, ))
