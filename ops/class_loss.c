@@ -309,7 +309,7 @@ static wg_status cross_entropy_type(wg_call *c)
     return class_type(c);
 }
 
-/* ---- cross_entropy_pull: the cotangent of the input, in a plain backward pass --------------------------------------- */
+/* ---- cross_entropy_pull: the cotangent of the input ------------------------------------------------------------------ */
 /* p - 1 of the target's class is minus the sum of the others, which keeps its digits where p is nearly 1. A position whose
  * scale is 0 has zeros, whatever p is. */
 #define PULL_ROWS(name, T)                                                                                             \
@@ -422,17 +422,6 @@ static wg_status cross_entropy_pull_run(const wg_call *c)
     wg_parallel(c->tape, pass_pieces(&p), pull_piece, &p);
     return WG_OK;
 }
-WG_OP(cross_entropy_pull) = {
-    .name = "cross_entropy_pull",
-    .doc = "y = g (p sum(q) - q) for cross_entropy's p = softmax and q; what plain backward passes run, and never recorded",
-    .in = {{"softmax", 0}, {"target", WG_INDEX_OR_FLOAT}, {"weight", WG_OPTIONAL}, {"g", 0}},
-    .options = CROSS_ENTROPY_SCHEMA,
-    .type = wg_type_as_first,
-    .run = cross_entropy_pull_run,
-    .hidden = true,
-};
-
-/* ---- cross_entropy: derivatives ---------------------------------------------------------------------------------- */
 static wg_tensor plus(wg_tensor a, wg_tensor b) { return wg_is_none(a) ? b : wg_is_none(b) ? a : wg_add(a, b); }
 
 static wg_classified cross_entropy_of(const wg_call *c)
@@ -441,50 +430,130 @@ static wg_classified cross_entropy_of(const wg_call *c)
     return wg_classified_of(c, o->ignore_index, o->label_smoothing);
 }
 
-/* p sum(q) - q */
-static wg_tensor input_slope(const wg_classified *l, wg_tensor share)
+/* ---- cross_entropy_pull: derivatives ------------------------------------------------------------------------------- */
+static const wg_op cross_entropy_pull_op;
+static wg_tensor pulled(const wg_call *c, wg_tensor p, wg_tensor weight, wg_tensor g)
 {
-    wg_tensor q = wg_class_weights(l, share, l->weight), p = wg_softmax(l->c->in[0], .axis = l->r.axis);
-    return wg_subtract(wg_multiply(p, wg_sum(q, .axis = WG_AXES(l->r.axis), .keepdims = true)), q);
+    return WG_RECORD(cross_entropy_pull, c->options, p, c->in[1], weight, g);
 }
 
+static bool is_sharp(const wg_classified *l) { return !l->soft && l->label_smoothing == 0; }
+
+static wg_tensor sum_of_row(const wg_classified *l, wg_tensor x)
+{
+    return wg_sum(x, .axis = WG_AXES(l->r.axis), .keepdims = true);
+}
+
+/* The target's share of its probabilities, weighted, where q is linear in them. */
+static wg_tensor times_target_weight(const wg_classified *l, wg_tensor share, wg_tensor x)
+{
+    x = wg_multiply(x, wg_along_positions(l, wg_multiply(share, 1 - l->label_smoothing)));
+    return wg_is_none(l->weight) ? x : wg_multiply(x, wg_along_classes(l, l->weight));
+}
+
+/* Of y = p sum(q) - q and a cotangent u, <u, y> = sum q v. With one class a target, 1 is the sum of p, as in the kernel. */
+static wg_tensor against_weights(const wg_classified *l, wg_tensor u)
+{
+    wg_tensor p = l->c->in[0];
+    wg_tensor own = is_sharp(l) ? wg_multiply(u, sum_of_row(l, p)) : u;
+    return wg_subtract(sum_of_row(l, wg_multiply(u, p)), own);
+}
+
+static wg_tensor cross_entropy_pull_dsoftmax(const wg_call *c, wg_tensor u)
+{
+    wg_classified l = cross_entropy_of(c);
+    wg_tensor q = wg_class_weights(&l, wg_class_share(&l, c->in[3]), l.weight), dp = wg_multiply(u, sum_of_row(&l, q));
+    return is_sharp(&l) ? wg_subtract(dp, sum_of_row(&l, wg_multiply(u, q))) : dp;
+}
+static wg_tensor cross_entropy_pull_dtarget(const wg_call *c, wg_tensor u)
+{
+    wg_classified l = cross_entropy_of(c);
+    return times_target_weight(&l, wg_class_share(&l, c->in[3]), against_weights(&l, u));
+}
+static wg_tensor cross_entropy_pull_dweight(const wg_call *c, wg_tensor u)
+{
+    wg_classified l = cross_entropy_of(c);
+    return wg_class_weight_pull(&l, c->in[3], against_weights(&l, u), wg_sum(wg_multiply(u, c->out[0])));
+}
+static wg_tensor cross_entropy_pull_dg(const wg_call *c, wg_tensor u)
+{
+    wg_classified l = cross_entropy_of(c);
+    return wg_class_sum(&l, wg_multiply(u, pulled(c, c->in[0], l.weight, wg_class_ones(&l))));
+}
+
+/* y for another q. */
+static wg_tensor with_weights(const wg_classified *l, wg_tensor q)
+{
+    wg_tensor p = l->c->in[0], own = is_sharp(l) ? wg_multiply(q, sum_of_row(l, p)) : q;
+    return wg_subtract(wg_multiply(p, sum_of_row(l, q)), own);
+}
+static wg_tensor cross_entropy_pull_jvp(const wg_call *c)
+{
+    wg_classified l = cross_entropy_of(c);
+    wg_tensor t = WG_NONE, share = wg_class_share(&l, c->in[3]);
+    if (!wg_is_none(c->t[0]))
+        t = is_sharp(&l) ? pulled(c, c->t[0], l.weight, c->in[3])
+                         : wg_multiply(c->t[0], sum_of_row(&l, wg_class_weights(&l, share, l.weight)));
+    if (!wg_is_none(c->t[1]))
+        t = plus(t, with_weights(&l, times_target_weight(&l, share, c->t[1])));
+    if (wg_given(c, 2) && !wg_is_none(c->t[2])) {
+        t = plus(t, with_weights(&l, wg_class_weights(&l, share, c->t[2])));
+        if (l.mean && !l.soft)
+            t = wg_subtract(t, wg_multiply(c->out[0], wg_class_share(&l, wg_class_total(&l, c->t[2]))));
+    }
+    if (!wg_is_none(c->t[3]))
+        t = plus(t, pulled(c, c->in[0], l.weight, c->t[3]));
+    return t;
+}
+WG_OP(cross_entropy_pull) = {
+    .name = "cross_entropy_pull",
+    .doc = "y = softmax sum(q) - q with q = g times cross_entropy's weight of each class, shared out by its reduction",
+    .in = {{"softmax", 0}, {"target", WG_INDEX_OR_FLOAT}, {"weight", WG_OPTIONAL}, {"g", 0}},
+    .options = CROSS_ENTROPY_SCHEMA,
+    .type = wg_type_as_first,
+    .run = cross_entropy_pull_run,
+    .vjp = {cross_entropy_pull_dsoftmax, cross_entropy_pull_dtarget, cross_entropy_pull_dweight, cross_entropy_pull_dg},
+    .jvp = cross_entropy_pull_jvp,
+    .saves = "softmax target weight g",
+    .samples = {"[3,4]:0.1..0.5 [3]:int64:0..3 - []", "[3,4]:0.1..0.5 [3]:int64:0..3 [4]:0.5..2 [3] reduction=none",
+                "[3,4]:0.1..0.5 [3]:int64:0..3 [4]:0.5..2 []", "[2,3,5]:0.1..0.5 [2,5]:int64:0..2 [3]:0.5..2 []"},
+    .hidden = true,
+};
+
+/* ---- cross_entropy: derivatives ---------------------------------------------------------------------------------- */
 static wg_tensor cross_entropy_dinput(const wg_call *c, wg_tensor g)
 {
-    if (!c->recording)
-        return WG_RECORD(cross_entropy_pull, c->options, wg_saved(c, 0), c->in[1], wg_given(c, 2) ? c->in[2] : WG_NONE, g);
     wg_classified l = cross_entropy_of(c);
-    return input_slope(&l, wg_class_share(&l, g));
+    return pulled(c, c->recording ? wg_softmax(c->in[0], .axis = l.r.axis) : wg_saved(c, 0), l.weight, g);
 }
 
-/* The weights are linear in the target's probabilities. */
-static wg_tensor target_slope(const wg_classified *l, wg_tensor share)
-{
-    wg_tensor slope = wg_multiply(wg_log_softmax(l->c->in[0], .axis = l->r.axis),
-                                  wg_along_positions(l, wg_multiply(share, l->label_smoothing - 1)));
-    return wg_is_none(l->weight) ? slope : wg_multiply(slope, wg_along_classes(l, l->weight));
-}
+static wg_tensor log_softmax_of(const wg_classified *l) { return wg_log_softmax(l->c->in[0], .axis = l->r.axis); }
+
 static wg_tensor cross_entropy_dtarget(const wg_call *c, wg_tensor g)
 {
     wg_classified l = cross_entropy_of(c);
-    return target_slope(&l, wg_class_share(&l, g));
+    return times_target_weight(&l, wg_class_share(&l, wg_negative(g)), log_softmax_of(&l));
 }
-
 static wg_tensor cross_entropy_dweight(const wg_call *c, wg_tensor g)
 {
     wg_classified l = cross_entropy_of(c);
-    return wg_class_weight_pull(&l, g, wg_log_softmax(c->in[0], .axis = l.r.axis));
+    return wg_class_weight_pull(&l, g, wg_negative(log_softmax_of(&l)), wg_multiply(g, c->out[0]));
 }
 
 static wg_tensor cross_entropy_jvp(const wg_call *c)
 {
     wg_classified l = cross_entropy_of(c);
-    wg_tensor t = WG_NONE, share = wg_class_share(&l, wg_class_ones(&l));
-    if (!wg_is_none(c->t[0]))
-        t = wg_class_sum(&l, wg_multiply(input_slope(&l, share), c->t[0]));
-    if (!wg_is_none(c->t[1]))
-        t = plus(t, wg_class_sum(&l, wg_multiply(target_slope(&l, share), c->t[1])));
+    wg_tensor t = WG_NONE, one = wg_class_ones(&l);
+    if (!wg_is_none(c->t[0])) {
+        wg_tensor p = c->recording ? wg_softmax(c->in[0], .axis = l.r.axis) : wg_saved(c, 0);
+        t = wg_class_sum(&l, wg_multiply(pulled(c, p, l.weight, one), c->t[0]));
+    }
+    if (!wg_is_none(c->t[1])) {
+        wg_tensor slope = times_target_weight(&l, wg_class_share(&l, wg_negative(one)), log_softmax_of(&l));
+        t = plus(t, wg_class_sum(&l, wg_multiply(slope, c->t[1])));
+    }
     if (wg_given(c, 2) && !wg_is_none(c->t[2]))
-        t = plus(t, wg_class_weight_push(&l, c->t[2], wg_log_softmax(c->in[0], .axis = l.r.axis)));
+        t = plus(t, wg_class_weight_push(&l, c->t[2], wg_negative(log_softmax_of(&l))));
     return t;
 }
 
@@ -548,7 +617,7 @@ static wg_tensor nll_loss_dlog_probs(const wg_call *c, wg_tensor g)
 static wg_tensor nll_loss_dweight(const wg_call *c, wg_tensor g)
 {
     wg_classified l = nll_loss_of(c);
-    return wg_class_weight_pull(&l, g, c->in[0]);
+    return wg_class_weight_pull(&l, g, wg_negative(c->in[0]), wg_multiply(g, c->out[0]));
 }
 static wg_tensor nll_loss_jvp(const wg_call *c)
 {
@@ -557,7 +626,7 @@ static wg_tensor nll_loss_jvp(const wg_call *c)
     if (!wg_is_none(c->t[0]))
         t = wg_class_sum(&l, wg_multiply(wg_class_weights(&l, share, l.weight), c->t[0]));
     if (wg_given(c, 2) && !wg_is_none(c->t[2]))
-        t = plus(t, wg_class_weight_push(&l, c->t[2], c->in[0]));
+        t = plus(t, wg_class_weight_push(&l, c->t[2], wg_negative(c->in[0])));
     return t;
 }
 WG_OP(nll_loss) = {

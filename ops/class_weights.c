@@ -232,7 +232,7 @@ wg_tensor wg_along_positions(const wg_classified *l, wg_tensor g)
     return l->reduced ? g : wg_expand_dims(g, WG_AXES(l->r.axis));
 }
 
-static wg_tensor total_of(const wg_classified *l, wg_tensor weight)
+wg_tensor wg_class_total(const wg_classified *l, wg_tensor weight)
 {
     class_total_options o = {l->r.classes, l->ignore_index};
     return WG_RECORD(class_total, &o, l->c->in[0], l->target, weight);
@@ -242,7 +242,7 @@ wg_tensor wg_class_share(const wg_classified *l, wg_tensor g)
 {
     if (!l->mean)
         return g;
-    return l->soft ? wg_divide(g, (double)l->r.positions) : wg_divide(g, total_of(l, l->weight));
+    return l->soft ? wg_divide(g, (double)l->r.positions) : wg_divide(g, wg_class_total(l, l->weight));
 }
 
 wg_tensor wg_class_ones(const wg_classified *l)
@@ -275,24 +275,23 @@ wg_tensor wg_class_sum(const wg_classified *l, wg_tensor terms)
     return l->reduced ? wg_sum(terms) : wg_sum(terms, .axis = WG_AXES(l->r.axis));
 }
 
-/* Of loss = sum q (-lp) / total: what the weights do, for lp the logarithms of the probabilities. */
-wg_tensor wg_class_weight_pull(const wg_classified *l, wg_tensor g, wg_tensor lp)
+wg_tensor wg_class_weight_pull(const wg_classified *l, wg_tensor g, wg_tensor terms, wg_tensor value)
 {
-    wg_tensor share = wg_class_share(l, g);
-    wg_tensor dw = sum_over_positions(wg_strong_multiply(wg_class_weights(l, wg_negative(share), WG_NONE), lp), l->r.axis);
+    wg_tensor q = wg_class_weights(l, wg_class_share(l, g), WG_NONE);
+    wg_tensor dw = sum_over_positions(wg_strong_multiply(q, terms), l->r.axis);
     if (!l->mean || l->soft)
         return dw;
     class_weights_options hard = {.classes = l->r.classes, .ignore_index = l->ignore_index};
-    wg_tensor counted = WG_RECORD(class_weights, &hard, wg_multiply(share, l->c->out[0]), l->target, WG_NONE);
+    wg_tensor counted = WG_RECORD(class_weights, &hard, wg_class_share(l, value), l->target, WG_NONE);
     return wg_subtract(dw, sum_over_positions(counted, l->r.axis));
 }
-wg_tensor wg_class_weight_push(const wg_classified *l, wg_tensor t, wg_tensor lp)
+wg_tensor wg_class_weight_push(const wg_classified *l, wg_tensor t, wg_tensor terms)
 {
     wg_tensor share = wg_class_share(l, wg_class_ones(l));
-    wg_tensor dy = wg_class_sum(l, wg_strong_multiply(wg_class_weights(l, wg_negative(share), t), lp));
+    wg_tensor dy = wg_class_sum(l, wg_strong_multiply(wg_class_weights(l, share, t), terms));
     if (!l->mean || l->soft)
         return dy;
-    return wg_subtract(dy, wg_multiply(wg_multiply(share, l->c->out[0]), total_of(l, t)));
+    return wg_subtract(dy, wg_multiply(wg_multiply(share, l->c->out[0]), wg_class_total(l, t)));
 }
 
 WG_FAMILY_OF(class_weights, "losses", CLASS_WEIGHTS)

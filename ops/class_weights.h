@@ -46,9 +46,12 @@ wg_tensor wg_class_ones(const wg_classified *l);
 wg_tensor wg_class_weights(const wg_classified *l, wg_tensor share, wg_tensor weight);
 /* The sum of terms of the input's shape: of each position, or of all. */
 wg_tensor wg_class_sum(const wg_classified *l, wg_tensor terms);
-/* The loss being the sum of q (-lp): the cotangent of the weight, and what a tangent t of it does to the loss. */
-wg_tensor wg_class_weight_pull(const wg_classified *l, wg_tensor g, wg_tensor lp);
-wg_tensor wg_class_weight_push(const wg_classified *l, wg_tensor t, wg_tensor lp);
+/* The sum of the weights of the targets' classes, by which a mean divides. */
+wg_tensor wg_class_total(const wg_classified *l, wg_tensor weight);
+/* The cotangent of the weight, of `value`, a sum of q terms with the share of g. */
+wg_tensor wg_class_weight_pull(const wg_classified *l, wg_tensor g, wg_tensor terms, wg_tensor value);
+/* What a tangent t of the weight does to the loss, a sum of q terms. */
+wg_tensor wg_class_weight_push(const wg_classified *l, wg_tensor t, wg_tensor terms);
 /* A tensor of one number a class, or a position, in a shape that broadcasts against the input's. */
 wg_tensor wg_along_classes(const wg_classified *l, wg_tensor weight);
 wg_tensor wg_along_positions(const wg_classified *l, wg_tensor g);
