@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include <wengert.h>
-#include <wengert/softmax.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
