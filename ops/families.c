@@ -3,8 +3,8 @@
 
 #define FAMILIES(FAMILY)                                                                                               \
     FAMILY(unary) FAMILY(trigonometric) FAMILY(activation) FAMILY(special) FAMILY(binary) FAMILY(compare)              \
-    FAMILY(select) FAMILY(moments) FAMILY(scans) FAMILY(view) FAMILY(join) FAMILY(rearrange) FAMILY(triangle)          \
-    FAMILY(window) FAMILY(indexing) FAMILY(segments) FAMILY(products) FAMILY(convolution) FAMILY(pooling)              \
+    FAMILY(select) FAMILY(moments) FAMILY(scans) FAMILY(order) FAMILY(view) FAMILY(join) FAMILY(rearrange) FAMILY(triangle)          \
+    FAMILY(window) FAMILY(indexing) FAMILY(masking) FAMILY(segments) FAMILY(products) FAMILY(convolution) FAMILY(pooling)              \
     FAMILY(normalize) FAMILY(norms) FAMILY(gates) FAMILY(losses) FAMILY(class_losses) FAMILY(optimizers) FAMILY(chain) \
     FAMILY(class_weights) FAMILY(contraction) FAMILY(extrema) FAMILY(scattering) FAMILY(softmax) FAMILY(summation)     \
     FAMILY(sums)

@@ -2,6 +2,8 @@
  * come in, and go out, as they lie. */
 #include "ops/optimizer.h"
 
+#include <float.h>
+
 #include "wengert/map.h"
 
 #define OPTIMIZERS(OP) OP(sgd_step) OP(adam_step) OP(rmsprop_step)
@@ -109,7 +111,11 @@ wg_status wg_sgd_step(wg_tensor param, wg_tensor velocity, wg_tensor grad, wg_sg
 }
 
 /* ---- adam_step --------------------------------------------------------------------------------------------------- */
-#define ADAM_LOOP(name, T)                                                                                             \
+/* A moment below the smallest normal number becomes 0: where gradients have stopped, averages would stay among the
+ * subnormals for thousands of steps, and each of those costs many times what a normal number does. */
+#define FLUSHED(value, least) ((value) > -(least) && (value) < (least) ? 0 : (value))
+
+#define ADAM_LOOP(name, T, least)                                                                                      \
     static WG_CLONES void name(int64_t n, void *const *to, const void *grad, const void *options)                      \
     {                                                                                                                  \
         const wg_adam_step_options *o = options;                                                                       \
@@ -121,13 +127,14 @@ wg_status wg_sgd_step(wg_tensor param, wg_tensor velocity, wg_tensor grad, wg_sg
         const T *restrict d = grad;                                                                                    \
         for (int64_t i = 0; i < n; i++) {                                                                              \
             const T g = d[i] + decay * p[i];                                                                           \
-            m[i] = beta1 * m[i] + rest1 * g;                                                                           \
-            v[i] = beta2 * v[i] + rest2 * (g * g);                                                                     \
+            const T first = beta1 * m[i] + rest1 * g, second = beta2 * v[i] + rest2 * (g * g);                         \
+            m[i] = FLUSHED(first, least);                                                                              \
+            v[i] = FLUSHED(second, least);                                                                             \
             p[i] = kept * p[i] - rate * m[i] / (root * sqrt(v[i]) + eps);                                              \
         }                                                                                                              \
     }
-ADAM_LOOP(adam_f32, float)
-ADAM_LOOP(adam_f64, double)
+ADAM_LOOP(adam_f32, float, FLT_MIN)
+ADAM_LOOP(adam_f64, double, DBL_MIN)
 
 static wg_status adam_step_run(const wg_call *c) { return step_run(c, adam_f32, adam_f64); }
 WG_OP(adam_step) = {
