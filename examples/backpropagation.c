@@ -128,7 +128,10 @@ static void five_steps(network *n, bool classify, const char *picture)
                        fmax(fmax(difference(wg_grad_of(n->w1), hand.w1), difference(wg_grad_of(n->b1), hand.b1)),
                             fmax(difference(wg_grad_of(n->w2), hand.w2), difference(wg_grad_of(n->b2), hand.b2))));
     printf("  by hand and by tape %s: they differ by %.0e at most\n", most < 1e-15 ? "agree" : "DISAGREE", most);
-    wg_draw(n->loss, picture, .overlay = WG_SHOW_GRAD);
+    if (wg_draw(n->loss, picture, .overlay = WG_SHOW_GRAD)) { /* no Graphviz, say: the story goes on without */
+        printf("  %s\n", wg_error(n->loss.tape));
+        wg_clear_error(n->loss.tape);
+    }
 
     printf("5. gradient descent, rate %g\n", rate);
     double before = wg_item(n->loss);
