@@ -69,10 +69,12 @@ CLONES static void sum_rows(float *sum, const float *rows, int64_t n, int64_t si
 
 CLONES static void adam(float *p, float *m, float *v, const float *g, int64_t n, float lr, float c1, float c2)
 {
+    const float rate = lr / c1, root = 1 / sqrtf(c2);
     for (int64_t i = 0; i < n; i++) {
-        m[i] = 0.9f * m[i] + 0.1f * g[i];
-        v[i] = 0.999f * v[i] + 0.001f * g[i] * g[i];
-        p[i] -= lr * (m[i] / c1) / (sqrtf(v[i] / c2) + 1e-8f);
+        float first = 0.9f * m[i] + 0.1f * g[i], second = 0.999f * v[i] + 0.001f * g[i] * g[i];
+        m[i] = first > -1.2e-38f && first < 1.2e-38f ? 0 : first; /* subnormals are slow */
+        v[i] = second < 1.2e-38f ? 0 : second;
+        p[i] -= rate * m[i] / (root * sqrtf(v[i]) + 1e-8f);
     }
 }
 
