@@ -1,6 +1,6 @@
-/* Losses over classes. With p the softmax of the input, each position's loss is -sum_c q_c log p_c for weights q_c made of
- * the target, the classes' weights and the reduction, and its derivative p_c sum_k q_k - q_c. Value and plain derivative
- * are fused passes over the rows; the derivative to be differentiated again is that formula as graph code. */
+/* Losses over classes. With p the softmax of the input, each position's loss is -sum_c q_c log p_c for weights q_c
+ * made of the target, the classes' weights and the reduction, and its derivative p_c sum_k q_k - q_c. Value and plain
+ * derivative are fused passes over the rows; the derivative to be differentiated again is that as graph code. */
 #include "core/tape.h"
 #include "ops/class_weights.h"
 #include "ops/loss.h"
@@ -19,8 +19,8 @@ WG_CONTENTS(CLASS_LOSSES)
 #define TILE 64 /* positions at a time */
 #define LANES 16
 
-/* With m the largest of a row and S the sum of exp(x - m), which is at least 1: p = exp(x - m) / S, and log S = log1p of the
- * sum without its ones but one, so that it keeps its digits where one class has nearly all. */
+/* With m the largest of a row and S the sum of exp(x - m), which is at least 1: p = exp(x - m) / S, and log S = log1p
+ * of the sum without its ones but one, so that it keeps its digits where one class has nearly all. */
 typedef struct {
     double max[TILE], log_sum[TILE];
 } row_sums;
@@ -309,9 +309,9 @@ static wg_status cross_entropy_type(wg_call *c)
     return class_type(c);
 }
 
-/* ---- cross_entropy_pull: the cotangent of the input ------------------------------------------------------------------ */
-/* p - 1 of the target's class is minus the sum of the others, which keeps its digits where p is nearly 1. A position whose
- * scale is 0 has zeros, whatever p is. */
+/* ---- cross_entropy_pull: the cotangent of the input ------------------------------------------------------------- */
+/* p - 1 of the target's class is minus the sum of the others, which keeps its digits where p is nearly 1. A position
+ * whose scale is 0 has zeros, whatever p is. */
 #define PULL_ROWS(name, T)                                                                                             \
     static WG_CLONES void name(int64_t classes, int64_t n, const int64_t *label, const double *scale,                  \
                                const T *restrict p, T *restrict to)                                                    \
@@ -430,7 +430,7 @@ static wg_classified cross_entropy_of(const wg_call *c)
     return wg_classified_of(c, o->ignore_index, o->label_smoothing);
 }
 
-/* ---- cross_entropy_pull: derivatives ------------------------------------------------------------------------------- */
+/* ---- cross_entropy_pull: derivatives ---------------------------------------------------------------------------- */
 static const wg_op cross_entropy_pull_op;
 static wg_tensor pulled(const wg_call *c, wg_tensor p, wg_tensor weight, wg_tensor g)
 {
@@ -451,7 +451,8 @@ static wg_tensor times_target_weight(const wg_classified *l, wg_tensor share, wg
     return wg_is_none(l->weight) ? x : wg_multiply(x, wg_along_classes(l, l->weight));
 }
 
-/* Of y = p sum(q) - q and a cotangent u, <u, y> = sum q v. With one class a target, 1 is the sum of p, as in the kernel. */
+/* Of y = p sum(q) - q and a cotangent u, <u, y> = sum q v. With one class a target, 1 is the sum of p, as in the
+ * kernel. */
 static wg_tensor against_weights(const wg_classified *l, wg_tensor u)
 {
     wg_tensor p = l->c->in[0];
@@ -559,7 +560,8 @@ static wg_tensor cross_entropy_jvp(const wg_call *c)
 
 WG_OP(cross_entropy) = {
     .name = "cross_entropy",
-    .doc = "y = -sum_c weight[c] target[c] log(softmax(input)[c]), reduced; an integer target is the class that has it all",
+    .doc = "y = -sum_c weight[c] target[c] log(softmax(input)[c]), reduced; an integer target is the class that has "
+           "it all",
     .source = "Bridle 1990; label smoothing: Szegedy et al. 2016, 7",
     .in = {{"input", 0}, {"target", WG_INDEX_OR_FLOAT}, {"weight", WG_OPTIONAL}},
     .saved = {"softmax"},
@@ -571,8 +573,9 @@ WG_OP(cross_entropy) = {
     .saves = "input target weight",
     .samples = {"[3,4] [3]:int64:0..3", "[3,4] [3]:int64:0..3 [4]:0.5..2 reduction=none",
                 "[3,4] [3]:int32:0..3 [4]:0.5..2 ignore_index=1 label_smoothing=0.1", "[4] []:int64:0..3 reduction=sum",
-                "[2,3,5] [2,5]:int64:0..2 [3]:0.5..2", "[3,4] [3,4]:0.1..0.9", "[2,3,2,2] [2,3,2,2]:0.1..0.9 [3]:0.5..2 "
-                "label_smoothing=0.2", "[3,4] [3,4]:0.1..0.9 [4]:0.5..2 reduction=none", "[0,4] [0]:int64:0..3 reduction=sum"},
+                "[2,3,5] [2,5]:int64:0..2 [3]:0.5..2", "[3,4] [3,4]:0.1..0.9",
+                "[2,3,2,2] [2,3,2,2]:0.1..0.9 [3]:0.5..2 label_smoothing=0.2",
+                "[3,4] [3,4]:0.1..0.9 [4]:0.5..2 reduction=none", "[0,4] [0]:int64:0..3 reduction=sum"},
 };
 wg_tensor (wg_cross_entropy)(wg_tensor input, wg_tensor target, wg_cross_entropy_options options)
 {
@@ -692,7 +695,8 @@ static wg_tensor multi_margin_slope(const wg_classified *l, wg_tensor share)
 {
     const wg_multi_margin_loss_options *o = l->c->options;
     wg_axes axis = WG_AXES(l->r.axis);
-    wg_tensor x = l->c->in[0], chosen = wg_class_weights(l, wg_class_ones(l), WG_NONE), is_chosen = wg_greater(chosen, 0);
+    wg_tensor x = l->c->in[0], chosen = wg_class_weights(l, wg_class_ones(l), WG_NONE);
+    wg_tensor is_chosen = wg_greater(chosen, 0);
     wg_tensor own = wg_sum(wg_where(is_chosen, x, 0), .axis = axis, .keepdims = true);
     wg_tensor over = wg_add(wg_subtract(x, own), o->margin);
     wg_tensor slope = wg_along_positions(l, wg_divide(share, (double)l->r.classes));
@@ -716,7 +720,8 @@ static wg_tensor multi_margin_loss_jvp(const wg_call *c)
 }
 WG_OP(multi_margin_loss) = {
     .name = "multi_margin_loss",
-    .doc = "y = the sum over c, but the target t, of max(0, margin - x[t] + x[c])^p / C, reduced; derivative 0 at the margin",
+    .doc = "y = the sum over c, but the target t, of max(0, margin - x[t] + x[c])^p / C, reduced; derivative 0 at the "
+           "margin",
     .source = "Crammer and Singer 2001",
     .in = {{"x", 0}, {"target", WG_INTEGER}},
     .options = WG_SCHEMA(wg_multi_margin_loss, WG_REDUCTION(wg_multi_margin_loss), WG_ATTR(wg_multi_margin_loss, p),

@@ -1,7 +1,7 @@
 /* Targets that are classes. A loss over classes is sum_c q_c l_c for terms l_c of its own and weights q_c made of the
- * target's class, or its probabilities, the classes' weights, label smoothing and the reduction. The weights are the hidden
- * operations class_weights and class_total, linear in each of their operands, and the derivatives of the losses are graph
- * code over them. */
+ * target's class, or its probabilities, the classes' weights, label smoothing and the reduction. The weights are the
+ * hidden operations class_weights and class_total, linear in each of their operands, and the derivatives of the
+ * losses are graph code over them. */
 #include "ops/class_weights.h"
 
 #include "core/tape.h"
@@ -67,7 +67,7 @@ wg_status wg_labels_read(const wg_call *c, int operand, int64_t classes, int64_t
     return WG_OK;
 }
 
-/* ---- class_weights: g times the target's share of each class, times the class's weight ---------------------------- */
+/* ---- class_weights: g times the target's share of each class, times the class's weight -------------------------- */
 typedef struct {
     int64_t classes, ignore_index;
     double label_smoothing;
@@ -146,7 +146,8 @@ static wg_tensor class_weights_dweight(const wg_call *c, wg_tensor u)
 }
 WG_OP(class_weights) = {
     .name = "class_weights",
-    .doc = "y = g weight[c] (1 - label_smoothing + label_smoothing / classes for the target's class c, or the second term)",
+    .doc = "y = g weight[c] (1 - label_smoothing + label_smoothing / classes) for the target's class c, else "
+           "g weight[c] label_smoothing / classes",
     .in = {{"g", 0}, {"target", WG_INTEGER}, {"weight", WG_OPTIONAL}},
     .options = WG_SCHEMA(class_weights, WG_ATTR(class_weights, classes), WG_ATTR(class_weights, ignore_index),
                          WG_ATTR(class_weights, label_smoothing), WG_ATTR(class_weights, each)),
@@ -161,7 +162,7 @@ WG_OP(class_weights) = {
     .hidden = true,
 };
 
-/* ---- class_total: the sum of the weights of the targets' classes ---------------------------------------------------- */
+/* ---- class_total: the sum of the weights of the targets' classes ------------------------------------------------ */
 typedef struct {
     int64_t classes, ignore_index;
 } class_total_options;
@@ -211,12 +212,13 @@ WG_OP(class_total) = {
     .hidden = true,
 };
 
-/* ---- What the rules of losses over classes share -------------------------------------------------------------------- */
+/* ---- What the rules of losses over classes share ---------------------------------------------------------------- */
 wg_classified wg_classified_of(const wg_call *c, int64_t ignore_index, double label_smoothing)
 {
-    wg_classified l = {.c = c, .r = wg_class_rows_of(&c->x[0]), .soft = wg_is_float(c->x[1].dtype), .reduced = wg_is_reduced(c),
-                    .mean = wg_reduces_by(c, "mean"), .target = c->in[1], .weight = wg_given(c, 2) ? c->in[2] : WG_NONE,
-                       .ignore_index = ignore_index, .label_smoothing = label_smoothing};
+    wg_classified l = {.c = c, .r = wg_class_rows_of(&c->x[0]), .soft = wg_is_float(c->x[1].dtype),
+                       .reduced = wg_is_reduced(c), .mean = wg_reduces_by(c, "mean"), .target = c->in[1],
+                       .weight = wg_given(c, 2) ? c->in[2] : WG_NONE, .ignore_index = ignore_index,
+                       .label_smoothing = label_smoothing};
     return l;
 }
 

@@ -23,9 +23,10 @@ static inline int64_t wg_label_at(const wg_type *target, const void *labels, int
 {
     return target->dtype == WG_INT32 ? ((const int32_t *)labels)[i] : ((const int64_t *)labels)[i];
 }
-/* Checks the labels of operand `operand` and sums their weights; `counted` are those not ignored. `weight` may be NULL. */
-wg_status wg_labels_read(const wg_call *c, int operand, int64_t classes, int64_t ignore, const void *weight, double *total,
-                         int64_t *counted);
+/* Checks the labels of operand `operand` and sums their weights; `counted` are those not ignored. `weight` may be
+ * NULL. */
+wg_status wg_labels_read(const wg_call *c, int operand, int64_t classes, int64_t ignore, const void *weight,
+                         double *total, int64_t *counted);
 
 /* ---- Graph code of the rules ------------------------------------------------------------------------------------- */
 /* A loss over classes as its rules see it: operands input, target and an optional weight. */

@@ -1,5 +1,5 @@
-/* Dropout and gates. Which elements dropout drops is a function of seed, stream and index alone, so the mask is drawn again
- * on the way back and never kept: a saved number says which stream it was. */
+/* Dropout and gates. Which elements dropout drops is a function of seed, stream and index alone, so the mask is drawn
+ * again on the way back and never kept: a saved number says which stream it was. */
 #include "core/tape.h"
 #include "ops/chain.h"
 
@@ -115,13 +115,13 @@ WG_OP(dropout) = {
     .vjp = {dropout_dx},
     .jvp = dropout_jvp,
     .saves = "",
-    .samples = {"[4,5] p=0.3 seed=7", "[4,5] p=0.3 training=false", "[3] p=1 seed=7", "[3] p=0 seed=7", "[] p=0.5 seed=7",
-                "[0,3] p=0.5 seed=7"},
+    .samples = {"[4,5] p=0.3 seed=7", "[4,5] p=0.3 training=false", "[3] p=1 seed=7", "[3] p=0 seed=7",
+                "[] p=0.5 seed=7", "[0,3] p=0.5 seed=7"},
     .random = true,
 };
 wg_tensor (wg_dropout)(wg_tensor x, wg_dropout_options options) { return WG_RECORD(dropout, &options, x); }
 
-/* ---- dropout_again: the same elements of another tensor ------------------------------------------------------------ */
+/* ---- dropout_again: the same elements of another tensor --------------------------------------------------------- */
 static wg_status dropout_again_run(const wg_call *c)
 {
     const uint64_t *from = c->from[1];

@@ -1,7 +1,7 @@
-/* Losses of single elements: each is written once, as the elementwise text of its value and of its slopes in a = input,
- * b = target and c = a third operand. The rest is common to all. A value runs over blocks that stay in the cache and is
- * summed as it is made; a plain backward pass is one such pass too; a derivative to be differentiated again, and forward
- * mode, are the text as graph code. */
+/* Losses of single elements: each is written once, as the elementwise text of its value and of its slopes in a =
+ * input, b = target and c = a third operand. The rest is common to all. A value runs over blocks that stay in the
+ * cache and is summed as it is made; a plain backward pass is one such pass too; a derivative to be differentiated
+ * again, and forward mode, are the text as graph code. */
 #include "core/tape.h"
 #include "ops/chain.h"
 #include "ops/loss.h"
@@ -138,7 +138,7 @@ static wg_status loss_run(const wg_call *c, const wg_map *map)
     return WG_OK;
 }
 
-/* ---- loss_pull: the cotangent of one operand, in a plain backward pass -------------------------------------------- */
+/* ---- loss_pull: the cotangent of one operand, in a plain backward pass ------------------------------------------ */
 typedef struct {
     const wg_map *map;
     const void *options; /* the loss's */
@@ -416,9 +416,9 @@ wg_tensor (wg_binary_cross_entropy_with_logits)(wg_tensor input, wg_tensor targe
 }
 
 /* ---- focal_loss -------------------------------------------------------------------------------------------------- */
-/* share (the weight of the class) times m^gamma times e, with m = b sigmoid(-a) + (1 - b) sigmoid(a) the probability of the
- * wrong class and e = b log1pexp(-a) + (1 - b) log1pexp(a) the cross entropy. de/da = (1 - b) sigmoid(a) - b sigmoid(-a),
- * dm/da = (1 - 2 b) sigmoid(a) sigmoid(-a), de/db = -a and dm/db = sigmoid(-a) - sigmoid(a). */
+/* share (the weight of the class) times m^gamma times e, with m = b sigmoid(-a) + (1 - b) sigmoid(a) the probability
+ * of the wrong class and e = b log1pexp(-a) + (1 - b) log1pexp(a) the cross entropy. de/da = (1 - b) sigmoid(a) - b
+ * sigmoid(-a), dm/da = (1 - 2 b) sigmoid(a) sigmoid(-a), de/db = -a and dm/db = sigmoid(-a) - sigmoid(a). */
 WG_MAP2_OPTIONS(focal_loss, wg_focal_loss_options,
                 (b * (K(o->alpha) >= 0 ? K(o->alpha) : 1) + (1 - b) * (K(o->alpha) >= 0 ? 1 - K(o->alpha) : 1)) *
                     pow(b * sigmoid(-a) + (1 - b) * sigmoid(a), K(o->gamma)) *
@@ -513,8 +513,8 @@ WG_OP(kl_div) = {
     .options = WG_SCHEMA(wg_kl_div, WG_ATTR(wg_kl_div, reduction, .choices = {"mean", "sum", "none", "batchmean"}),
                          WG_ATTR(wg_kl_div, log_target)),
     .vjp = {kl_div_vjp, kl_div_vjp},
-    .samples = {"[2,3] [2,3]:0.1..1", "[2,3] [2,3] log_target=true reduction=none", "[2,3] [2,3]:0.1..1 reduction=batchmean",
-                "[] []:0.5 reduction=sum", "[0,3] [0,3] reduction=sum"},
+    .samples = {"[2,3] [2,3]:0.1..1", "[2,3] [2,3] log_target=true reduction=none",
+                "[2,3] [2,3]:0.1..1 reduction=batchmean", "[] []:0.5 reduction=sum", "[0,3] [0,3] reduction=sum"},
 };
 wg_tensor (wg_kl_div)(wg_tensor input, wg_tensor target, wg_kl_div_options options)
 {
@@ -523,7 +523,8 @@ wg_tensor (wg_kl_div)(wg_tensor input, wg_tensor target, wg_kl_div_options optio
 
 /* ---- poisson_nll_loss -------------------------------------------------------------------------------------------- */
 WG_MAP2_OPTIONS(poisson_of_log, wg_poisson_nll_loss_options,
-                exp(a) - b * a + (K(o->full) > 0 && b > 1 ? b * log(b) - b + K(0.5) * log(K(6.283185307179586) * b) : 0),
+                exp(a) - b * a +
+                    (K(o->full) > 0 && b > 1 ? b * log(b) - b + K(0.5) * log(K(6.283185307179586) * b) : 0),
                 exp(a) - b,
                 (K(o->full) > 0 && b > 1 ? log(b) + K(0.5) / b : 0) - a)
 WG_MAP2_OPTIONS(poisson_of_rate, wg_poisson_nll_loss_options,
@@ -536,11 +537,12 @@ WG_MAP2_OPTIONS(poisson_of_rate, wg_poisson_nll_loss_options,
 LOSS_RULES(poisson_nll_loss, POISSON_MAP)
 WG_OP(poisson_nll_loss) = {
     LOSS(poisson_nll_loss),
-    .doc = "y = exp(input) - target input, without log_input input - target log(input + eps), reduced; full adds t log(t) "
-           "- t + log(2 pi t) / 2 for targets t > 1",
+    .doc = "y = exp(input) - target input, without log_input input - target log(input + eps), reduced; full adds "
+           "t log(t) - t + log(2 pi t) / 2 for targets t > 1",
     INPUT_TARGET,
-    .options = WG_SCHEMA(wg_poisson_nll_loss, WG_REDUCTION(wg_poisson_nll_loss), WG_ATTR(wg_poisson_nll_loss, log_input),
-                         WG_ATTR(wg_poisson_nll_loss, full), WG_ATTR(wg_poisson_nll_loss, eps)),
+    .options = WG_SCHEMA(wg_poisson_nll_loss, WG_REDUCTION(wg_poisson_nll_loss),
+                         WG_ATTR(wg_poisson_nll_loss, log_input), WG_ATTR(wg_poisson_nll_loss, full),
+                         WG_ATTR(wg_poisson_nll_loss, eps)),
     .vjp = {poisson_nll_loss_vjp, poisson_nll_loss_vjp},
     .samples = {"[2,3] [2,3]:0.1..4", "[2,3]:0.5..3 [2,3]:1.5..4 log_input=false full=true reduction=none",
                 "[] []:2 full=true", "[0,3] [0,3] reduction=sum"},

@@ -82,13 +82,14 @@ NORM_RULES(layer_norm, 2, .axis = o->axis, .centered = true, .eps = o->eps)
 NORM_BIAS_RULE(layer_norm)
 WG_OP(layer_norm) = {
     NORM(layer_norm),
-    .doc = "y = weight (x - mean) / sqrt(var + eps) + bias, mean and biased variance over the trailing axes, or one axis",
+    .doc = "y = weight (x - mean) / sqrt(var + eps) + bias, mean and biased variance over the trailing axes, "
+           "or one axis",
     .source = "Ba, Kiros and Hinton 2016, eq. 4",
     .in = {{"x", 0}, {"weight", WG_OPTIONAL}, {"bias", WG_OPTIONAL}},
     .options = WG_SCHEMA(wg_layer_norm, WG_ATTR(wg_layer_norm, axis), WG_ATTR(wg_layer_norm, eps)),
     .vjp = {layer_norm_dx, layer_norm_dweight, layer_norm_dbias},
-    .samples = {"[3,5] [5] [5]", "[2,3,4]", "[2,3,4] [3,4] [3,4] axis=[1,2]", "[2,4,3] [4] - axis=1", "[2,3] - [3] eps=0.1",
-                "[0,3] [3] [3]"},
+    .samples = {"[3,5] [5] [5]", "[2,3,4]", "[2,3,4] [3,4] [3,4] axis=[1,2]", "[2,4,3] [4] - axis=1",
+                "[2,3] - [3] eps=0.1", "[0,3] [3] [3]"},
 };
 wg_tensor (wg_layer_norm)(wg_tensor x, wg_tensor weight, wg_tensor bias, wg_layer_norm_options options)
 {
@@ -223,7 +224,10 @@ static wg_status batch_norm_apply(const wg_call *c)
     memcpy(c->to[2], c->from[4], (size_t)channels * size);
     return WG_OK;
 }
-static wg_status batch_norm_either(const wg_call *c) { return is_training(c) ? batch_norm_train(c) : batch_norm_apply(c); }
+static wg_status batch_norm_either(const wg_call *c)
+{
+    return is_training(c) ? batch_norm_train(c) : batch_norm_apply(c);
+}
 
 /* Outside of training: 1 / sqrt(running_var + eps), and the normalised x. */
 static wg_tensor running_scale(const wg_call *c)
@@ -282,8 +286,8 @@ static wg_tensor batch_norm_push(const wg_call *c)
 }
 WG_OP(batch_norm) = {
     NORM(batch_norm),
-    .doc = "y = weight (x - mean) / sqrt(var + eps) + bias, over each channel of all samples in training, else with the "
-           "running statistics; their new values follow y",
+    .doc = "y = weight (x - mean) / sqrt(var + eps) + bias, over each channel of all samples in training, else with "
+           "the running statistics; their new values follow y",
     .source = "Ioffe and Szegedy 2015, algorithm 1",
     .in = {{"x", 0}, {"weight", WG_OPTIONAL}, {"bias", WG_OPTIONAL}, {"running_mean", WG_NO_GRADIENT},
            {"running_var", WG_NO_GRADIENT}},

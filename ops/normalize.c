@@ -1,12 +1,15 @@
-/* Rows brought to mean 0 and variance 1. A row is a run of elements, or several runs a fixed distance apart, so that layers,
- * groups, channels and batches are one kernel each for the value and for the derivative. Statistics are taken in two
- * passes, in double, and taken again on the way back: the row is in the cache then, and nothing has to be saved.
+/* Rows brought to mean 0 and variance 1. A row is a run of elements, or several runs a fixed distance apart, so that
+ * layers, groups, channels and batches are one kernel each for the value and for the derivative. Statistics are taken
+ * in two passes, in double, and taken again on the way back: the row is in the cache then, and nothing has to be
+ * saved.
  *
  * The derivative is P h = r (h - mean(h) - n mean(h n)) with n the normalised row and r = 1 / sqrt(var + eps). P is
- * symmetric, and its own derivative is made of P and n again; so the hidden operations here have graph code for rules. */
+ * symmetric, and its own derivative is made of P and n again; so the hidden operations here have graph code for
+ * rules. */
 #include "ops/normalize.h"
 
 #include "core/tape.h"
+#include "ops/norm_kernels.h"
 
 #include "wengert/elementwise.h"
 #include "wengert/map.h"
@@ -17,8 +20,9 @@
 WG_CONTENTS(NORMALIZE)
 
 /* ---- Rows -------------------------------------------------------------------------------------------------------- */
-/* Row r begins at element r / near * far_stride + r % near; it has `runs` of n elements, run_stride apart, whose elements
- * are `stride` apart. The weight of element j of run k is number (r % cycle) row_step + k run_step + j step. */
+/* Row r begins at element r / near * far_stride + r % near; it has `runs` of n elements, run_stride apart. The
+ * elements of a run lie together (stride 1), or rows lie side by side and a row has one run of elements `stride`
+ * apart. The weight of element j of run k is number (r % cycle) row_step + k run_step + j step. */
 typedef struct {
     int64_t rows, near, far_stride;
     int64_t runs, run_stride, n, stride;
@@ -33,25 +37,50 @@ static void sizes_around(const wg_type *x, int first, int last, int64_t size[3])
         size[i < first ? 0 : i <= last ? 1 : 2] *= x->dim[i];
 }
 
+/* Of [outer, channels, inner]: each channel over outer and inner. */
+static layout channels_layout(int64_t outer, int64_t channels, int64_t inner)
+{
+    layout l = {.rows = channels, .cycle = channels > 0 ? channels : 1, .row_step = 1, .weights = channels};
+    if (inner == 1) {
+        l.near = l.cycle;
+        l.runs = 1;
+        l.n = outer;
+        l.stride = channels;
+        return l;
+    }
+    l.near = 1;
+    l.far_stride = l.n = inner;
+    l.runs = outer;
+    l.run_stride = channels * inner;
+    l.stride = 1;
+    return l;
+}
+
+/* Each group of channels of each sample: one run of them all, but where weights change within it, a run each. */
+static layout groups_layout(int64_t outer, int64_t groups, int64_t channels, int64_t inner)
+{
+    int64_t each = channels / groups;
+    layout l = {.rows = outer * groups, .near = 1, .far_stride = each * inner, .stride = 1, .cycle = groups,
+                .row_step = each, .weights = channels};
+    l.runs = inner == 1 ? 1 : each;
+    l.run_stride = inner;
+    l.n = inner == 1 ? each : inner;
+    l.run_step = inner != 1;
+    l.step = inner == 1;
+    return l;
+}
+
 static layout layout_of(const wg_type *x, const wg_normalized_options *o)
 {
     int64_t size[3]; /* outer, middle, inner */
-    if (o->groups == 0) {
-        sizes_around(x, o->axis.at[0], o->axis.at[o->axis.n - 1], size);
-        return (layout){size[0] * size[2], size[2] > 0 ? size[2] : 1, size[1] * size[2], 1, 0, size[1], size[2],
-                        1, 0, 0, 1, size[1]};
+    if (o->groups) {
+        sizes_around(x, 1, 1, size);
+        return o->groups < 0 ? channels_layout(size[0], size[1], size[2])
+                             : groups_layout(size[0], o->groups, size[1], size[2]);
     }
-    sizes_around(x, 1, 1, size);
-    if (o->groups < 0 && size[2] == 1)
-        return (layout){size[1], 1, 1, 1, 0, size[0], size[1], size[1] > 0 ? size[1] : 1, 1, 0, 0, size[1]};
-    if (o->groups < 0)
-        return (layout){size[1], 1, size[2], size[0], size[1] * size[2], size[2], 1, size[1] > 0 ? size[1] : 1, 1, 0, 0,
-                        size[1]};
-    int64_t channels = size[1] / o->groups;
-    if (size[2] == 1)
-        return (layout){size[0] * o->groups, 1, channels, 1, 0, channels, 1, o->groups, channels, 0, 1, size[1]};
-    return (layout){size[0] * o->groups, 1, channels * size[2], channels, size[2], size[2], 1, o->groups, channels, 1, 0,
-                    size[1]};
+    sizes_around(x, o->axis.at[0], o->axis.at[o->axis.n - 1], size);
+    return (layout){.rows = size[0] * size[2], .near = size[2] > 0 ? size[2] : 1, .far_stride = size[1] * size[2],
+                    .runs = 1, .n = size[1], .stride = size[2], .cycle = 1, .step = 1, .weights = size[1]};
 }
 
 int64_t wg_normalized_rows(const wg_type *x, const wg_normalized_options *o) { return layout_of(x, o).rows; }
@@ -61,143 +90,6 @@ int64_t wg_normalized_count(const wg_type *x, const wg_normalized_options *o)
     return l.runs * l.n;
 }
 
-/* ---- Kernels of one run ------------------------------------------------------------------------------------------ */
-#define LANES 16
-#define FOLD(lane)                                                                                                     \
-    for (int half = LANES / 2; half; half /= 2)                                                                        \
-        for (int k = 0; k < half; k++)                                                                                 \
-            lane[k] += lane[k + half];
-
-/* The sum over i in [0, n) of an expression in i. */
-#define SUM(sum, n, ...)                                                                                               \
-    do {                                                                                                               \
-        double lane[LANES] = {0};                                                                                      \
-        int64_t from = 0;                                                                                              \
-        for (; from + LANES <= n; from += LANES)                                                                       \
-            for (int k = 0; k < LANES; k++) {                                                                          \
-                const int64_t i = from + k;                                                                            \
-                lane[k] += (double)(__VA_ARGS__);                                                                      \
-            }                                                                                                          \
-        for (int64_t i = from; i < n; i++)                                                                             \
-            lane[i - from] += (double)(__VA_ARGS__);                                                                   \
-        FOLD(lane)                                                                                                     \
-        sum = lane[0];                                                                                                 \
-    } while (0)
-
-/* x without the mean, in two steps, so that a float keeps the digits of a mean far from 0. */
-#define CENTERED(x) (((x) - high) - low)
-#define INLINE static inline __attribute__((always_inline))
-
-typedef struct {
-    double mean, scale; /* scale = 1 / sqrt(var + eps) */
-    double h, hn;       /* pull: the means of h and h n */
-} row_numbers;
-
-typedef struct {
-    int64_t n, stride, weight_step, bias_step;
-} run_shape;
-
-#define RUN_KERNELS(suffix, T)                                                                                         \
-    INLINE void sum_of_##suffix(int64_t n, int64_t e, const T *x, double *to) { SUM(*to, n, x[i * e]); }               \
-    INLINE void squares_of_##suffix(int64_t n, int64_t e, const T *x, double mean, double *to)                         \
-    {                                                                                                                  \
-        const T high = (T)mean, low = (T)(mean - (double)high);                                                        \
-        SUM(*to, n, CENTERED(x[i * e]) * CENTERED(x[i * e]));                                                          \
-    }                                                                                                                  \
-    INLINE void apply_of_##suffix(int64_t n, int64_t e, int64_t ws, int64_t bs, const T *restrict x,                   \
-                                  const T *restrict w, const T *restrict b, const row_numbers *r, T *restrict y)       \
-    {                                                                                                                  \
-        const T high = (T)r->mean, low = (T)(r->mean - (double)high), scale = (T)r->scale;                             \
-        for (int64_t i = 0; i < n; i++)                                                                                \
-            y[i * e] = CENTERED(x[i * e]) * scale * w[i * ws] + b[i * bs];                                             \
-    }                                                                                                                  \
-    INLINE void dots_of_##suffix(int64_t n, int64_t e, int64_t ws, const T *restrict g, const T *restrict x,           \
-                                 const T *restrict w, const row_numbers *r, double to[2])                              \
-    {                                                                                                                  \
-        const T high = (T)r->mean, low = (T)(r->mean - (double)high), scale = (T)r->scale;                             \
-        SUM(to[0], n, g[i * e] * w[i * ws]);                                                                           \
-        SUM(to[1], n, g[i * e] * w[i * ws] * (CENTERED(x[i * e]) * scale));                                            \
-    }                                                                                                                  \
-    INLINE void pull_of_##suffix(int64_t n, int64_t e, int64_t ws, const T *restrict g, const T *restrict x,           \
-                                 const T *restrict w, const row_numbers *r, T *restrict y)                             \
-    {                                                                                                                  \
-        const T high = (T)r->mean, low = (T)(r->mean - (double)high), scale = (T)r->scale;                             \
-        const T h = (T)r->h, hn = (T)r->hn;                                                                            \
-        for (int64_t i = 0; i < n; i++)                                                                                \
-            y[i * e] = scale * (g[i * e] * w[i * ws] - h - CENTERED(x[i * e]) * scale * hn);                           \
-    }                                                                                                                  \
-    static WG_CLONES double run_sum_##suffix(const run_shape *s, const void *x)                                        \
-    {                                                                                                                  \
-        double sum;                                                                                                    \
-        if (s->stride == 1)                                                                                            \
-            sum_of_##suffix(s->n, 1, x, &sum);                                                                         \
-        else                                                                                                           \
-            sum_of_##suffix(s->n, s->stride, x, &sum);                                                                 \
-        return sum;                                                                                                    \
-    }                                                                                                                  \
-    static WG_CLONES double run_squares_##suffix(const run_shape *s, const void *x, double mean)                       \
-    {                                                                                                                  \
-        double sum;                                                                                                    \
-        if (s->stride == 1)                                                                                            \
-            squares_of_##suffix(s->n, 1, x, mean, &sum);                                                               \
-        else                                                                                                           \
-            squares_of_##suffix(s->n, s->stride, x, mean, &sum);                                                       \
-        return sum;                                                                                                    \
-    }                                                                                                                  \
-    static WG_CLONES void run_apply_##suffix(const run_shape *s, const void *x, const void *w, const void *b,          \
-                                             const row_numbers *r, void *y)                                            \
-    {                                                                                                                  \
-        if (s->stride == 1 && s->weight_step && s->bias_step)                                                          \
-            apply_of_##suffix(s->n, 1, 1, 1, x, w, b, r, y);                                                           \
-        else if (s->stride == 1 && !s->weight_step && !s->bias_step)                                                   \
-            apply_of_##suffix(s->n, 1, 0, 0, x, w, b, r, y);                                                           \
-        else                                                                                                           \
-            apply_of_##suffix(s->n, s->stride, s->weight_step, s->bias_step, x, w, b, r, y);                           \
-    }                                                                                                                  \
-    static WG_CLONES void run_dots_##suffix(const run_shape *s, const void *g, const void *x, const void *w,           \
-                                            const row_numbers *r, double to[2])                                        \
-    {                                                                                                                  \
-        if (s->stride == 1 && s->weight_step)                                                                          \
-            dots_of_##suffix(s->n, 1, 1, g, x, w, r, to);                                                              \
-        else if (s->stride == 1)                                                                                       \
-            dots_of_##suffix(s->n, 1, 0, g, x, w, r, to);                                                              \
-        else                                                                                                           \
-            dots_of_##suffix(s->n, s->stride, s->weight_step, g, x, w, r, to);                                         \
-    }                                                                                                                  \
-    static WG_CLONES void run_pull_##suffix(const run_shape *s, const void *g, const void *x, const void *w,           \
-                                            const row_numbers *r, void *y)                                             \
-    {                                                                                                                  \
-        if (s->stride == 1 && s->weight_step)                                                                          \
-            pull_of_##suffix(s->n, 1, 1, g, x, w, r, y);                                                               \
-        else if (s->stride == 1)                                                                                       \
-            pull_of_##suffix(s->n, 1, 0, g, x, w, r, y);                                                               \
-        else                                                                                                           \
-            pull_of_##suffix(s->n, s->stride, s->weight_step, g, x, w, r, y);                                          \
-    }                                                                                                                  \
-    static WG_CLONES void run_weigh_##suffix(const run_shape *s, const void *g, const void *x, const row_numbers *r,   \
-                                             double *restrict to)                                                      \
-    {                                                                                                                  \
-        const T *restrict from = x, *restrict by = g;                                                                  \
-        const T high = (T)r->mean, low = (T)(r->mean - (double)high), scale = (T)r->scale;                             \
-        const int64_t e = s->stride;                                                                                   \
-        for (int64_t i = 0; i < s->n; i++)                                                                             \
-            to[i] += (double)(by[i * e] * (CENTERED(from[i * e]) * scale));                                            \
-    }
-RUN_KERNELS(f32, float)
-RUN_KERNELS(f64, double)
-
-static const struct {
-    double (*sum)(const run_shape *s, const void *x);
-    double (*squares)(const run_shape *s, const void *x, double mean);
-    void (*apply)(const run_shape *s, const void *x, const void *w, const void *b, const row_numbers *r, void *y);
-    void (*dots)(const run_shape *s, const void *g, const void *x, const void *w, const row_numbers *r, double to[2]);
-    void (*pull)(const run_shape *s, const void *g, const void *x, const void *w, const row_numbers *r, void *y);
-    void (*weigh)(const run_shape *s, const void *g, const void *x, const row_numbers *r, double *to);
-} kernels[] = {
-    [WG_FLOAT32] = {run_sum_f32, run_squares_f32, run_apply_f32, run_dots_f32, run_pull_f32, run_weigh_f32},
-    [WG_FLOAT64] = {run_sum_f64, run_squares_f64, run_apply_f64, run_dots_f64, run_pull_f64, run_weigh_f64},
-};
-
 /* ---- Passes over the rows ---------------------------------------------------------------------------------------- */
 typedef struct {
     wg_dtype dtype;
@@ -206,31 +98,42 @@ typedef struct {
     const wg_normalized_options *o;
     const unsigned char *x, *g, *weight, *bias;
     unsigned char *to;
-    double *mean, *var;   /* one a row; may be NULL */
-    row_numbers *numbers; /* weight_pull: of each row */
-    double *sums;         /* ... and of each run, or of each weight */
-    int64_t per_piece;    /* rows, or weights */
+    double *mean, *var; /* one a row; may be NULL */
+    double *sums;       /* of weights: of each row or run, or of each piece and weight */
+    int64_t per_piece;  /* rows */
     unsigned char one[8], zero[8];
 } pass;
+
+static bool side_by_side(const pass *p) { return p->at.stride != 1; }
 
 static pass pass_of(const wg_call *c, const wg_type *x, const wg_normalized_options *o)
 {
     pass p = {.dtype = c->dtype, .size = wg_dtype_size(c->dtype), .at = layout_of(x, o), .o = o};
     int64_t count = p.at.runs * p.at.n;
-    p.per_piece = count > 0 && count < WG_PIECE ? WG_PIECE / count : 1;
+    p.per_piece = side_by_side(&p) ? WG_TILE : count > 0 && count < WG_PIECE ? WG_PIECE / count : 1;
     wg_store_number(p.dtype, 1, p.one);
     wg_store_number(p.dtype, 0, p.zero);
     return p;
 }
 
-static void pass_go(const wg_call *c, const pass *p, wg_work *work)
+/* Rows side by side are cut where their neighbourhood ends. */
+static int64_t pieces_of(const pass *p)
 {
-    wg_parallel(c->tape, (p->at.rows + p->per_piece - 1) / p->per_piece, work, (void *)(uintptr_t)p);
+    int64_t together = side_by_side(p) ? p->at.near : p->at.rows;
+    int64_t each = (together + p->per_piece - 1) / p->per_piece;
+    return side_by_side(p) ? p->at.rows / p->at.near * each : each;
 }
 
-static int64_t rows_end(const pass *p, int64_t piece)
+static void rows_of_piece(const pass *p, int64_t piece, int64_t *first, int64_t *end)
 {
-    return (piece + 1) * p->per_piece < p->at.rows ? (piece + 1) * p->per_piece : p->at.rows;
+    int64_t together = side_by_side(p) ? p->at.near : p->at.rows, start = 0;
+    if (side_by_side(p)) {
+        int64_t each = (together + p->per_piece - 1) / p->per_piece;
+        start = piece / each * together;
+        piece %= each;
+    }
+    *first = start + piece * p->per_piece;
+    *end = *first + p->per_piece < start + together ? *first + p->per_piece : start + together;
 }
 
 static size_t run_at(const pass *p, int64_t row, int64_t run)
@@ -243,41 +146,72 @@ static int64_t weight_at(const pass *p, int64_t row, int64_t run)
     return row % p->at.cycle * p->at.row_step + run * p->at.run_step;
 }
 
-static run_shape shape_of(const pass *p)
+/* The weight, or bias, of a run's first element, and how far it is to the next one's. */
+static const void *weight_of_run(const pass *p, const unsigned char *weight, const void *none, int64_t row, int64_t run)
 {
-    return (run_shape){p->at.n, p->at.stride, p->weight ? p->at.step : 0, p->bias ? p->at.step : 0};
+    return weight ? weight + (size_t)weight_at(p, row, run) * p->size : none;
 }
+static int64_t step_of(const pass *p, const unsigned char *weight) { return weight ? p->at.step : 0; }
 
-static row_numbers row_statistics(const pass *p, int64_t row, double *var)
+static wg_row_numbers row_statistics(const pass *p, int64_t row, double *var)
 {
-    run_shape s = shape_of(p);
-    row_numbers r = {0};
+    wg_row_numbers r = {0};
     double n = (double)(p->at.runs * p->at.n), squares = 0;
     for (int64_t k = 0; p->o->centered && k < p->at.runs; k++)
-        r.mean += kernels[p->dtype].sum(&s, p->x + run_at(p, row, k));
+        r.mean += wg_norm_kernels[p->dtype].sum(p->at.n, p->x + run_at(p, row, k));
     r.mean /= n;
     for (int64_t k = 0; k < p->at.runs; k++)
-        squares += kernels[p->dtype].squares(&s, p->x + run_at(p, row, k), r.mean);
+        squares += wg_norm_kernels[p->dtype].squares(p->at.n, p->x + run_at(p, row, k), &r);
     *var = squares / n;
     r.scale = 1 / sqrt(*var + p->o->eps);
     return r;
 }
 
+static wg_columns columns_of(const pass *p, int64_t first, int64_t end, wg_column_numbers *r)
+{
+    bool by_row = !p->at.step;
+    wg_columns s = {.n = p->at.n, .m = end - first, .stride = p->at.stride, .centered = p->o->centered,
+                    .eps = p->o->eps};
+    *(by_row ? &s.row_weight : &s.weight) = weight_of_run(p, p->weight, NULL, first, 0);
+    *(by_row ? &s.row_bias : &s.bias) = weight_of_run(p, p->bias, NULL, first, 0);
+    wg_norm_kernels[p->dtype].columns_statistics(&s, p->x + run_at(p, first, 0), r);
+    return s;
+}
+
+static void apply_columns(const pass *p, int64_t first, int64_t end)
+{
+    wg_column_numbers r;
+    wg_columns s = columns_of(p, first, end, &r);
+    size_t at = run_at(p, first, 0);
+    wg_norm_kernels[p->dtype].columns_apply(&s, p->x + at, &r, p->to + at);
+    if (p->mean) {
+        memcpy(p->mean + first, r.mean, (size_t)s.m * sizeof *r.mean);
+        memcpy(p->var + first, r.var, (size_t)s.m * sizeof *r.var);
+    }
+}
+
 static void apply_piece(void *argument, int64_t piece)
 {
     const pass *p = argument;
-    run_shape s = shape_of(p);
-    for (int64_t row = piece * p->per_piece; row < rows_end(p, piece); row++) {
+    int64_t first, end;
+    rows_of_piece(p, piece, &first, &end);
+    if (side_by_side(p)) {
+        apply_columns(p, first, end);
+        return;
+    }
+    for (int64_t row = first; row < end; row++) {
         double var;
-        row_numbers r = row_statistics(p, row, &var);
+        wg_row_numbers r = row_statistics(p, row, &var);
         if (p->mean) {
             p->mean[row] = r.mean;
             p->var[row] = var;
         }
         for (int64_t k = 0; k < p->at.runs; k++) {
-            size_t at = run_at(p, row, k), weight = (size_t)weight_at(p, row, k) * p->size;
-            kernels[p->dtype].apply(&s, p->x + at, p->weight ? p->weight + weight : p->one,
-                                    p->bias ? p->bias + weight : p->zero, &r, p->to + at);
+            size_t at = run_at(p, row, k);
+            const void *weight = weight_of_run(p, p->weight, p->one, row, k);
+            const void *bias = weight_of_run(p, p->bias, p->zero, row, k);
+            wg_norm_kernels[p->dtype].apply(p->at.n, p->x + at, weight, step_of(p, p->weight), bias,
+                                            step_of(p, p->bias), &r, p->to + at);
         }
     }
 }
@@ -291,28 +225,36 @@ wg_status wg_normalized_run(const wg_call *c, const wg_normalized_options *o, do
     p.to = c->to[0];
     p.mean = mean;
     p.var = var;
-    pass_go(c, &p, apply_piece);
+    wg_parallel(c->tape, pieces_of(&p), apply_piece, &p);
     return WG_OK;
 }
 
 static void pull_piece(void *argument, int64_t piece)
 {
     const pass *p = argument;
-    run_shape s = shape_of(p);
-    double var, part[2], n = (double)(p->at.runs * p->at.n);
-    for (int64_t row = piece * p->per_piece; row < rows_end(p, piece); row++) {
-        row_numbers r = row_statistics(p, row, &var);
+    int64_t first, end, step = step_of(p, p->weight);
+    rows_of_piece(p, piece, &first, &end);
+    if (side_by_side(p)) {
+        wg_column_numbers r;
+        wg_columns s = columns_of(p, first, end, &r);
+        size_t at = run_at(p, first, 0);
+        wg_norm_kernels[p->dtype].columns_pull(&s, p->g + at, p->x + at, &r, p->to + at);
+        return;
+    }
+    for (int64_t row = first; row < end; row++) {
+        double var, sum[2] = {0}, n = (double)(p->at.runs * p->at.n);
+        wg_row_numbers r = row_statistics(p, row, &var);
         for (int64_t k = 0; k < p->at.runs; k++) {
-            size_t at = run_at(p, row, k), weight = (size_t)weight_at(p, row, k) * p->size;
-            kernels[p->dtype].dots(&s, p->g + at, p->x + at, p->weight ? p->weight + weight : p->one, &r, part);
-            r.h += part[0];
-            r.hn += part[1];
+            size_t at = run_at(p, row, k);
+            const void *weight = weight_of_run(p, p->weight, p->one, row, k);
+            wg_norm_kernels[p->dtype].dots(p->at.n, p->g + at, p->x + at, weight, step, &r, sum);
         }
-        r.h = p->o->centered ? r.h / n : 0;
-        r.hn /= n;
+        r.h = p->o->centered ? sum[0] / n : 0;
+        r.hn = sum[1] / n;
         for (int64_t k = 0; k < p->at.runs; k++) {
-            size_t at = run_at(p, row, k), weight = (size_t)weight_at(p, row, k) * p->size;
-            kernels[p->dtype].pull(&s, p->g + at, p->x + at, p->weight ? p->weight + weight : p->one, &r, p->to + at);
+            size_t at = run_at(p, row, k);
+            const void *weight = weight_of_run(p, p->weight, p->one, row, k);
+            wg_norm_kernels[p->dtype].pull(p->at.n, p->g + at, p->x + at, weight, step, &r, p->to + at);
         }
     }
 }
@@ -344,14 +286,15 @@ wg_status wg_normalized_fits(const wg_call *c, const wg_normalized_options *o, i
     if (o->groups && x->rank < 2)
         return wg_fail(c, WG_ERROR_SHAPE, "%s is not [n, C, ...]", wg_show(c, 0));
     if (o->groups > 0 && x->dim[1] % o->groups)
-        return wg_fail(c, WG_ERROR_SHAPE, "the channels of %s do not make %lld groups", wg_show(c, 0), (long long)o->groups);
+        return wg_fail(c, WG_ERROR_SHAPE, "the channels of %s do not make %lld groups", wg_show(c, 0),
+                       (long long)o->groups);
     wg_shape shape = weight_shape(x, o);
     wg_type wanted = wg_type_make(x->dtype, shape);
     for (int i = weight; i <= last; i++)
         if (wg_given(c, i) && !wg_type_equal(&c->x[i], &wanted)) {
             char text[200];
-            return wg_fail(c, WG_ERROR_SHAPE, "%s does not fit %s: it would have shape %s", wg_show(c, i), wg_show(c, 0),
-                           wg_shape_text(&shape, text, sizeof text));
+            return wg_fail(c, WG_ERROR_SHAPE, "%s does not fit %s: it would have shape %s", wg_show(c, i),
+                           wg_show(c, 0), wg_shape_text(&shape, text, sizeof text));
         }
     return WG_OK;
 }
@@ -438,7 +381,7 @@ static wg_status norm_pull_run(const wg_call *c)
     p.x = c->from[1];
     p.weight = wg_given(c, 2) ? c->from[2] : NULL;
     p.to = c->to[0];
-    pass_go(c, &p, pull_piece);
+    wg_parallel(c->tape, pieces_of(&p), pull_piece, &p);
     return WG_OK;
 }
 
@@ -504,8 +447,8 @@ WG_OP(norm_pull) = {
     .vjp = {norm_pull_dg, norm_pull_dx, norm_pull_dweight},
     .jvp = norm_pull_jvp,
     .saves = "g x weight",
-    .samples = {"[2,5] [2,5]", "[2,4,3] [2,4,3] [4] axis=1", "[2,4,3] [2,4,3] [4] groups=2", "[3,4,2] [3,4,2] [4] groups=-1",
-                "[2,5] [2,5] [5] centered=false", "[0,3] [0,3]"},
+    .samples = {"[2,5] [2,5]", "[2,4,3] [2,4,3] [4] axis=1", "[2,4,3] [2,4,3] [4] groups=2",
+                "[3,4,2] [3,4,2] [4] groups=-1", "[2,5] [2,5] [5] centered=false", "[0,3] [0,3]"},
     .hidden = true,
 };
 wg_tensor wg_norm_pull(wg_tensor g, wg_tensor x, wg_tensor weight, const wg_normalized_options *o)
@@ -513,33 +456,37 @@ wg_tensor wg_norm_pull(wg_tensor g, wg_tensor x, wg_tensor weight, const wg_norm
     return WG_RECORD(norm_pull, o, g, x, weight);
 }
 
-/* ---- norm_weight_pull: the sum of g n(x) over all that has one weight ------------------------------------------------ */
-#define WEIGHTS 512 /* summed at a time */
+/* ---- norm_weight_pull: the sum of g n(x) over all that has one weight ------------------------------------------- */
+#define MOST_SUMS 64 /* pieces of rows that have sums of their own */
 
-static void statistics_piece(void *argument, int64_t piece)
-{
-    const pass *p = argument;
-    run_shape s = shape_of(p);
-    double var, part[2];
-    for (int64_t row = piece * p->per_piece; row < rows_end(p, piece); row++) {
-        p->numbers[row] = row_statistics(p, row, &var);
-        for (int64_t k = 0; !p->at.step && k < p->at.runs; k++) {
-            size_t at = run_at(p, row, k);
-            kernels[p->dtype].dots(&s, p->g + at, p->x + at, p->one, &p->numbers[row], part);
-            p->sums[row * p->at.runs + k] = part[1];
-        }
-    }
-}
-
-/* Weights one an element: a block of them over all rows in order. */
+/* Each piece of rows adds to its own sums, where they are one an element; to those of its rows or runs, where they
+ * are not. */
 static void weigh_piece(void *argument, int64_t piece)
 {
     const pass *p = argument;
-    int64_t first = piece * WEIGHTS;
-    run_shape s = {p->at.n - first < WEIGHTS ? p->at.n - first : WEIGHTS, p->at.stride, 0, 0};
-    for (int64_t row = 0; row < p->at.rows; row++) {
-        size_t at = run_at(p, row, 0) + (size_t)(first * p->at.stride) * p->size;
-        kernels[p->dtype].weigh(&s, p->g + at, p->x + at, &p->numbers[row], p->sums + weight_at(p, row, 0) + first);
+    int64_t first, end;
+    rows_of_piece(p, piece, &first, &end);
+    double *own = p->at.step ? p->sums + piece * p->at.weights : p->sums + first * p->at.runs;
+    if (side_by_side(p)) {
+        wg_column_numbers r;
+        wg_columns s = columns_of(p, first, end, &r);
+        size_t at = run_at(p, first, 0);
+        wg_norm_kernels[p->dtype].columns_weigh(&s, !p->at.step, p->g + at, p->x + at, &r, own);
+        return;
+    }
+    for (int64_t row = first; row < end; row++) {
+        double var, part[2];
+        wg_row_numbers r = row_statistics(p, row, &var);
+        for (int64_t k = 0; k < p->at.runs; k++) {
+            size_t at = run_at(p, row, k);
+            if (p->at.step) {
+                wg_norm_kernels[p->dtype].weigh(p->at.n, p->g + at, p->x + at, &r, own + weight_at(p, row, k));
+                continue;
+            }
+            part[0] = part[1] = 0;
+            wg_norm_kernels[p->dtype].dots(p->at.n, p->g + at, p->x + at, p->one, 0, &r, part);
+            own[(row - first) * p->at.runs + k] = part[1];
+        }
     }
 }
 
@@ -556,22 +503,22 @@ static wg_status norm_weight_pull_type(wg_call *c)
 static wg_status norm_weight_pull_run(const wg_call *c)
 {
     pass p = pass_of(c, &c->x[1], c->options);
-    int64_t runs = p.at.rows * p.at.runs;
-    double *sums = wg_scratch(c, (size_t)p.at.weights * sizeof *sums);
     p.g = c->from[0];
     p.x = c->from[1];
-    p.numbers = wg_scratch(c, (size_t)p.at.rows * sizeof *p.numbers);
-    p.sums = p.at.step ? sums : wg_scratch(c, (size_t)runs * sizeof *p.sums);
-    if (!sums || !p.numbers || !p.sums)
+    if (p.at.step && !side_by_side(&p) && p.per_piece < p.at.rows / MOST_SUMS)
+        p.per_piece = p.at.rows / MOST_SUMS;
+    int64_t pieces = pieces_of(&p), sums = p.at.step ? pieces * p.at.weights : p.at.rows * p.at.runs;
+    double *total = wg_scratch(c, (size_t)p.at.weights * sizeof *total);
+    p.sums = wg_scratch(c, (size_t)sums * sizeof *p.sums);
+    if (!total || !p.sums)
         return WG_ERROR_MEMORY;
-    memset(sums, 0, (size_t)p.at.weights * sizeof *sums);
-    pass_go(c, &p, statistics_piece);
-    if (p.at.step)
-        wg_parallel(c->tape, (p.at.n + WEIGHTS - 1) / WEIGHTS, weigh_piece, &p);
-    for (int64_t i = 0; !p.at.step && i < runs; i++)
-        sums[weight_at(&p, i / p.at.runs, i % p.at.runs)] += p.sums[i];
+    memset(total, 0, (size_t)p.at.weights * sizeof *total);
+    memset(p.sums, 0, (size_t)sums * sizeof *p.sums);
+    wg_parallel(c->tape, pieces, weigh_piece, &p);
+    for (int64_t i = 0; i < sums; i++)
+        total[p.at.step ? i % p.at.weights : weight_at(&p, i / p.at.runs, i % p.at.runs)] += p.sums[i];
     for (int64_t i = 0; i < p.at.weights; i++)
-        wg_store_number(c->dtype, sums[i], (unsigned char *)c->to[0] + (size_t)i * p.size);
+        wg_store_number(c->dtype, total[i], (unsigned char *)c->to[0] + (size_t)i * p.size);
     return WG_OK;
 }
 

@@ -7,8 +7,8 @@
 /* Which elements make a row. */
 typedef struct {
     wg_axes axis;   /* groups = 0: the trailing axes or a single one; weights are one an index of those */
-    int64_t groups; /* > 0: each sample's channels in so many groups; -1: each channel over all samples. x is then [n, C, ...]
-                       and weights are one a channel */
+    int64_t groups; /* > 0: each sample's channels in so many groups; -1: each channel over all samples. x is then
+                       [n, C, ...] and weights are one a channel */
     bool centered;  /* the mean is taken away */
     double eps;
 } wg_normalized_options;
@@ -16,7 +16,8 @@ typedef struct {
 
 /* Is x fit for the options, and are weight and bias, operands `weight` to `last`, for x? */
 wg_status wg_normalized_fits(const wg_call *c, const wg_normalized_options *o, int weight, int last);
-/* Operand 0 normalised, times weight plus bias, operands 1 and 2, into c->to[0]. mean and var, where given, get one a row. */
+/* Operand 0 normalised, times weight plus bias, operands 1 and 2, into c->to[0]. mean and var, where given, get one a
+ * row. */
 wg_status wg_normalized_run(const wg_call *c, const wg_normalized_options *o, double *mean, double *var);
 int64_t wg_normalized_rows(const wg_type *x, const wg_normalized_options *o);
 int64_t wg_normalized_count(const wg_type *x, const wg_normalized_options *o); /* elements of a row */

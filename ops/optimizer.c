@@ -1,5 +1,5 @@
-/* The steps of optimisers. Each kernel is one pass over memory, written over what it reads: the parameter and its moments
- * come in, and go out, as they lie. */
+/* The steps of optimisers. Each kernel is one pass over memory, written over what it reads: the parameter and its
+ * moments come in, and go out, as they lie. */
 #include "ops/optimizer.h"
 
 #include <float.h>
@@ -203,8 +203,8 @@ static wg_status rmsprop_step_run(const wg_call *c)
 }
 WG_OP(rmsprop_step) = {
     .name = "rmsprop_step",
-    .doc = "param = param - lr velocity, velocity = momentum velocity + grad / (sqrt(square) + eps), square the average of "
-           "grad^2",
+    .doc = "param = param - lr velocity, velocity = momentum velocity + grad / (sqrt(square) + eps), square the "
+           "average of grad^2",
     .source = "Tieleman and Hinton 2012, lecture 6.5",
     .in = {{"param", 0}, {"square", 0}, {"velocity", WG_OPTIONAL}, {"grad", 0}},
     .out = {"param", "square", "velocity"},

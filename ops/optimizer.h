@@ -10,8 +10,8 @@ typedef struct {
     bool nesterov;
 } wg_sgd_step_options;
 #define wg_sgd_step_defaults .lr = 1e-2
-/* g = grad + w param; velocity = momentum velocity + g; param -= lr velocity, or lr (g + momentum velocity) with nesterov.
- * Without velocity (WG_NONE) there is no momentum: param -= lr g. */
+/* g = grad + w param; velocity = momentum velocity + g; param -= lr velocity, or lr (g + momentum velocity) with
+ * nesterov. Without velocity (WG_NONE) there is no momentum: param -= lr g. */
 wg_status wg_sgd_step(wg_tensor param, wg_tensor velocity, wg_tensor grad, wg_sgd_step_options options);
 
 typedef struct {
@@ -29,8 +29,8 @@ typedef struct {
     double lr, alpha, eps, momentum, weight_decay;
 } wg_rmsprop_step_options;
 #define wg_rmsprop_step_defaults .lr = 1e-2, .alpha = 0.99, .eps = 1e-8
-/* g = grad + w param; square = alpha square + (1 - alpha) g^2; d = g / (sqrt(square) + eps); velocity = momentum velocity + d;
- * param -= lr velocity. Without velocity (WG_NONE): param -= lr d. */
+/* g = grad + w param; square = alpha square + (1 - alpha) g^2; d = g / (sqrt(square) + eps); velocity = momentum
+ * velocity + d; param -= lr velocity. Without velocity (WG_NONE): param -= lr d. */
 wg_status wg_rmsprop_step(wg_tensor param, wg_tensor square, wg_tensor velocity, wg_tensor grad,
                           wg_rmsprop_step_options options);
 

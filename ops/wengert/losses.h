@@ -1,9 +1,9 @@
 /* Wengert: losses.
  *
- * How far predictions are from their targets. `reduction` says what becomes of the single losses: their mean ("mean"), their
- * sum ("sum"), or each of them by itself ("none"). The mean of nothing is NaN. Input and target have equal shapes, which
- * are not broadcast, so that [n, 1] against [n] is an error and not n^2 losses. Both have gradients, unless the target is
- * integers. */
+ * How far predictions are from their targets. `reduction` says what becomes of the single losses: their mean
+ * ("mean"), their sum ("sum"), or each of them by itself ("none"). The mean of nothing is NaN. Input and target have
+ * equal shapes, which are not broadcast, so that [n, 1] against [n] is an error and not n^2 losses. Both have
+ * gradients, unless the target is integers. */
 #ifndef WENGERT_LOSSES_H
 #define WENGERT_LOSSES_H
 
@@ -44,17 +44,17 @@ typedef wg_mse_loss_options wg_log_cosh_loss_options;
 #define wg_log_cosh_loss_defaults .reduction = "mean"
 WG_API wg_tensor wg_log_cosh_loss(wg_tensor input, wg_tensor target, wg_log_cosh_loss_options options);
 
-/* ---- Two classes -------------------------------------------------------------------------------------------------- */
-/* -weight (t log(p) + (1 - t) log(1 - p)) of a probability p = input, with logarithms of at least -100, where they have no
- * derivative. An absent weight is 1; a given one broadcasts to the input's shape. */
+/* ---- Two classes ------------------------------------------------------------------------------------------------ */
+/* -weight (t log(p) + (1 - t) log(1 - p)) of a probability p = input, with logarithms of at least -100, where they
+ * have no derivative. An absent weight is 1; a given one broadcasts to the input's shape. */
 typedef struct {
     const char *reduction;
     wg_tensor weight;
 } wg_binary_cross_entropy_options;
 #define wg_binary_cross_entropy_defaults .reduction = "mean"
 WG_API wg_tensor wg_binary_cross_entropy(wg_tensor input, wg_tensor target, wg_binary_cross_entropy_options options);
-/* -(pos_weight t log(p) + (1 - t) log(1 - p)) with p = sigmoid(input), accurate for every input. An absent pos_weight is 1;
- * a given one broadcasts to the input's shape. */
+/* -(pos_weight t log(p) + (1 - t) log(1 - p)) with p = sigmoid(input), accurate for every input. An absent pos_weight
+ * is 1; a given one broadcasts to the input's shape. */
 typedef struct {
     const char *reduction;
     wg_tensor pos_weight;
@@ -82,10 +82,11 @@ WG_API wg_tensor wg_soft_margin_loss(wg_tensor input, wg_tensor target, wg_soft_
 
 /* ---- Many classes ------------------------------------------------------------------------------------------------
  * The input is [C], [n, C] or [n, C, ...], with C classes; every other index is a position, which has one loss. */
-/* -log(softmax(input)[target]), weighted by the target's class. The target is a class a position, int64 or int32, in a shape
- * without the class axis; or, floats of the input's shape, the probability of each class. label_smoothing replaces that
- * share of the target by equal probabilities. A position whose class is ignore_index counts for nothing; if all do, the
- * loss is 0. The mean is over the weights of the targets' classes, for probabilities over the positions. */
+/* -log(softmax(input)[target]), weighted by the target's class. The target is a class a position, int64 or int32, in
+ * a shape without the class axis; or, floats of the input's shape, the probability of each class. label_smoothing
+ * replaces that share of the target by equal probabilities. A position whose class is ignore_index counts for
+ * nothing; if all do, the loss is 0. The mean is over the weights of the targets' classes, for probabilities over the
+ * positions. */
 typedef struct {
     const char *reduction;
     wg_tensor weight; /* [C]; absent: ones */
@@ -111,17 +112,17 @@ typedef struct {
 #define wg_multi_margin_loss_defaults .reduction = "mean", .p = 1, .margin = 1
 WG_API wg_tensor wg_multi_margin_loss(wg_tensor x, wg_tensor target, wg_multi_margin_loss_options options);
 
-/* ---- Distributions ------------------------------------------------------------------------------------------------ */
-/* t (log(t) - input) of log-probabilities `input`, 0 where t = 0; with log_target the target is log(t) itself. "batchmean"
- * is the sum over the size of axis 0. */
+/* ---- Distributions ---------------------------------------------------------------------------------------------- */
+/* t (log(t) - input) of log-probabilities `input`, 0 where t = 0; with log_target the target is log(t) itself.
+ * "batchmean" is the sum over the size of axis 0. */
 typedef struct {
     const char *reduction; /* also "batchmean" */
     bool log_target;
 } wg_kl_div_options;
 #define wg_kl_div_defaults .reduction = "mean", .log_target = false
 WG_API wg_tensor wg_kl_div(wg_tensor input, wg_tensor target, wg_kl_div_options options);
-/* exp(input) - target input, or with log_input = false input - target log(input + eps); with `full` also Stirling's term
- * t log(t) - t + log(2 pi t) / 2 for targets t > 1. */
+/* exp(input) - target input, or with log_input = false input - target log(input + eps); with `full` also Stirling's
+ * term t log(t) - t + log(2 pi t) / 2 for targets t > 1. */
 typedef struct {
     const char *reduction;
     bool log_input, full;

@@ -11,8 +11,8 @@ extern "C" {
 #endif
 
 /* ---- Normalisation -----------------------------------------------------------------------------------------------
- * y = weight (x - mean) / sqrt(var + eps) + bias, with mean and (biased) variance over some of the elements of x. weight and
- * bias may be absent, WG_NONE: then they are 1 and 0. */
+ * y = weight (x - mean) / sqrt(var + eps) + bias, with mean and (biased) variance over some of the elements of x. weight
+ * and bias may be absent, WG_NONE: then they are 1 and 0. */
 /* Over `axis`: the trailing axes, or any single one. weight and bias have the sizes of those axes. */
 typedef struct {
     wg_axes axis;
@@ -27,7 +27,8 @@ typedef struct {
 } wg_rms_norm_options;
 #define wg_rms_norm_defaults .axis = {1, {-1}}, .eps = 1e-6
 WG_API wg_tensor wg_rms_norm(wg_tensor x, wg_tensor weight, wg_rms_norm_options options);
-/* x is [n, C, ...]; weight and bias are [C]. Over all but axis 0 within each of num_groups groups of neighbouring channels. */
+/* x is [n, C, ...]; weight and bias are [C]. Over all but axis 0 within each of num_groups groups of neighbouring
+ * channels. */
 typedef struct {
     int64_t num_groups; /* divides C; to be given */
     double eps;
@@ -41,8 +42,8 @@ typedef struct {
 #define wg_instance_norm_defaults .eps = 1e-5
 WG_API wg_tensor wg_instance_norm(wg_tensor x, wg_tensor weight, wg_tensor bias, wg_instance_norm_options options);
 /* x is [n, C, ...]; all others are [C]. In training each channel over all samples, which takes more than one value a
- * channel; the new running statistics are (1 - momentum) times the old ones plus momentum times the mean and the unbiased
- * variance. Otherwise with the running statistics, which stay. The running statistics have no gradient. */
+ * channel; the new running statistics are (1 - momentum) times the old ones plus momentum times the mean and the
+ * unbiased variance. Otherwise with the running statistics, which stay. The running statistics have no gradient. */
 typedef struct {
     bool training;
     double momentum, eps;
@@ -56,9 +57,9 @@ WG_API wg_batch_norm_result wg_batch_norm(wg_tensor x, wg_tensor weight, wg_tens
                                           wg_tensor running_var, wg_batch_norm_options options);
 
 /* ---- Dropout ----------------------------------------------------------------------------------------------------- */
-/* In training each element is 0 with probability p, else x / (1 - p); otherwise x. What is dropped is 0 even where x is
- * infinite or NaN, and has gradient 0. With seed = 0 every call draws anew, from the tape's seed; another seed draws the
- * same elements each time. */
+/* In training each element is 0 with probability p, else x / (1 - p); otherwise x. What is dropped is 0 even where x
+ * is infinite or NaN, and has gradient 0. With seed = 0 every call draws anew, from the tape's seed; another seed
+ * draws the same elements each time. */
 typedef struct {
     double p; /* from 0 to 1; to be given */
     bool training;
