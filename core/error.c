@@ -87,6 +87,16 @@ wg_tensor wg_here_at(wg_tensor t, const char *file, int line)
     return t;
 }
 
+const wg_tensor *wg_here_in(const wg_tensor *list, int n, const char *file, int line)
+{
+    for (int i = 0; list && i < n; i++)
+        if (list[i].tape) {
+            wg_here(list[i].tape, file, line);
+            break;
+        }
+    return list;
+}
+
 /* ---- Errors ---------------------------------------------------------------------------------------------------- */
 wg_status wg_tape_error(wg_tape *tape, wg_status status, uint32_t place, const char *name, const char *format, va_list va)
 {
@@ -116,7 +126,7 @@ wg_status wg_report(wg_tape *tape, const char *name, wg_status status, const cha
     va_start(va, format);
     wg_tape_error(tape, status, tape->here, name, format, va);
     va_end(va);
-    tape->here = 0;
+    wg_forget_place(tape);
     return status;
 }
 

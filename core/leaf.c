@@ -6,8 +6,11 @@ const wg_op wg_leaf_op = {.name = "leaf", .doc = "a tensor from outside", .hidde
 
 wg_node *wg_node_of(wg_tensor t, const char *name)
 {
-    if (!wg_is_tensor(t))
+    if (!wg_is_tensor(t)) {
+        if (t.tape && !t.tape->status) /* else it passes on an error that is there */
+            wg_report(t.tape, name, WG_ERROR_VALUE, "the tensor is what a failed call returned");
         return NULL;
+    }
     if (t.node < t.tape->nodes) {
         wg_node *node = wg_node_at(t.tape, t.node);
         if (node->epoch == t.epoch)
@@ -77,7 +80,6 @@ wg_tensor wg_leaf(wg_tape *tape, const wg_type *type, void *data, unsigned flags
         return wg_invalid_on(tape);
     }
     tape->nodes = index + 1;
-    tape->here = 0;
     return wg_node_tensor(tape, index);
 }
 
@@ -102,6 +104,14 @@ wg_tensor wg_constant_of(wg_tape *tape, wg_dtype dtype, double value)
     return t;
 }
 
+/* A public function's result: its place is told. */
+static wg_tensor made(wg_tensor t)
+{
+    if (t.tape)
+        wg_forget_place(t.tape);
+    return t;
+}
+
 wg_tensor (wg_array)(wg_tape *tape, wg_dtype dtype, wg_shape shape, const void *data)
 {
     wg_type type = wg_type_make(dtype, shape);
@@ -110,7 +120,7 @@ wg_tensor (wg_array)(wg_tape *tape, wg_dtype dtype, wg_shape shape, const void *
         const wg_node *node = wg_node_at(tape, t.node);
         memcpy(node->data, data, (size_t)wg_node_count(node) * wg_dtype_size(dtype));
     }
-    return t;
+    return made(t);
 }
 
 wg_tensor (wg_borrow)(wg_tape *tape, wg_dtype dtype, wg_shape shape, void *data)
@@ -120,7 +130,7 @@ wg_tensor (wg_borrow)(wg_tape *tape, wg_dtype dtype, wg_shape shape, void *data)
         return wg_invalid_on(tape);
     }
     wg_type type = wg_type_make(dtype, shape);
-    return wg_leaf(tape, &type, data, 0, "wg_borrow");
+    return made(wg_leaf(tape, &type, data, 0, "wg_borrow"));
 }
 
 static void fill(wg_node *node, double value)
@@ -139,7 +149,7 @@ wg_tensor (wg_full)(wg_tape *tape, wg_dtype dtype, wg_shape shape, double value)
     wg_tensor t = wg_leaf(tape, &type, NULL, 0, "wg_full");
     if (wg_is_tensor(t) && value != 0)
         fill(wg_node_at(tape, t.node), value);
-    return t;
+    return made(t);
 }
 
 wg_tensor (wg_scalar)(wg_tape *tape, double value)
@@ -148,7 +158,7 @@ wg_tensor (wg_scalar)(wg_tape *tape, double value)
     wg_tensor t = wg_leaf(tape, &type, NULL, 0, "wg_scalar");
     if (wg_is_tensor(t))
         memcpy(wg_node_at(tape, t.node)->data, &value, sizeof value);
-    return t;
+    return made(t);
 }
 
 /* ---- Parameters ------------------------------------------------------------------------------------------------ */
@@ -159,6 +169,22 @@ static bool param_values(wg_tape *tape, const wg_type *type, wg_node *node, cons
         return true;
     }
     return wg_initialise(tape, type, node->data, o->init, o->gain, name) == WG_OK;
+}
+
+/* The leaf, and behind it the one for its gradient. */
+static wg_tensor param_leaves(wg_tape *tape, const char *name, const wg_type *type, const wg_param_options *o)
+{
+    wg_tensor t = wg_leaf(tape, type, NULL, o->frozen ? WG_NODE_PARAM | WG_NODE_FROZEN : WG_NODE_PARAM, "wg_param");
+    wg_tensor grad = o->frozen || !wg_is_tensor(t) ? t : wg_leaf(tape, type, NULL, WG_NODE_CUT, "wg_param");
+    if (!wg_is_tensor(grad) || !*wg_name_of(wg_name(t, name)))
+        return wg_invalid_on(tape);
+    if (!wg_node_extra(tape, grad.node)) { /* which says when it was written: from the start, as every step writes it */
+        wg_no_memory(tape, "wg_param", sizeof(wg_extra));
+        return wg_invalid_on(tape);
+    }
+    wg_node *node = wg_node_at(tape, t.node);
+    node->extra->grad = o->frozen ? WG_ABSENT : grad.node;
+    return param_values(tape, type, node, o, name) ? t : wg_invalid_on(tape);
 }
 
 wg_tensor (wg_param)(wg_tape *tape, const char *name, wg_shape shape, wg_param_options options)
@@ -174,22 +200,13 @@ wg_tensor (wg_param)(wg_tape *tape, const char *name, wg_shape shape, wg_param_o
                   wg_dtype_name(options.dtype));
         return wg_invalid_on(tape);
     }
-    uint32_t place = tape->here;
-    wg_mark before = wg_tape_mark(tape);
+    wg_short_mark before = wg_short_at(tape);
     wg_type type = wg_type_make(options.dtype, shape);
-    wg_tensor t = wg_leaf(tape, &type, NULL, options.frozen ? WG_NODE_PARAM | WG_NODE_FROZEN : WG_NODE_PARAM, "wg_param");
+    uint32_t held = wg_hold_place(tape);
+    wg_tensor t = param_leaves(tape, name, &type, &options);
+    wg_let_go_place(tape, held);
     if (!wg_is_tensor(t))
-        return t;
-    tape->here = place;
-    wg_node *node = wg_node_at(tape, t.node);
-    wg_tensor grad = options.frozen ? t : wg_leaf(tape, &type, NULL, WG_NODE_CUT, "wg_param");
-    wg_name(t, name);
-    if (!wg_is_tensor(grad) || !*wg_name_of(t) || !param_values(tape, &type, node, &options, name)) {
-        wg_rewind(tape, before);
-        return wg_invalid_on(tape);
-    }
-    tape->here = 0;
-    node->extra->grad = options.frozen ? WG_ABSENT : grad.node;
+        wg_short_back(tape, before);
     return t;
 }
 
@@ -219,11 +236,12 @@ static void gradient_clear(wg_tape *tape, const wg_node *param)
     memset(grad->data, 0, (size_t)wg_node_count(grad) * wg_dtype_size((wg_dtype)grad->dtype));
 }
 
-wg_tensor wg_grad_of(wg_tensor param)
+wg_tensor (wg_grad_of)(wg_tensor param)
 {
     const wg_node *node = param_of(param, "wg_grad_of");
     if (!node)
-        return wg_is_none(param) ? param : wg_invalid_on(param.tape);
+        return param.tape ? wg_invalid_on(param.tape) : WG_INVALID;
+    wg_forget_place(param.tape);
     if (!node->extra->has_grad) /* what was taken is still there, until the next backward pass writes over it */
         gradient_clear(param.tape, node);
     return wg_node_tensor(param.tape, node->extra->grad);
@@ -234,7 +252,7 @@ bool wg_has_grad(wg_tensor param)
     return wg_is_param(param) && wg_node_at(param.tape, param.node)->extra->has_grad;
 }
 
-void wg_zero_grad(wg_tensor param)
+void (wg_zero_grad)(wg_tensor param)
 {
     const wg_node *node = param_of(param, "wg_zero_grad");
     if (!node)
@@ -242,12 +260,13 @@ void wg_zero_grad(wg_tensor param)
     gradient_clear(param.tape, node);
     node->extra->has_grad = false;
     wg_touch(param.tape, wg_node_at(param.tape, node->extra->grad));
+    wg_forget_place(param.tape);
 }
 
 /* ---- Changing values ------------------------------------------------------------------------------------------- */
 void wg_touch(wg_tape *tape, wg_node *node)
 {
-    wg_extra *extra = wg_node_extra(tape, wg_node_at(tape, node->owner));
+    wg_extra *extra = wg_node_extra(tape, node->owner);
     if (!extra)
         return;
     extra->written = tape->written = tape->nodes;
@@ -315,26 +334,36 @@ wg_status (wg_assign)(wg_tensor t, wg_tensor x)
     wg_scatter_strided(&a, wg_node_stride(to), values, to->data);
     wg_arena_back(tape, arena);
     wg_touch(tape, to);
-    tape->here = 0;
+    wg_forget_place(tape);
     return WG_OK;
 }
 
 /* ---- Looking at values ----------------------------------------------------------------------------------------- */
-wg_type wg_type_of(wg_tensor t)
+/* The node looked at; the call has nothing else to report. */
+static const wg_node *node_seen(wg_tensor t, const char *name)
 {
-    const wg_node *node = wg_node_of(t, "wg_type_of");
+    const wg_node *node = wg_node_of(t, name);
+    if (node)
+        wg_forget_place(t.tape);
+    return node;
+}
+
+wg_type (wg_type_of)(wg_tensor t)
+{
+    const wg_node *node = node_seen(t, "wg_type_of");
     return node ? wg_node_type(node) : (wg_type){0};
 }
 
-wg_shape wg_shape_of(wg_tensor t)
+wg_shape (wg_shape_of)(wg_tensor t)
 {
-    wg_type type = wg_type_of(t);
+    const wg_node *node = node_seen(t, "wg_shape_of");
+    wg_type type = node ? wg_node_type(node) : (wg_type){0};
     return wg_type_shape(&type);
 }
 
-int64_t wg_size(wg_tensor t)
+int64_t (wg_size)(wg_tensor t)
 {
-    const wg_node *node = wg_node_of(t, "wg_size");
+    const wg_node *node = node_seen(t, "wg_size");
     return node ? wg_node_count(node) : 0;
 }
 
@@ -348,6 +377,7 @@ double (wg_element)(wg_tensor t, int64_t i)
                   (long long)wg_node_count(node));
         return (double)NAN;
     }
+    wg_forget_place(t.tape);
     unsigned char one[8];
     wg_type type = wg_node_type(node);
     wg_gather_range(&type, wg_node_stride(node), node->data, i, 1, one);
@@ -360,12 +390,14 @@ double (wg_item)(wg_tensor t)
     if (!node)
         return (double)NAN;
     if (wg_node_count(node) != 1) {
-        wg_shape shape = wg_shape_of(t);
+        wg_type type = wg_node_type(node);
+        wg_shape shape = wg_type_shape(&type);
         char text[200];
         wg_report(t.tape, "wg_item", WG_ERROR_SHAPE, "%s has %lld elements, not one",
                   wg_shape_text(&shape, text, sizeof text), (long long)wg_node_count(node));
         return (double)NAN;
     }
+    wg_forget_place(t.tape);
     return wg_load_number((wg_dtype)node->dtype, node->data);
 }
 
@@ -378,6 +410,7 @@ wg_status (wg_copy_out)(wg_tensor t, void *to)
         return wg_report(t.tape, "wg_copy_out", WG_ERROR_VALUE, "the memory to copy to is NULL");
     wg_type type = wg_node_type(node);
     wg_gather_strided(&type, wg_node_stride(node), node->data, to);
+    wg_forget_place(t.tape);
     return WG_OK;
 }
 
@@ -386,8 +419,10 @@ const void *(wg_values)(wg_tensor t)
     const wg_node *node = wg_node_of(t, "wg_values");
     if (!node)
         return NULL;
-    if (wg_node_is(node, WG_NODE_CONTIGUOUS))
+    if (wg_node_is(node, WG_NODE_CONTIGUOUS)) {
+        wg_forget_place(t.tape);
         return node->data;
+    }
     wg_report(t.tape, "wg_values", WG_ERROR_UNSUPPORTED, "the elements of this view do not lie side by side");
     return NULL;
 }

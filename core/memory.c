@@ -88,14 +88,25 @@ static bool block_fits(const wg_block *block, size_t bytes, size_t alignment)
     return start <= block->size && bytes <= block->size - start;
 }
 
-/* The next block with room, or a new one put behind the present one. */
+/* Puts `block` behind the present one. Those behind it hold nothing. */
+static wg_block *block_next(wg_tape *tape, wg_block *block)
+{
+    wg_block **next = tape->block ? &tape->block->next : &tape->first;
+    block->next = *next;
+    *next = block;
+    return block;
+}
+
+/* The nearest block behind with room, or a new one. */
 static wg_block *block_with(wg_tape *tape, size_t bytes, size_t alignment)
 {
-    wg_block *block = tape->block ? tape->block->next : tape->first;
-    if (block) {
+    wg_block **at = tape->block ? &tape->block->next : &tape->first;
+    for (wg_block *block = *at; block; at = &block->next, block = *at) {
         block->used = 0;
-        if (block_fits(block, bytes, alignment))
-            return block;
+        if (!block_fits(block, bytes, alignment))
+            continue;
+        *at = block->next;
+        return block_next(tape, block);
     }
     if (bytes > SIZE_MAX / 2)
         return NULL;
@@ -109,12 +120,8 @@ static wg_block *block_with(wg_tape *tape, size_t bytes, size_t alignment)
     }
     if (!made)
         return NULL;
-    *made = (wg_block){block, size, 0};
-    if (tape->block)
-        tape->block->next = made;
-    else
-        tape->first = made;
-    return made;
+    *made = (wg_block){.size = size};
+    return block_next(tape, made);
 }
 
 void *wg_arena(wg_tape *tape, size_t bytes)
@@ -157,50 +164,116 @@ wg_node *wg_node_append(wg_tape *tape, uint32_t *index)
     return wg_node_at(tape, i);
 }
 
-wg_extra *wg_node_extra(wg_tape *tape, wg_node *node)
+void *wg_node_memory(wg_tape *tape, uint32_t i, size_t bytes)
 {
+    if (i >= tape->marked)
+        return wg_arena(tape, bytes);
+    wg_kept *kept = wg_tape_allocate(tape, sizeof *kept + bytes);
+    if (!kept)
+        return NULL;
+    *kept = (wg_kept){tape->kept, bytes, i};
+    tape->kept = kept;
+    return kept + 1;
+}
+
+static void kept_release(wg_tape *tape, wg_kept **at)
+{
+    wg_kept *kept = *at;
+    *at = kept->next;
+    wg_tape_release(tape, kept, sizeof *kept + kept->bytes);
+}
+
+void wg_node_memory_back(wg_tape *tape, const void *memory)
+{
+    for (wg_kept **at = &tape->kept; *at; at = &(*at)->next)
+        if (*at + 1 == memory) {
+            kept_release(tape, at);
+            return;
+        }
+}
+
+wg_extra *wg_node_extra(wg_tape *tape, uint32_t i)
+{
+    wg_node *node = wg_node_at(tape, i);
     if (node->extra)
         return node->extra;
-    wg_extra *extra = wg_arena(tape, sizeof *extra);
+    wg_extra *extra = wg_node_memory(tape, i, sizeof *extra);
     if (extra)
         *extra = (wg_extra){.grad = WG_ABSENT};
     return node->extra = extra;
 }
 
+void wg_nodes_back(wg_tape *tape, uint32_t nodes, uint32_t chunks, uint32_t scopes)
+{
+    for (wg_kept **at = &tape->kept; *at;)
+        if ((*at)->node >= nodes)
+            kept_release(tape, at);
+        else
+            at = &(*at)->next;
+    tape->nodes = nodes;
+    tape->chunks = chunks;
+    tape->scopes = scopes;
+    if (tape->marked > nodes)
+        tape->marked = nodes;
+    if (tape->unplaced > nodes)
+        tape->unplaced = nodes;
+}
+
 /* ---- Marks ----------------------------------------------------------------------------------------------------- */
+/* The epoch of the last of so many nodes; 0: there is none. */
+static uint32_t last_epoch(const wg_tape *tape, uint32_t nodes) { return nodes ? wg_node_at(tape, nodes - 1)->epoch : 0; }
+
 wg_mark wg_tape_mark(wg_tape *tape)
 {
     if (!tape)
         return (wg_mark){0};
     wg_arena_mark arena = wg_arena_at(tape);
+    tape->marked = tape->nodes;
     return (wg_mark){.tape = tape, .block = arena.block, .used = arena.used, .nodes = tape->nodes, .chunks = tape->chunks,
-                     .scopes = tape->scopes, .scope = tape->scope_now, .epoch = tape->epoch, .no_grad = tape->no_grad};
+                     .scopes = tape->scopes, .scope = tape->scope_now, .unopened = tape->scope_unopened,
+                     .last = last_epoch(tape, tape->nodes)};
 }
 
-static void names_of_scopes_free(wg_tape *tape, uint32_t from)
+/* A mark outlived by a rewind to an earlier one: its last node is gone, or another one in its place. */
+static bool mark_alive(const wg_tape *tape, const wg_mark *mark)
 {
-    for (uint32_t i = from; i < tape->scopes; i++)
-        wg_tape_release(tape, tape->scope[i].name, strlen(tape->scope[i].name) + 1);
-    tape->scopes = from;
+    return mark->tape == tape && mark->nodes <= tape->nodes && mark->chunks <= tape->chunks &&
+           mark->scopes <= tape->scopes && mark->last == last_epoch(tape, mark->nodes) &&
+           (mark->block != tape->block || !tape->block || mark->used <= tape->block->used);
 }
 
-void wg_rewind(wg_tape *tape, wg_mark mark)
+/* After 2^32 - 1 rewinds epochs begin again. What was written is then of the first: so that no node to come seems older. */
+static void epoch_next(wg_tape *tape)
+{
+    if (++tape->epoch)
+        return;
+    tape->epoch = 1;
+    for (uint32_t i = 0; i < tape->nodes; i++) {
+        wg_extra *extra = wg_node_at(tape, i)->extra;
+        if (!extra || !extra->written_epoch)
+            continue;
+        extra->written = extra->written < tape->nodes ? extra->written : tape->nodes;
+        extra->written_epoch = 1;
+    }
+    tape->written = tape->nodes;
+    tape->written_epoch = 1;
+}
+
+void (wg_rewind)(wg_tape *tape, wg_mark mark)
 {
     if (!tape)
         return;
-    if (mark.tape != tape || mark.nodes > tape->nodes || mark.chunks > tape->chunks || mark.scopes > tape->scopes) {
+    if (!mark_alive(tape, &mark)) {
         wg_report(tape, "wg_rewind", WG_ERROR_STALE, "the mark is of another tape or of a time already rewound");
         return;
     }
     wg_arena_back(tape, (wg_arena_mark){mark.block, mark.used});
-    tape->nodes = mark.nodes;
-    tape->chunks = mark.chunks;
+    wg_nodes_back(tape, mark.nodes, mark.chunks, mark.scopes);
     tape->scope_now = mark.scope;
-    tape->no_grad = mark.no_grad;
-    if (tape->unplaced > tape->nodes)
-        tape->unplaced = tape->nodes;
+    tape->scope_unopened = mark.unopened;
     tape->hint.data = NULL;
-    tape->epoch++;
+    epoch_next(tape);
+    wg_forget_place(tape);
 }
 
 size_t wg_tape_nodes(const wg_tape *tape) { return tape ? tape->nodes : 0; }
@@ -240,10 +313,12 @@ wg_tape *(wg_tape_new)(wg_tape_options options)
     return tape;
 }
 
-wg_status wg_tape_own(wg_tape *tape, void *object, void (*release)(void *object))
+wg_status (wg_tape_own)(wg_tape *tape, void *object, void (*release)(void *object))
 {
-    if (!tape || !release)
+    if (!tape)
         return WG_ERROR_VALUE;
+    if (!release)
+        return wg_report(tape, "wg_tape_own", WG_ERROR_VALUE, "there is no function that releases the object");
     wg_owned *owned = wg_tape_allocate(tape, sizeof *owned);
     if (!owned) {
         release(object);
@@ -251,6 +326,7 @@ wg_status wg_tape_own(wg_tape *tape, void *object, void (*release)(void *object)
     }
     *owned = (wg_owned){tape->owned, object, release};
     tape->owned = owned;
+    wg_forget_place(tape);
     return WG_OK;
 }
 
@@ -270,7 +346,8 @@ void wg_tape_free(wg_tape *tape)
         next = block->next;
         wg_tape_release(tape, block, sizeof *block + block->size);
     }
-    names_of_scopes_free(tape, 0);
+    while (tape->kept)
+        kept_release(tape, &tape->kept);
     wg_tape_release(tape, tape->scope, tape->scope_room * sizeof *tape->scope);
     wg_tape_release(tape, (void *)tape->chunk, tape->chunk_room * sizeof *tape->chunk);
     wg_tape_release(tape, (void *)tape->file, tape->file_room * sizeof *tape->file);

@@ -113,14 +113,6 @@ static wg_tape *tape_of(const wg_tensor *in, int n_in)
     return NULL;
 }
 
-static bool any_invalid(const wg_tensor *in, int n_in)
-{
-    for (int i = 0; i < n_in; i++)
-        if (wg_is_invalid(in[i]))
-            return true;
-    return false;
-}
-
 /* Is a handle good on this tape? */
 static wg_status operand_alive(const wg_call *c, int i)
 {
@@ -211,10 +203,7 @@ static wg_status operands_typed(wg_call *c, wg_tensor *in, wg_type *x)
 void wg_short_back(wg_tape *tape, wg_short_mark mark)
 {
     wg_arena_back(tape, mark.arena);
-    tape->nodes = mark.nodes;
-    tape->chunks = mark.chunks;
-    if (tape->unplaced > tape->nodes)
-        tape->unplaced = tape->nodes;
+    wg_nodes_back(tape, mark.nodes, mark.chunks, mark.scopes);
 }
 
 static bool has_gradient(const wg_op *op)
@@ -267,7 +256,7 @@ static wg_node *output_node(const wg_call *c, int k, const void *options, const 
         return NULL;
     }
     if (k == 0 && options) {
-        wg_extra *extra = wg_node_extra(tape, node);
+        wg_extra *extra = wg_node_extra(tape, index);
         void *copy = wg_arena(tape, c->op->options->size);
         if (!extra || !copy)
             return NULL;
@@ -519,18 +508,32 @@ static wg_status record_general(wg_call *c, const void *given, const wg_tensor *
     return WG_OK;
 }
 
-wg_status wg_record_on(wg_tape *tape, const wg_op *op, const void *options, const wg_tensor *in, int n_in, wg_tensor *out,
-                       int n_out)
+/* An invalid operand is passed on in silence where the error that made it is still on this tape. */
+static wg_status call_possible(const wg_call *c, const wg_tensor *in)
+{
+    if (c->n_in < 0 || c->n_in > UINT16_MAX)
+        return wg_fail(c, WG_ERROR_SHAPE, "%d operands; there are at most %d", c->n_in, UINT16_MAX);
+    for (int i = 0; i < c->n_in; i++)
+        if (wg_is_invalid(in[i]))
+            return c->tape->status ? WG_ERROR_VALUE
+                                   : wg_fail(c, WG_ERROR_VALUE, "%s is what a failed call returned",
+                                             operand_of(c->op, i)->name ? operand_of(c->op, i)->name : "an operand");
+    return WG_OK;
+}
+
+wg_status (wg_record_on)(wg_tape *tape, const wg_op *op, const void *options, const wg_tensor *in, int n_in, wg_tensor *out,
+                         int n_out)
 {
     for (int k = 0; k < n_out; k++)
         out[k] = tape ? wg_invalid_on(tape) : WG_INVALID;
-    if (!tape || any_invalid(in, n_in))
+    if (!tape)
         return WG_ERROR_VALUE;
+    uint32_t held = wg_hold_place(tape);
     wg_call c = {.tape = tape, .op = op, .n_in = n_in};
-    if (n_in < 0 || n_in > UINT16_MAX)
-        return wg_fail(&c, WG_ERROR_SHAPE, "%d operands; there are at most %d", n_in, UINT16_MAX);
-    wg_status status = record_general(&c, options, in, out, n_out);
-    tape->here = 0;
+    wg_status status = call_possible(&c, in);
+    if (!status)
+        status = record_general(&c, options, in, out, n_out);
+    wg_let_go_place(tape, held);
     return status;
 }
 
@@ -618,9 +621,11 @@ wg_status wg_update(const wg_op *op, const void *given, const wg_tensor *in, int
     uint64_t options[96];
     call_room room = {in_near, x_near, y_near, from_near, stride_near, to_near};
     wg_tape *tape = tape_of(in, n_in);
-    if (!tape || any_invalid(in, n_in))
+    if (!tape)
         return WG_ERROR_VALUE;
     wg_call c = {.tape = tape, .op = op, .n_in = n_in};
+    if (call_possible(&c, in))
+        return WG_ERROR_VALUE;
     if (!op->in_place || n_in > NEAR_OPERANDS || (op->options && op->options->size > sizeof options))
         return wg_fail(&c, WG_ERROR_UNSUPPORTED, "it cannot work in place");
     wg_status status = prepared(&c, &room, in, given, op->options ? options : NULL);

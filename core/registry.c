@@ -48,16 +48,17 @@ void wg_registry_free(wg_tape *tape)
     }
 }
 
-const wg_op *wg_op_find(wg_tape *tape, const char *name)
+const wg_op *(wg_op_find)(wg_tape *tape, const char *name)
 {
     if (!tape || !name || build(tape, "wg_op_find"))
         return NULL;
     struct wg_registered *found = NULL;
     HASH_FIND_STR(tape->registry, name, found);
+    wg_forget_place(tape);
     return found ? found->op : NULL;
 }
 
-wg_status wg_op_add(wg_tape *tape, const wg_op *op)
+wg_status (wg_op_add)(wg_tape *tape, const wg_op *op)
 {
     if (!tape)
         return WG_ERROR_VALUE;
@@ -66,10 +67,13 @@ wg_status wg_op_add(wg_tape *tape, const wg_op *op)
     wg_status status = build(tape, "wg_op_add");
     if (status)
         return status;
-    if (wg_op_find(tape, op->name))
+    struct wg_registered *found = NULL;
+    HASH_FIND_STR(tape->registry, op->name, found);
+    if (found)
         return wg_report(tape, "wg_op_add", WG_ERROR_VALUE, "there is an operation %s already", op->name);
     if (!add(tape, op))
         return wg_no_memory(tape, "wg_op_add", sizeof(struct wg_registered));
+    wg_forget_place(tape);
     return WG_OK;
 }
 

@@ -2,37 +2,42 @@
  * with its parent; opening the same name in the same parent gives the same entry. */
 #include "tape.h"
 
-/* A copy of a string that lives as long as the arena keeps it. */
-static const char *copy_text(wg_tape *tape, const char *text)
+static bool name_set(wg_tape *tape, uint32_t i, const char *name)
 {
-    size_t n = strlen(text) + 1;
-    char *copy = wg_arena(tape, n);
-    return copy ? memcpy(copy, text, n) : NULL;
+    wg_extra *extra = wg_node_extra(tape, i);
+    if (!extra || (extra->name && !strcmp(extra->name, name)))
+        return extra != NULL;
+    size_t n = strlen(name) + 1;
+    char *copy = wg_node_memory(tape, i, n);
+    if (!copy)
+        return false;
+    memcpy(copy, name, n);
+    wg_node_memory_back(tape, extra->name);
+    extra->name = copy;
+    return true;
 }
 
-wg_tensor wg_name(wg_tensor t, const char *name)
+wg_tensor (wg_name)(wg_tensor t, const char *name)
 {
-    wg_node *node = wg_node_of(t, "wg_name");
+    const wg_node *node = wg_node_of(t, "wg_name");
     if (!node)
         return wg_is_none(t) || wg_is_number(t) ? t : wg_invalid_on(t.tape);
     if (!name) {
         wg_report(t.tape, "wg_name", WG_ERROR_VALUE, "the name is NULL");
         return t;
     }
-    wg_extra *extra = wg_node_extra(t.tape, node);
-    const char *copy = extra ? copy_text(t.tape, name) : NULL;
-    if (!copy)
+    if (!name_set(t.tape, t.node, name))
         wg_no_memory(t.tape, "wg_name", strlen(name) + 1);
-    else
-        extra->name = copy;
+    wg_forget_place(t.tape);
     return t;
 }
 
-const char *wg_name_of(wg_tensor t)
+const char *(wg_name_of)(wg_tensor t)
 {
     if (!wg_is_tensor(t))
         return "";
     const wg_node *node = wg_node_of(t, "wg_name_of");
+    wg_forget_place(t.tape);
     return node && node->extra && node->extra->name ? node->extra->name : "";
 }
 
@@ -67,10 +72,7 @@ static bool outermost(wg_tape *tape)
         return true;
     if (!wg_tape_grow(tape, (void **)&tape->scope, &tape->scope_room, 1, sizeof *tape->scope))
         return false;
-    char *name = wg_tape_allocate(tape, 1);
-    if (!name)
-        return false;
-    tape->scope[0] = (wg_scope){.parent = 0, .index = -1, .name = name};
+    tape->scope[0] = (wg_scope){.parent = 0, .index = -1, .name = ""};
     tape->scopes = 1;
     return true;
 }
@@ -87,7 +89,7 @@ static bool scope_add(wg_tape *tape, const char *name, int index, uint32_t *at)
     if (!wg_tape_grow(tape, (void **)&tape->scope, &tape->scope_room, (size_t)tape->scopes + 1, sizeof *tape->scope))
         return false;
     size_t n = strlen(name) + 1;
-    char *copy = wg_tape_allocate(tape, n);
+    char *copy = wg_arena(tape, n); /* a rewind that releases it takes the scope from the table */
     if (!copy)
         return false;
     memcpy(copy, name, n);
@@ -96,7 +98,7 @@ static bool scope_add(wg_tape *tape, const char *name, int index, uint32_t *at)
     return true;
 }
 
-int wg_scope_begin(wg_tape *tape, const char *name, int index)
+int (wg_scope_begin)(wg_tape *tape, const char *name, int index)
 {
     if (!tape)
         return 1;
@@ -107,10 +109,11 @@ int wg_scope_begin(wg_tape *tape, const char *name, int index)
         wg_no_memory(tape, "wg_scope_begin", strlen(name) + 1);
     tape->scope_unopened += at == tape->scope_now;
     tape->scope_now = at;
+    wg_forget_place(tape);
     return 1;
 }
 
-int wg_scope_end(wg_tape *tape)
+int (wg_scope_end)(wg_tape *tape)
 {
     if (!tape)
         return 0;
@@ -120,6 +123,7 @@ int wg_scope_end(wg_tape *tape)
         wg_report(tape, "wg_scope_end", WG_ERROR_VALUE, "no scope is open");
     else
         tape->scope_now = tape->scope[tape->scope_now].parent;
+    wg_forget_place(tape);
     return 0;
 }
 
@@ -130,11 +134,13 @@ int wg_no_grad_begin(wg_tape *tape)
     return 1;
 }
 
-int wg_no_grad_end(wg_tape *tape)
+int (wg_no_grad_end)(wg_tape *tape)
 {
     if (tape && tape->no_grad > 0)
         tape->no_grad--;
     else if (tape)
         wg_report(tape, "wg_no_grad_end", WG_ERROR_VALUE, "there is no wg_no_grad_begin before it");
+    if (tape)
+        wg_forget_place(tape);
     return 0;
 }

@@ -68,8 +68,15 @@ typedef struct wg_block {
 typedef struct {
     uint32_t parent;
     int index; /* -1: none */
-    char *name;
+    const char *name;
 } wg_scope;
+
+/* Memory that outlives the arena's rewinds, for a node that does: see wg_node_memory. */
+typedef struct wg_kept {
+    struct wg_kept *next;
+    size_t bytes; /* behind the header */
+    uint32_t node;
+} wg_kept;
 
 typedef struct wg_owned {
     struct wg_owned *next;
@@ -102,6 +109,8 @@ struct wg_tape {
     wg_node **chunk;
     uint32_t chunks, chunk_room;
     uint32_t nodes, epoch;
+    uint32_t marked; /* nodes that a rewind to a mark may leave */
+    wg_kept *kept;
 
     wg_status status;
     char message[1024], text[1400];
@@ -115,6 +124,7 @@ struct wg_tape {
     uint32_t last_file_number;
     uint32_t unplaced; /* the first node without a place */
     uint32_t here;     /* of the call being made */
+    uint32_t held;     /* of the call that makes other ones */
     uint32_t rule_place, rule_scope; /* of the node being differentiated */
 
     wg_scope *scope; /* 0 is the outermost */
@@ -159,7 +169,12 @@ void wg_tape_release(wg_tape *tape, void *memory, size_t bytes);
 bool wg_tape_grow(wg_tape *tape, void **table, uint32_t *room, size_t need, size_t size);
 void *wg_arena(wg_tape *tape, size_t bytes); /* aligned to 64 from 64 bytes on, else to 8; NULL without an error */
 wg_node *wg_node_append(wg_tape *tape, uint32_t *index); /* not counted until tape->nodes is raised; NULL: no memory */
-wg_extra *wg_node_extra(wg_tape *tape, wg_node *node);   /* made on first use; NULL when there is no memory */
+/* Memory of node i for as long as the node lives: also where it survives a rewind that releases what the arena gives now.
+ * NULL when there is none. */
+void *wg_node_memory(wg_tape *tape, uint32_t i, size_t bytes);
+/* Gives it back before, where it is not the arena's. */
+void wg_node_memory_back(wg_tape *tape, const void *memory);
+wg_extra *wg_node_extra(wg_tape *tape, uint32_t i); /* made on first use; NULL when there is no memory */
 /* The arena alone, without nodes: for work that records nothing. */
 typedef struct {
     wg_block *block;
@@ -171,6 +186,8 @@ static inline wg_arena_mark wg_arena_at(const wg_tape *tape)
     return mark;
 }
 void wg_arena_back(wg_tape *tape, wg_arena_mark mark);
+/* Nodes and scopes from there on are gone, with what was kept for them. */
+void wg_nodes_back(wg_tape *tape, uint32_t nodes, uint32_t chunks, uint32_t scopes);
 
 /* ---- type.c ---- */
 wg_type wg_node_type(const wg_node *node);
@@ -193,6 +210,16 @@ double wg_load_number(wg_dtype dtype, const void *from);
 wg_status wg_tape_error(wg_tape *tape, wg_status status, uint32_t place, const char *name, const char *format, va_list va);
 wg_status wg_no_memory(wg_tape *tape, const char *name, size_t bytes);
 uint32_t wg_place(wg_tape *tape, const char *file, int line);
+/* A call's place is forgotten when it returns. One that makes other calls holds it while they do. */
+static inline void wg_forget_place(wg_tape *tape) { tape->here = tape->held; }
+static inline uint32_t wg_hold_place(wg_tape *tape)
+{
+    uint32_t before = tape->held;
+    if (tape->here)
+        tape->held = tape->here;
+    return before;
+}
+static inline void wg_let_go_place(wg_tape *tape, uint32_t before) { tape->here = tape->held = before; }
 const char *wg_place_text(const wg_tape *tape, uint32_t place, char *text, size_t size); /* "train.c:42", "" */
 
 /* ---- scope.c ---- */
@@ -220,11 +247,11 @@ wg_status wg_call_failed(wg_tape *tape, const wg_op *op, wg_status status, const
 /* Nodes and arena as they are, to give back what a rule or a failed call took. Handles made in between must not be used. */
 typedef struct {
     wg_arena_mark arena;
-    uint32_t nodes, chunks;
+    uint32_t nodes, chunks, scopes;
 } wg_short_mark;
 static inline wg_short_mark wg_short_at(const wg_tape *tape)
 {
-    wg_short_mark mark = {wg_arena_at(tape), tape->nodes, tape->chunks};
+    wg_short_mark mark = {wg_arena_at(tape), tape->nodes, tape->chunks, tape->scopes};
     return mark;
 }
 void wg_short_back(wg_tape *tape, wg_short_mark mark);

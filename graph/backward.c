@@ -320,6 +320,17 @@ static void targets_set(sweep *s, const wg_pullback *p)
     }
 }
 
+/* The only cotangent, of the last node, to which nothing will be added: it is read where it lies. */
+static bool seed_borrowed(sweep *s, const wg_pullback *p, uint32_t y)
+{
+    const wg_node *seed = wg_node_at(s->at.tape, p->cotangents[0].node);
+    if (p->n_ys > 1 || !seed->rank || !wg_node_is(seed, WG_NODE_CONTIGUOUS) || *wg_state(&s->at, y) & WG_STATE_TARGET)
+        return false;
+    slot_of(s, y)->data = seed->data;
+    *wg_state(&s->at, y) |= WG_STATE_REACHED | WG_STATE_KEPT;
+    return true;
+}
+
 static wg_status seeds_set(sweep *s, const wg_pullback *p)
 {
     for (int k = 0; k < p->n_ys; k++) {
@@ -327,6 +338,8 @@ static wg_status seeds_set(sweep *s, const wg_pullback *p)
         if (wg_is_none(p->cotangents[k]) || y < s->at.low || !(*wg_state(&s->at, y) & WG_STATE_NEEDED))
             continue;
         wg_node *node = wg_node_at(s->at.tape, y);
+        if (seed_borrowed(s, p, y))
+            continue;
         if (node->rank && !slot_of(s, y)->data && !(slot_of(s, y)->data = buffer_take(s, node_bytes(node))))
             return wg_no_memory(s->at.tape, s->at.name, node_bytes(node));
         wg_status status = deliver(s, y, p->cotangents[k], node->op);
@@ -376,17 +389,18 @@ wg_status wg_pull_plain(wg_tape *tape, const char *name, const wg_pullback *p)
     }
     memset(s.at.state, 0, n);
     memset(s.slot, 0, n * sizeof *s.slot);
-    uint32_t here = tape->here;
+    uint32_t marked = tape->marked; /* what a rule records goes before nodes that are there */
+    tape->marked = tape->nodes;
     tape->no_grad++;
     targets_set(&s, p);
     wg_stretch_needed(&s.at);
     wg_status status = seeds_set(&s, p);
-    tape->here = here;
     if (!status)
         status = sweep_down(&s);
     if (!status)
         results_read(&s, p);
     tape->no_grad--;
     wg_short_back(tape, before);
+    tape->marked = marked;
     return status;
 }

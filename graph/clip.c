@@ -58,7 +58,7 @@ static bool are_params(const char *name, const wg_tensor *params, int n)
     return true;
 }
 
-double wg_clip_grad_norm(const wg_tensor *params, int n, double max_norm)
+double (wg_clip_grad_norm)(const wg_tensor *params, int n, double max_norm)
 {
     if (n < 1 || !params || !are_params("wg_clip_grad_norm", params, n))
         return (double)NAN;
@@ -66,6 +66,7 @@ double wg_clip_grad_norm(const wg_tensor *params, int n, double max_norm)
         wg_report(params[0].tape, "wg_clip_grad_norm", WG_ERROR_VALUE, "max_norm is %g", max_norm);
         return (double)NAN;
     }
+    wg_forget_place(params[0].tape);
     double most = 0, sum = 0;
     for (int i = 0; i < n; i++)
         if (gradient_node(params[i]))
@@ -83,12 +84,13 @@ double wg_clip_grad_norm(const wg_tensor *params, int n, double max_norm)
     return norm;
 }
 
-wg_status wg_clip_grad_value(const wg_tensor *params, int n, double limit)
+wg_status (wg_clip_grad_value)(const wg_tensor *params, int n, double limit)
 {
     if (n < 1 || !params || !are_params("wg_clip_grad_value", params, n))
         return WG_ERROR_VALUE;
     if (!(limit >= 0))
         return wg_report(params[0].tape, "wg_clip_grad_value", WG_ERROR_VALUE, "the limit is %g", limit);
+    wg_forget_place(params[0].tape);
     for (int i = 0; i < n; i++) {
         const wg_node *node = gradient_node(params[i]);
         int64_t count = node ? wg_node_count(node) : 0;

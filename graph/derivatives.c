@@ -129,9 +129,10 @@ wg_status (wg_backward)(wg_tensor loss)
         return status;
     wg_type type = wg_node_type(node);
     wg_short_mark before = wg_short_at(loss.tape);
+    uint32_t held = wg_hold_place(loss.tape);
     status = backward(loss, &type);
+    wg_let_go_place(loss.tape, held);
     wg_short_back(loss.tape, before);
-    loss.tape->here = 0;
     return status;
 }
 
@@ -228,17 +229,15 @@ wg_status (wg_vjp)(const wg_tensor *ys, const wg_tensor *cotangents, int n_ys, c
         tape = ys[k].tape;
     if (!tape)
         return WG_ERROR_VALUE;
-    return vjp(tape, "wg_vjp", ys, cotangents, n_ys, xs, n, options.create_graph, options.unused, out);
+    uint32_t held = wg_hold_place(tape);
+    wg_status status = vjp(tape, "wg_vjp", ys, cotangents, n_ys, xs, n, options.create_graph, options.unused, out);
+    wg_let_go_place(tape, held);
+    return status;
 }
 
-wg_status (wg_grad)(wg_tensor y, const wg_tensor *xs, int n, wg_tensor *out, wg_grad_options options)
+static wg_status grad(wg_tensor y, const wg_node *node, const wg_tensor *xs, int n, wg_tensor *out, wg_grad_options options)
 {
     wg_tape *tape = y.tape;
-    for (int i = 0; i < n; i++)
-        out[i] = tape ? wg_invalid_on(tape) : WG_INVALID;
-    const wg_node *node = wg_node_of(y, "wg_grad");
-    if (!node)
-        return tape && tape->status ? tape->status : WG_ERROR_VALUE;
     wg_type type = wg_node_type(node);
     wg_tensor g = options.cotangent;
     if (wg_is_none(g)) {
@@ -253,8 +252,25 @@ wg_status (wg_grad)(wg_tensor y, const wg_tensor *xs, int n, wg_tensor *out, wg_
         if (wg_is_tensor(xs[i]) && !wg_is_float(wg_type_of(xs[i]).dtype))
             return wg_report(tape, "wg_grad", WG_ERROR_DTYPE, "input %d is %s: it has no gradient", i,
                              wg_dtype_name(wg_type_of(xs[i]).dtype));
-    wg_status status = vjp(tape, "wg_grad", &y, &g, 1, xs, n, options.create_graph, options.unused, out);
-    tape->here = 0;
+    return vjp(tape, "wg_grad", &y, &g, 1, xs, n, options.create_graph, options.unused, out);
+}
+
+static void all_invalid(wg_tape *tape, wg_tensor *out, int n)
+{
+    for (int i = 0; i < n; i++)
+        out[i] = tape ? wg_invalid_on(tape) : WG_INVALID;
+}
+
+wg_status (wg_grad)(wg_tensor y, const wg_tensor *xs, int n, wg_tensor *out, wg_grad_options options)
+{
+    wg_tape *tape = y.tape;
+    all_invalid(tape, out, n);
+    const wg_node *node = wg_node_of(y, "wg_grad");
+    if (!node)
+        return tape && tape->status ? tape->status : WG_ERROR_VALUE;
+    uint32_t held = wg_hold_place(tape);
+    wg_status status = grad(y, node, xs, n, out, options);
+    wg_let_go_place(tape, held);
     return status;
 }
 
@@ -278,13 +294,9 @@ static wg_status hvp_reverse(const wg_tensor *grad, const wg_tensor *xs, const w
     return WG_OK;
 }
 
-wg_status (wg_hvp)(wg_tensor y, const wg_tensor *xs, const wg_tensor *vs, int n, wg_tensor *out, wg_hvp_options options)
+static wg_status hvp(wg_tensor y, const wg_tensor *xs, const wg_tensor *vs, int n, wg_tensor *out, bool reverse)
 {
     wg_tape *tape = y.tape;
-    for (int i = 0; i < n; i++)
-        out[i] = tape ? wg_invalid_on(tape) : WG_INVALID;
-    if (!wg_node_of(y, "wg_hvp"))
-        return tape && tape->status ? tape->status : WG_ERROR_VALUE;
     for (int i = 0; i < n; i++) {
         wg_type x = wg_type_of(xs[i]), v = wg_type_of(vs[i]);
         if (!wg_is_none(vs[i]) && !wg_type_equal(&x, &v))
@@ -298,5 +310,17 @@ wg_status (wg_hvp)(wg_tensor y, const wg_tensor *xs, const wg_tensor *vs, int n,
     wg_status status = (wg_grad)(y, xs, n, grad, (wg_grad_options){.create_graph = true});
     if (status)
         return status;
-    return options.reverse ? hvp_reverse(grad, xs, vs, n, out) : wg_jvp(grad, n, xs, vs, n, out);
+    return reverse ? hvp_reverse(grad, xs, vs, n, out) : wg_jvp(grad, n, xs, vs, n, out);
+}
+
+wg_status (wg_hvp)(wg_tensor y, const wg_tensor *xs, const wg_tensor *vs, int n, wg_tensor *out, wg_hvp_options options)
+{
+    wg_tape *tape = y.tape;
+    all_invalid(tape, out, n);
+    if (!wg_node_of(y, "wg_hvp"))
+        return tape && tape->status ? tape->status : WG_ERROR_VALUE;
+    uint32_t held = wg_hold_place(tape);
+    wg_status status = hvp(y, xs, vs, n, out, options.reverse);
+    wg_let_go_place(tape, held);
+    return status;
 }

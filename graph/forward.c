@@ -207,15 +207,9 @@ static wg_status outputs_read(const push *s, const wg_tensor *ys, int n_ys, wg_t
     return WG_OK;
 }
 
-wg_status wg_jvp(const wg_tensor *ys, int n_ys, const wg_tensor *xs, const wg_tensor *tangents, int n, wg_tensor *out)
+static wg_status jvp(wg_tape *tape, const wg_tensor *ys, int n_ys, const wg_tensor *xs, const wg_tensor *tangents, int n,
+                     wg_tensor *out)
 {
-    wg_tape *tape = NULL;
-    for (int k = 0; k < n_ys; k++) {
-        out[k] = WG_NONE;
-        tape = tape ? tape : ys[k].tape;
-    }
-    if (!tape)
-        return WG_ERROR_VALUE;
     push s = {.at = {.tape = tape, .name = "wg_jvp", .low = UINT32_MAX}};
     for (int k = 0; k < n_ys; k++) {
         if (!wg_node_of(ys[k], "wg_jvp") || ys[k].tape != tape)
@@ -242,4 +236,19 @@ wg_status wg_jvp(const wg_tensor *ys, int n_ys, const wg_tensor *xs, const wg_te
     mark_wanted(&s.at, ys, n_ys);
     status = push_up(&s, xs, tangents, n);
     return status ? status : outputs_read(&s, ys, n_ys, out);
+}
+
+wg_status (wg_jvp)(const wg_tensor *ys, int n_ys, const wg_tensor *xs, const wg_tensor *tangents, int n, wg_tensor *out)
+{
+    wg_tape *tape = NULL;
+    for (int k = 0; k < n_ys; k++) {
+        out[k] = WG_NONE;
+        tape = tape ? tape : ys[k].tape;
+    }
+    if (!tape)
+        return WG_ERROR_VALUE;
+    uint32_t held = wg_hold_place(tape);
+    wg_status status = jvp(tape, ys, n_ys, xs, tangents, n, out);
+    wg_let_go_place(tape, held);
+    return status;
 }

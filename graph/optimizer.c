@@ -134,11 +134,9 @@ static bool count_made(wg_optimizer *o)
     return wg_is_tensor(o->count) && *wg_name_of(o->count);
 }
 
-static wg_optimizer *optimizer_new(const kind *what, const wg_tensor *params, int n, double lr, any_options options)
+static wg_optimizer *optimizer_made(wg_tape *tape, const kind *what, const wg_tensor *params, int n, double lr,
+                                    any_options options)
 {
-    wg_tape *tape = tape_of_params(what->name, params, n);
-    if (!tape)
-        return NULL;
     if (!(lr >= 0) || isinf(lr)) {
         wg_report(tape, what->name, WG_ERROR_VALUE, "the learning rate is %g", lr);
         return NULL;
@@ -163,6 +161,17 @@ static wg_optimizer *optimizer_new(const kind *what, const wg_tensor *params, in
         return NULL;
     }
     return wg_tape_own(tape, o, optimizer_free) ? NULL : o;
+}
+
+static wg_optimizer *optimizer_new(const kind *what, const wg_tensor *params, int n, double lr, any_options options)
+{
+    wg_tape *tape = tape_of_params(what->name, params, n);
+    if (!tape)
+        return NULL;
+    uint32_t held = wg_hold_place(tape);
+    wg_optimizer *o = optimizer_made(tape, what, params, n, lr, options);
+    wg_let_go_place(tape, held);
+    return o;
 }
 
 /* A coefficient in [0, 1) is in order. */
@@ -207,12 +216,15 @@ wg_optimizer *(wg_rmsprop)(const wg_tensor *params, int n, wg_rmsprop_options op
 }
 
 /* ---- Using one --------------------------------------------------------------------------------------------------- */
-wg_status wg_step(wg_optimizer *o)
+wg_optimizer *wg_here_with(wg_optimizer *o, const char *file, int line)
 {
-    if (!o)
-        return WG_ERROR_VALUE;
-    if (o->tape->status)
-        return o->tape->status;
+    if (o)
+        wg_here(o->tape, file, line);
+    return o;
+}
+
+static wg_status step(wg_optimizer *o)
+{
     int64_t *steps = steps_of(o);
     if (!steps)
         return o->tape->status;
@@ -228,6 +240,16 @@ wg_status wg_step(wg_optimizer *o)
     return WG_OK;
 }
 
+wg_status (wg_step)(wg_optimizer *o)
+{
+    if (!o)
+        return WG_ERROR_VALUE;
+    uint32_t held = wg_hold_place(o->tape);
+    wg_status status = o->tape->status ? o->tape->status : step(o);
+    wg_let_go_place(o->tape, held);
+    return status;
+}
+
 void wg_zero_grads(wg_optimizer *o)
 {
     for (int i = 0; o && i < o->n; i++)
@@ -235,13 +257,14 @@ void wg_zero_grads(wg_optimizer *o)
             wg_zero_grad(o->param[i]);
 }
 
-wg_status wg_set_lr(wg_optimizer *o, double lr)
+wg_status (wg_set_lr)(wg_optimizer *o, double lr)
 {
     if (!o)
         return WG_ERROR_VALUE;
     if (!(lr >= 0) || isinf(lr))
         return wg_report(o->tape, "wg_set_lr", WG_ERROR_VALUE, "the learning rate is %g", lr);
     o->lr = lr;
+    wg_forget_place(o->tape);
     return WG_OK;
 }
 

@@ -258,6 +258,13 @@ WG_API int wg_resolve_axis(const wg_call *c, int axis, int rank);
 }
 #endif
 
+/* ---- How short calls are made ---------------------------------------------------------------------------------- */
+#ifndef __cplusplus
+#define wg_record_on(tape, ...) (wg_record_on)(WG_HERE(tape), __VA_ARGS__)
+#define wg_op_find(tape, name) (wg_op_find)(WG_HERE(tape), name)
+#define wg_op_add(tape, op) (wg_op_add)(WG_HERE(tape), op)
+#endif
+
 /* ---- How entries are written -------------------------------------------------------------------------------------
  * #define PRODUCTS(OP) OP(matmul) OP(linear)     the contents of a family
  * WG_CONTENTS(PRODUCTS)

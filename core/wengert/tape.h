@@ -36,13 +36,13 @@ WG_API void wg_tape_free(wg_tape *tape);
 
 /* ---- Marks -------------------------------------------------------------------------------------------------------
  * What was recorded before a mark survives the rewind to it; what came after is released, its memory kept for the next
- * step. Marks nest. A handle released by a rewind gives WG_ERROR_STALE when used. The first error stays readable. */
+ * step. Marks nest. A handle released by a rewind gives WG_ERROR_STALE when used, and so does a mark. The first error stays
+ * readable. */
 typedef struct {
     wg_tape *tape;
     void *block;
     size_t used;
-    uint32_t nodes, chunks, scopes, scope, epoch;
-    int no_grad;
+    uint32_t nodes, chunks, scopes, scope, unopened, last;
 } wg_mark;
 
 /* The state of the tape now; and back to it. */
@@ -160,19 +160,24 @@ WG_API wg_tensor wg_at(wg_tensor result, const char *file, int line);
 /* The place of the call about to be made with this tape or tensor. */
 WG_API wg_tape *wg_here(wg_tape *tape, const char *file, int line);
 WG_API wg_tensor wg_here_at(wg_tensor t, const char *file, int line);
+WG_API const wg_tensor *wg_here_in(const wg_tensor *list, int n, const char *file, int line);
 
 #ifdef WG_WITHOUT_PLACES /* inside the library, where the caller's place is the one that counts */
 #define WG_AT(call) (call)
 #define WG_HERE(tape) (tape)
 #define WG_HERE_AT(tensor) (tensor)
+#define WG_HERE_IN(list, n) (list)
 #else
 #define WG_AT(call) wg_at(call, __FILE__, __LINE__)
 #define WG_HERE(tape) wg_here(tape, __FILE__, __LINE__)
 #define WG_HERE_AT(tensor) wg_here_at(tensor, __FILE__, __LINE__)
+#define WG_HERE_IN(list, n) wg_here_in(list, n, __FILE__, __LINE__)
 #endif
 
 #ifndef __cplusplus
 #define wg_tape_new(...) WG_OPTIONS0(wg_tape_new, __VA_ARGS__)
+#define wg_rewind(tape, mark) (wg_rewind)(WG_HERE(tape), mark)
+#define wg_tape_own(tape, object, release) (wg_tape_own)(WG_HERE(tape), object, release)
 #define wg_array(tape, dtype, shape, data) (wg_array)(WG_HERE(tape), dtype, shape, data)
 #define wg_borrow(tape, dtype, shape, data) (wg_borrow)(WG_HERE(tape), dtype, shape, data)
 #define wg_full(tape, dtype, shape, value) (wg_full)(WG_HERE(tape), dtype, shape, value)
@@ -180,11 +185,35 @@ WG_API wg_tensor wg_here_at(wg_tensor t, const char *file, int line);
 #define wg_param(tape, ...) WG_OPTIONS_PARAM(WG_HERE(tape), __VA_ARGS__, )
 #define WG_OPTIONS_PARAM(tape, name, shape, ...)                                                                       \
     (wg_param)(tape, name, shape, (wg_param_options){wg_param_defaults, __VA_ARGS__})
+#define wg_type_of(t) (wg_type_of)(WG_HERE_AT(t))
+#define wg_shape_of(t) (wg_shape_of)(WG_HERE_AT(t))
+#define wg_size(t) (wg_size)(WG_HERE_AT(t))
 #define wg_item(t) (wg_item)(WG_HERE_AT(t))
 #define wg_element(t, i) (wg_element)(WG_HERE_AT(t), i)
 #define wg_copy_out(t, to) (wg_copy_out)(WG_HERE_AT(t), to)
 #define wg_values(t) (wg_values)(WG_HERE_AT(t))
 #define wg_assign(t, x) (wg_assign)(WG_HERE_AT(t), x)
+#define wg_grad_of(param) (wg_grad_of)(WG_HERE_AT(param))
+#define wg_zero_grad(param) (wg_zero_grad)(WG_HERE_AT(param))
+#define wg_name(t, name) (wg_name)(WG_HERE_AT(t), name)
+#define wg_name_of(t) (wg_name_of)(WG_HERE_AT(t))
+#define wg_scope_end(tape) (wg_scope_end)(WG_HERE(tape))
+#define wg_scope_begin(tape, name, index) (wg_scope_begin)(WG_HERE(tape), name, index)
+#define wg_no_grad_end(tape) (wg_no_grad_end)(WG_HERE(tape))
+
+/* A call of a list of tensors and its length, each written once. */
+#if defined(__GNUC__)
+#define WG_CALL_ON(...) WG_CALL_ON_(__COUNTER__, __VA_ARGS__)
+#define WG_CALL_ON_(at, ...) WG_CALL_ON__(at, __VA_ARGS__)
+#define WG_CALL_ON__(at, f, list, n, ...)                                                                              \
+    (__extension__({                                                                                                   \
+        const wg_tensor *wg_list_##at = (list);                                                                        \
+        const int wg_n_##at = (n);                                                                                     \
+        f(WG_HERE_IN(wg_list_##at, wg_n_##at), wg_n_##at, __VA_ARGS__);                                                \
+    }))
+#else
+#define WG_CALL_ON(f, list, n, ...) f(list, n, __VA_ARGS__)
+#endif
 
 /* for (each statement of the block, once): WG_SCOPE(tape, "block", i) { ... }. Leave it by its end, not by break. */
 #define WG_SCOPE(...) WG_SCOPE_(__COUNTER__, __VA_ARGS__, -1, )

@@ -71,7 +71,10 @@ WG_API wg_status wg_hvp(wg_tensor y, const wg_tensor *xs, const wg_tensor *vs, i
 #define wg_hvp(y, ...) WG_OPTIONS5(wg_hvp, WG_HERE_AT(y), __VA_ARGS__, )
 #define wg_vjp(...) WG_OPTIONS_VJP(__VA_ARGS__, )
 #define WG_OPTIONS_VJP(ys, cotangents, n_ys, xs, n, out, ...)                                                          \
-    (wg_vjp)(ys, cotangents, n_ys, xs, n, out, (wg_vjp_options){wg_vjp_defaults, __VA_ARGS__})
+    WG_CALL_ON(WG_VJP_TURNED, ys, n_ys, cotangents, xs, n, out, (wg_vjp_options){wg_vjp_defaults, __VA_ARGS__})
+#define WG_VJP_TURNED(ys, n_ys, cotangents, ...) (wg_vjp)(ys, cotangents, n_ys, __VA_ARGS__)
+#define wg_jvp(...) WG_OPTIONS_JVP(__VA_ARGS__)
+#define WG_OPTIONS_JVP(ys, n_ys, ...) WG_CALL_ON((wg_jvp), ys, n_ys, __VA_ARGS__)
 #endif
 
 #endif

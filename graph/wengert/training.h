@@ -91,11 +91,23 @@ WG_API double wg_schedule_cosine(int64_t t, int64_t steps, int64_t warmup);
 #endif
 
 /* ---- How short calls are made ---------------------------------------------------------------------------------- */
+WG_API wg_optimizer *wg_here_with(wg_optimizer *optimizer, const char *file, int line);
+#ifdef WG_WITHOUT_PLACES
+#define WG_HERE_WITH(optimizer) (optimizer)
+#else
+#define WG_HERE_WITH(optimizer) wg_here_with(optimizer, __FILE__, __LINE__)
+#endif
+
 #ifndef __cplusplus
-#define wg_sgd(...) WG_OPTIONS2(wg_sgd, __VA_ARGS__, )
-#define wg_adam(...) WG_OPTIONS2(wg_adam, __VA_ARGS__, )
-#define wg_adamw(...) WG_OPTIONS2(wg_adamw, __VA_ARGS__, )
-#define wg_rmsprop(...) WG_OPTIONS2(wg_rmsprop, __VA_ARGS__, )
+#define wg_sgd(...) WG_OPTIMIZER(wg_sgd, __VA_ARGS__, )
+#define wg_adam(...) WG_OPTIMIZER(wg_adam, __VA_ARGS__, )
+#define wg_adamw(...) WG_OPTIMIZER(wg_adamw, __VA_ARGS__, )
+#define wg_rmsprop(...) WG_OPTIMIZER(wg_rmsprop, __VA_ARGS__, )
+#define WG_OPTIMIZER(f, params, n, ...) WG_CALL_ON((f), params, n, (f##_options){f##_defaults, __VA_ARGS__})
+#define wg_step(optimizer) (wg_step)(WG_HERE_WITH(optimizer))
+#define wg_set_lr(optimizer, lr) (wg_set_lr)(WG_HERE_WITH(optimizer), lr)
+#define wg_clip_grad_norm(params, n, max_norm) WG_CALL_ON((wg_clip_grad_norm), params, n, max_norm)
+#define wg_clip_grad_value(params, n, limit) WG_CALL_ON((wg_clip_grad_value), params, n, limit)
 #endif
 
 #endif
