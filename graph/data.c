@@ -94,7 +94,7 @@ static int64_t count_classes(const wg_column *y, int64_t n)
     return largest < INT64_MAX ? largest + 1 : INT64_MAX;
 }
 
-/* All but the members. NULL, and the error reported, where there is no memory; the columns are then still the caller's. */
+/* All but the members. NULL, and the error reported, where there is no memory; the columns are still the caller's. */
 static wg_data *data_alone(wg_tape *tape, const char *name, int64_t n)
 {
     wg_data *data = wg_tape_allocate(tape, sizeof *data);
@@ -126,8 +126,8 @@ wg_data *wg_data_new(wg_tape *tape, const char *name, wg_column *x, wg_column *y
     data->classes = count_classes(y, n);
     for (int64_t i = 0; i < n; i++)
         data->member[i] = i;
-    tape->here = 0;
-    return wg_tape_own(tape, data, data_free) ? NULL : data;
+    wg_forget_place(tape);
+    return (wg_tape_own)(tape, data, data_free) ? NULL : data;
 }
 
 /* The tensor's rows; false, and the error reported, where it has none or there is no memory. */
@@ -152,27 +152,27 @@ wg_data *(wg_data_arrays)(wg_tape *tape, wg_tensor x, wg_tensor y, wg_data_array
     wg_column column[2] = {{0}, {0}};
     if (!tape || tape->status)
         return NULL;
-    uint32_t place = tape->here;
-    bool made = column_of(tape, &column[0], x, "x");
-    tape->here = place;
-    if (made && !wg_is_none(y))
-        made = column_of(tape, &column[1], y, "y");
-    tape->here = place;
+    uint32_t before = wg_hold_place(tape);
+    bool made = column_of(tape, &column[0], x, "x") && (wg_is_none(y) || column_of(tape, &column[1], y, "y"));
     int64_t n = made ? wg_type_of(x).dim[0] : 0;
     if (made && !wg_is_none(y) && wg_type_of(y).dim[0] != n) {
         wg_report(tape, "wg_data_arrays", WG_ERROR_SHAPE, "x has %lld samples, y %lld", (long long)n,
                   (long long)wg_type_of(y).dim[0]);
         made = false;
     }
-    if (made)
-        return wg_data_new(tape, "wg_data_arrays", &column[0], &column[1], n, options.shuffle);
-    wg_column_free(tape, &column[0]);
-    wg_column_free(tape, &column[1]);
-    return NULL;
+    wg_data *data = NULL;
+    if (made) {
+        data = wg_data_new(tape, "wg_data_arrays", &column[0], &column[1], n, options.shuffle);
+    } else {
+        wg_column_free(tape, &column[0]);
+        wg_column_free(tape, &column[1]);
+    }
+    wg_let_go_place(tape, before);
+    return data;
 }
 
 /* ---- Order ------------------------------------------------------------------------------------------------------- */
-/* Fisher and Yates. Step i takes the i-th number of the stream: 52 bits of it, so that any n up to 2^32 is as good as fair. */
+/* Fisher and Yates. Step i takes the i-th number of the stream; its 52 bits make any n up to 2^32 as good as fair. */
 static void shuffle_rows(const wg_tape *tape, uint64_t stream, int64_t *row, int64_t n)
 {
     uint32_t word[4];
@@ -205,16 +205,16 @@ static int by_row(const void *a, const void *b)
     return (i > k) - (i < k);
 }
 
-wg_status wg_data_split(wg_data *data, double fraction, wg_data **second)
+wg_status (wg_data_split)(wg_data *data, double fraction, wg_data **second)
 {
     if (second)
         *second = NULL;
     if (!data)
         return WG_ERROR_VALUE;
-    if (!second || !(fraction >= 0 && fraction <= 1))
-        return wg_report(data->tape, "wg_data_split", WG_ERROR_VALUE,
-                         second ? "the fraction is %g, outside [0, 1]" : "there is no place for the second data set (%g)",
-                         fraction);
+    if (!second)
+        return wg_report(data->tape, "wg_data_split", WG_ERROR_VALUE, "there is no place for the second data set");
+    if (!(fraction >= 0 && fraction <= 1))
+        return wg_report(data->tape, "wg_data_split", WG_ERROR_VALUE, "the fraction is %g, outside [0, 1]", fraction);
     int64_t taken = (int64_t)((double)data->n * fraction + 0.5), kept = data->n - taken;
     wg_data *part = data_alone(data->tape, "wg_data_split", taken);
     if (!part)
@@ -223,7 +223,7 @@ wg_status wg_data_split(wg_data *data, double fraction, wg_data **second)
     part->y = data->y;
     part->shuffle = data->shuffle;
     part->classes = data->classes;
-    wg_status status = wg_tape_own(data->tape, part, data_free);
+    wg_status status = (wg_tape_own)(data->tape, part, data_free);
     if (status)
         return status;
     memcpy(data->order, data->member, (size_t)data->n * sizeof *data->order);
@@ -234,6 +234,7 @@ wg_status wg_data_split(wg_data *data, double fraction, wg_data **second)
     qsort(part->member, (size_t)taken, sizeof *part->member, by_row);
     data->n = kept;
     wg_data_reset(data);
+    wg_forget_place(data->tape);
     *second = part;
     return WG_OK;
 }
@@ -294,10 +295,9 @@ bool (wg_data_next)(wg_data *data, int64_t size, wg_batch *batch)
     if (!data || data->tape->status)
         return false;
     wg_tape *tape = data->tape;
-    uint32_t place = tape->here;
     if (!batch || size < 1) {
-        wg_report(tape, "wg_data_next", WG_ERROR_VALUE, batch ? "batches of %lld samples" : "there is no place for a batch",
-                  (long long)size);
+        wg_report(tape, "wg_data_next", WG_ERROR_VALUE,
+                  batch ? "batches of %lld samples" : "there is no place for a batch of %lld samples", (long long)size);
         return false;
     }
     if (data->at == 0)
@@ -306,15 +306,15 @@ bool (wg_data_next)(wg_data *data, int64_t size, wg_batch *batch)
     if (!left) {
         data->at = 0;
         data->epoch++;
-        tape->here = 0;
+        wg_forget_place(tape);
         return false;
     }
     wg_batch next = {.n = size < left ? size : left, .y = WG_NONE};
+    uint32_t before = wg_hold_place(tape);
     next.x = batch_leaf(data, &data->x, next.n, "x");
-    tape->here = place;
     if (data->y.values && !tape->status)
         next.y = batch_leaf(data, &data->y, next.n, "y");
-    tape->here = 0;
+    wg_let_go_place(tape, before);
     if (tape->status)
         return false;
     data->at += next.n;

@@ -155,7 +155,7 @@ static bool read_entries(wg_weights *w)
     size_t at = 0;
     for (int i = 0; i < w->n; at = w->entries[i++].end)
         if (w->entries[i].begin != at)
-            return refuse(w, WG_ERROR_FORMAT, "%.100s begins at byte %zu of the data, not where the one before ends, at %zu",
+            return refuse(w, WG_ERROR_FORMAT, "%.100s begins at byte %zu of the data; the one before ends at %zu",
                           w->entries[i].name, w->entries[i].begin, at);
     if (at != w->data_bytes)
         return refuse(w, WG_ERROR_FORMAT, "the tensors take %zu bytes, the data are %zu", at, w->data_bytes);
@@ -234,8 +234,8 @@ wg_weights *(wg_weights_open)(wg_tape *tape, const char *path)
         return NULL;
     }
     w->path = NULL;
-    tape->here = 0;
-    return wg_tape_own(tape, w, weights_free) ? NULL : w;
+    wg_forget_place(tape);
+    return (wg_tape_own)(tape, w, weights_free) ? NULL : w;
 }
 
 int wg_weights_count(const wg_weights *w) { return w ? w->n : 0; }
@@ -252,7 +252,14 @@ const char *wg_weights_metadata(const wg_weights *w, const char *key)
     return w && key ? json_string_value(json_object_get(json_object_get(w->header, METADATA), key)) : NULL;
 }
 
-wg_tensor wg_weights_tensor(wg_weights *w, const char *name)
+wg_weights *wg_weights_here(wg_weights *w, const char *file, int line)
+{
+    if (w)
+        wg_here(w->tape, file, line);
+    return w;
+}
+
+wg_tensor (wg_weights_tensor)(wg_weights *w, const char *name)
 {
     if (!w)
         return WG_INVALID;
@@ -267,34 +274,26 @@ wg_tensor wg_weights_tensor(wg_weights *w, const char *name)
     if (!wg_is_tensor(t))
         return t;
     memcpy(wg_node_at(w->tape, t.node)->data, w->data + e->begin, e->end - e->begin);
-    return wg_name(t, name);
+    return (wg_name)(t, name);
 }
 
 /* ---- Tensors by name --------------------------------------------------------------------------------------------- */
-/* The one tape of n tensors that all have names, no two the same; NULL, and the error reported, where that is not so. */
-static wg_tape *tape_of_named(const char *function, const wg_tensor *tensors, int n)
+/* Are all of them tensors of the tape with names, no two the same? Reports an error where not. */
+static bool are_named(wg_tape *tape, const char *function, const wg_tensor *tensors, int n)
 {
-    wg_tape *tape = tensors && n > 0 ? tensors[0].tape : NULL;
-    if (!tape || tape->status)
-        return NULL;
     for (int i = 0; i < n; i++) {
         const char *name = tensors[i].tape == tape && wg_node_of(tensors[i], function) ? wg_name_of(tensors[i]) : "";
         if (!*name || !strcmp(name, METADATA)) {
             wg_report(tape, function, WG_ERROR_VALUE, "tensor %d of %d is not one of this tape with a name", i, n);
-            return NULL;
+            return false;
         }
         for (int k = 0; k < i; k++)
             if (!strcmp(name, wg_name_of(tensors[k]))) {
                 wg_report(tape, function, WG_ERROR_VALUE, "tensors %d and %d are both named %.100s", k, i, name);
-                return NULL;
+                return false;
             }
     }
-    return tape;
-}
-
-static wg_status failed_status(const wg_tensor *tensors, int n)
-{
-    return tensors && n > 0 && tensors[0].tape && tensors[0].tape->status ? tensors[0].tape->status : WG_ERROR_VALUE;
+    return true;
 }
 
 /* ---- Loading ----------------------------------------------------------------------------------------------------- */
@@ -335,13 +334,12 @@ static bool match(const wg_weights *w, const wg_tensor *tensors, int n, bool str
     return true;
 }
 
-wg_status (wg_load)(const char *path, const wg_tensor *tensors, int n, wg_load_options options)
+static wg_status load(wg_tape *tape, const char *path, const wg_tensor *tensors, int n, bool strict)
 {
-    wg_tape *tape = tape_of_named("wg_load", tensors, n);
     wg_weights w;
-    if (!tape || !weights_read(&w, tape, "wg_load", path))
-        return failed_status(tensors, n);
-    bool fitting = match(&w, tensors, n, options.strict);
+    if (!are_named(tape, "wg_load", tensors, n) || !weights_read(&w, tape, "wg_load", path))
+        return tape->status;
+    bool fitting = match(&w, tensors, n, strict);
     for (int i = 0; fitting && i < n; i++) {
         const entry *e = find(&w, wg_name_of(tensors[i]));
         if (!e)
@@ -352,6 +350,17 @@ wg_status (wg_load)(const char *path, const wg_tensor *tensors, int n, wg_load_o
     }
     weights_close(&w);
     return fitting ? WG_OK : tape->status;
+}
+
+wg_status (wg_load)(const char *path, const wg_tensor *tensors, int n, wg_load_options options)
+{
+    wg_tape *tape = tensors && n > 0 ? tensors[0].tape : NULL;
+    if (!tape || tape->status)
+        return tape ? tape->status : WG_ERROR_VALUE;
+    uint32_t before = wg_hold_place(tape);
+    wg_status status = load(tape, path, tensors, n, options.strict);
+    wg_let_go_place(tape, before);
+    return status;
 }
 
 /* ---- Saving ------------------------------------------------------------------------------------------------------ */
@@ -441,14 +450,13 @@ static wg_status put_tensor(wg_file *file, wg_tensor t)
     return status ? status : file->status;
 }
 
-wg_status (wg_save)(const char *path, const wg_tensor *tensors, int n, wg_save_options options)
+static wg_status save(wg_tape *tape, const char *path, const wg_tensor *tensors, int n, const char *const *metadata)
 {
-    wg_tape *tape = tape_of_named("wg_save", tensors, n);
-    if (!tape)
-        return failed_status(tensors, n);
+    if (!are_named(tape, "wg_save", tensors, n))
+        return tape->status;
     json_t *header = json_object();
     size_t bytes = 0;
-    char *text = header_text(tape, header, tensors, n, options.metadata, &bytes);
+    char *text = header_text(tape, header, tensors, n, metadata, &bytes);
     json_decref(header);
     if (!text)
         return tape->status;
@@ -463,5 +471,16 @@ wg_status (wg_save)(const char *path, const wg_tensor *tensors, int n, wg_save_o
         status = wg_file_end(&file, status);
     }
     wg_tape_release(tape, text, bytes);
+    return status;
+}
+
+wg_status (wg_save)(const char *path, const wg_tensor *tensors, int n, wg_save_options options)
+{
+    wg_tape *tape = tensors && n > 0 ? tensors[0].tape : NULL;
+    if (!tape || tape->status)
+        return tape ? tape->status : WG_ERROR_VALUE;
+    uint32_t before = wg_hold_place(tape);
+    wg_status status = save(tape, path, tensors, n, options.metadata);
+    wg_let_go_place(tape, before);
     return status;
 }

@@ -39,8 +39,8 @@ typedef struct {
     bool shuffle;
 } wg_data_csv_options;
 #define wg_data_csv_defaults .dtype = WG_FLOAT32, .label = -1, .label_dtype = WG_NO_DTYPE, .separator = ',', .shuffle = true
-/* A table of numbers, one sample a line: x is [n, columns less the label], y is [n]. Blank lines are skipped; a missing field,
- * text, and what is not finite in x's dtype are errors. */
+/* A table of numbers, one sample a line: x is [n, columns less the label], y is [n]. Blank lines are skipped; a missing
+ * field, text, and what is not finite in x's dtype are errors. */
 WG_API wg_data *wg_data_csv(wg_tape *tape, const char *path, wg_data_csv_options options);
 
 typedef struct {
@@ -118,26 +118,38 @@ WG_API wg_status wg_save_npy(const char *path, wg_tensor t);
 /* The array of an .npy file, in C or Fortran order, little-endian and of one of our dtypes, as a leaf. */
 WG_API wg_tensor wg_load_npy(wg_tape *tape, const char *path);
 
+/* ---- How short calls are made ------------------------------------------------------------------------------------
+ * The place of the call about to be made with this object. */
+WG_API wg_data *wg_data_here(wg_data *data, const char *file, int line);
+WG_API wg_weights *wg_weights_here(wg_weights *weights, const char *file, int line);
+
 #ifdef __cplusplus
 }
 #endif
 
-/* ---- How short calls are made ---------------------------------------------------------------------------------- */
-/* The place of the call about to be made with this data set. */
-WG_API wg_data *wg_data_here(wg_data *data, const char *file, int line);
+#ifdef WG_WITHOUT_PLACES
+#define WG_DATA_HERE(data) (data)
+#define WG_WEIGHTS_HERE(weights) (weights)
+#else
+#define WG_DATA_HERE(data) wg_data_here(data, __FILE__, __LINE__)
+#define WG_WEIGHTS_HERE(weights) wg_weights_here(weights, __FILE__, __LINE__)
+#endif
 
 #ifndef __cplusplus
 #define wg_data_idx(tape, ...) WG_OPTIONS3(wg_data_idx, WG_HERE(tape), __VA_ARGS__, )
 #define wg_data_csv(tape, ...) WG_OPTIONS2(wg_data_csv, WG_HERE(tape), __VA_ARGS__, )
 #define wg_data_arrays(tape, ...) WG_OPTIONS3(wg_data_arrays, WG_HERE(tape), __VA_ARGS__, )
 #define wg_data_spirals(tape, ...) WG_OPTIONS2(wg_data_spirals, WG_HERE(tape), __VA_ARGS__, )
-#define wg_save(path, ...) WG_OPTIONS3(wg_save, path, __VA_ARGS__, )
-#define wg_load(path, ...) WG_OPTIONS3(wg_load, path, __VA_ARGS__, )
+#define wg_data_next(data, ...) (wg_data_next)(WG_DATA_HERE(data), __VA_ARGS__)
+#define wg_data_split(data, ...) (wg_data_split)(WG_DATA_HERE(data), __VA_ARGS__)
+#define wg_save(path, ...) WG_OPTIONS_FILE(wg_save, path, __VA_ARGS__, )
+#define wg_load(path, ...) WG_OPTIONS_FILE(wg_load, path, __VA_ARGS__, )
+#define WG_OPTIONS_FILE(f, path, tensors, n, ...)                                                                      \
+    (f)(path, WG_HERE_IN(tensors, n), n, (f##_options){f##_defaults, __VA_ARGS__})
 #define wg_weights_open(tape, path) (wg_weights_open)(WG_HERE(tape), path)
+#define wg_weights_tensor(weights, name) WG_AT((wg_weights_tensor)(WG_WEIGHTS_HERE(weights), name))
+#define wg_save_npy(path, t) (wg_save_npy)(path, WG_HERE_AT(t))
 #define wg_load_npy(tape, path) WG_AT((wg_load_npy)(WG_HERE(tape), path))
-#ifndef WG_WITHOUT_PLACES
-#define wg_data_next(data, size, batch) (wg_data_next)(wg_data_here(data, __FILE__, __LINE__), size, batch)
-#endif
 #endif
 
 #endif
