@@ -26,8 +26,8 @@ int main(void)
             printf("%g\n", wg_item(wg_mean(y)));
         }
     }
-    wg_tensor loss = wg_mean(wg_square(layer(x, w, b))), out[2];
-    if (wg_backward(loss) || wg_grad(loss, (wg_tensor[]){w, b}, 2, out, .create_graph = true))
+    wg_tensor loss = wg_mean(wg_square(layer(x, w, b))), parameters[] = {w, b}, out[2];
+    if (wg_backward(loss) || wg_grad(loss, parameters, 2, out, .create_graph = true))
         puts(wg_error(tape));
     wg_rewind(tape, start);
     wg_tape_free(tape);
