@@ -46,7 +46,7 @@ static bool leaf_data(wg_tape *tape, wg_node *node, void *data, size_t bytes)
         node->flags |= WG_NODE_INLINE;
         node->data = node->as.scalar;
     } else {
-        node->data = wg_arena(tape, bytes);
+        node->data = wg_arena_values(tape, bytes);
     }
     if (node->data)
         memset(node->data, 0, bytes);
@@ -291,6 +291,15 @@ static bool listed(const char *list, const char *name)
     return false;
 }
 
+/* The name of operand i; a variadic one has all that follow. */
+static const char *operand_name(const wg_op *op, int i)
+{
+    for (int k = 0; k < WG_MAX_OPERANDS && op->in[k].name; k++)
+        if (k == i || op->in[k].flags & WG_VARIADIC)
+            return op->in[k].name;
+    return NULL;
+}
+
 bool wg_overwritten(const wg_tape *tape, const wg_node *node, uint32_t index, const char **which)
 {
     if (node->epoch > tape->written_epoch || (node->epoch == tape->written_epoch && index >= tape->written))
@@ -299,11 +308,11 @@ bool wg_overwritten(const wg_tape *tape, const wg_node *node, uint32_t index, co
     bool all = op->map && !op->saves;
     const uint32_t *in = wg_node_in(node);
     for (int i = 0; i < node->n_in; i++) {
-        const wg_operand *operand = &op->in[i < WG_MAX_OPERANDS ? i : WG_MAX_OPERANDS - 1];
+        const char *name = operand_name(op, i);
         if (in[i] == WG_ABSENT || !changed_since(tape, node, index, in[i]))
             continue;
-        *which = operand->name ? operand->name : "an operand";
-        if (all || listed(op->saves, operand->name))
+        *which = name ? name : "an operand";
+        if (all || listed(op->saves, name))
             return true;
     }
     *which = "the result";

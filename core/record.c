@@ -77,7 +77,7 @@ const char *wg_show(const wg_call *c, int i)
 
 void *wg_scratch(const wg_call *c, size_t bytes)
 {
-    void *memory = bytes <= SIZE_MAX / 2 ? wg_arena(c->tape, bytes) : NULL;
+    void *memory = wg_arena_values(c->tape, bytes);
     if (!memory)
         wg_fail(c, WG_ERROR_MEMORY, "no memory for %zu bytes", bytes);
     return memory;
@@ -300,7 +300,7 @@ static void *output_memory(wg_tape *tape, wg_node *node, size_t bytes)
         tape->hint.data = NULL;
         return data;
     }
-    return wg_arena(tape, bytes);
+    return wg_arena_values(tape, bytes);
 }
 
 static wg_status outputs_appended(wg_call *c, const void *options, void **to)

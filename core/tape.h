@@ -168,6 +168,12 @@ void wg_tape_release(wg_tape *tape, void *memory, size_t bytes);
 /* A table of `room` entries of `size` bytes, grown to hold `need`; false when there is no memory. */
 bool wg_tape_grow(wg_tape *tape, void **table, uint32_t *room, size_t need, size_t size);
 void *wg_arena(wg_tape *tape, size_t bytes); /* aligned to 64 from 64 bytes on, else to 8; NULL without an error */
+/* For the values of a tensor: in cache lines of their own. Before a loop gcc looks whether arrays overlap, to the length of a
+ * vector register: short ones side by side would send it the scalar way, to other last bits for the same values. */
+static inline void *wg_arena_values(wg_tape *tape, size_t bytes)
+{
+    return bytes <= SIZE_MAX - WG_ALIGN ? wg_arena(tape, bytes ? (bytes + WG_ALIGN - 1) & ~(size_t)(WG_ALIGN - 1) : WG_ALIGN) : NULL;
+}
 wg_node *wg_node_append(wg_tape *tape, uint32_t *index); /* not counted until tape->nodes is raised; NULL: no memory */
 /* Memory of node i for as long as the node lives: also where it survives a rewind that releases what the arena gives now.
  * NULL when there is none. */

@@ -49,7 +49,7 @@ static void *buffer_take(sweep *s, size_t bytes)
         *at = found->next;
         return found;
     }
-    return wg_arena(s->at.tape, need);
+    return wg_arena_values(s->at.tape, need);
 }
 
 static void buffer_give(sweep *s, void *data, size_t bytes)
@@ -389,6 +389,7 @@ wg_status wg_pull_plain(wg_tape *tape, const char *name, const wg_pullback *p)
     }
     memset(s.at.state, 0, n);
     memset(s.slot, 0, n * sizeof *s.slot);
+    bool failed = tape->status != WG_OK;
     uint32_t marked = tape->marked; /* what a rule records goes before nodes that are there */
     tape->marked = tape->nodes;
     tape->no_grad++;
@@ -397,6 +398,8 @@ wg_status wg_pull_plain(wg_tape *tape, const char *name, const wg_pullback *p)
     wg_status status = seeds_set(&s, p);
     if (!status)
         status = sweep_down(&s);
+    if (!status && !failed) /* a rule may not have needed what failed in it */
+        status = tape->status;
     if (!status)
         results_read(&s, p);
     tape->no_grad--;

@@ -112,27 +112,28 @@ typedef struct {
         wg_options = *(const O_ *)options;                                                                             \
     const O_ *const o = &wg_options;                                                                                   \
     (void)o;
+/* The loop is a function of its own, as only pointers that are parameters are taken to be apart: else each call would ask
+ * whether they are, and values near in memory would be computed one by one, to other bits. */
 #define WG_LOOP(fname, T_, R_, O_, DECLARE, expression)                                                                \
-    static WG_CLONES void fname(int64_t n, void *to, const void *const *from, const void *options)                     \
+    static WG_CLONES void fname##_loop(int64_t n, R_ *restrict wg_to, DECLARE##_POINTERS(T_), const void *options)     \
     {                                                                                                                  \
         typedef T_ T __attribute__((unused));                                                                          \
         WG_OPTIONS_HERE(O_)                                                                                            \
-        R_ *restrict wg_to = to;                                                                                       \
-        DECLARE##_POINTERS                                                                                             \
         for (int64_t wg_i = 0; wg_i < n; wg_i++) {                                                                     \
             DECLARE##_VALUES                                                                                           \
             wg_to[wg_i] = (R_)(expression);                                                                            \
         }                                                                                                              \
+    }                                                                                                                  \
+    static void fname(int64_t n, void *to, const void *const *from, const void *options)                               \
+    {                                                                                                                  \
+        fname##_loop(n, to, DECLARE##_FROM, options);                                                                  \
     }
 #define WG_PULL_LOOP(fname, T_, O_, N, DECLARE, expression)                                                            \
-    static WG_CLONES void fname(int64_t n, void *to, const void *const *from, const void *options)                     \
+    static WG_CLONES void fname##_loop(int64_t n, T_ *restrict wg_to, DECLARE##_POINTERS(T_),                          \
+                                       const T_ *restrict wg_y, const T_ *restrict wg_g, const void *options)          \
     {                                                                                                                  \
         typedef T_ T __attribute__((unused));                                                                          \
         WG_OPTIONS_HERE(O_)                                                                                            \
-        T *restrict wg_to = to;                                                                                        \
-        const T *restrict wg_y = from[N], *restrict wg_g = from[N + 1];                                                \
-        (void)wg_y;                                                                                                    \
-        DECLARE##_POINTERS                                                                                             \
         for (int64_t wg_i = 0; wg_i < n; wg_i++) {                                                                     \
             const T y = wg_y[wg_i], g = wg_g[wg_i];                                                                    \
             (void)y;                                                                                                   \
@@ -140,12 +141,19 @@ typedef struct {
             const T wg_d = (T)(expression) * g;                                                                        \
             wg_to[wg_i] = g == 0 ? 0 : wg_d; /* strong zero */                                                         \
         }                                                                                                              \
+    }                                                                                                                  \
+    static void fname(int64_t n, void *to, const void *const *from, const void *options)                               \
+    {                                                                                                                  \
+        fname##_loop(n, to, DECLARE##_FROM, from[N], from[N + 1], options);                                            \
     }
-#define WG_X_POINTERS const T *restrict wg_x = from[0]; (void)wg_x;
+#define WG_X_POINTERS(T_) const T_ *restrict wg_x
+#define WG_X_FROM from[0]
 #define WG_X_VALUES const T x = wg_x[wg_i]; (void)x;
-#define WG_AB_POINTERS const T *restrict wg_a = from[0], *restrict wg_b = from[1]; (void)wg_a; (void)wg_b;
+#define WG_AB_POINTERS(T_) const T_ *restrict wg_a, const T_ *restrict wg_b
+#define WG_AB_FROM from[0], from[1]
 #define WG_AB_VALUES const T a = wg_a[wg_i], b = wg_b[wg_i]; (void)a; (void)b;
-#define WG_ABC_POINTERS const T *restrict wg_a = from[0], *restrict wg_b = from[1], *restrict wg_c = from[2];
+#define WG_ABC_POINTERS(T_) const T_ *restrict wg_a, const T_ *restrict wg_b, const T_ *restrict wg_c
+#define WG_ABC_FROM from[0], from[1], from[2]
 #define WG_ABC_VALUES const T a = wg_a[wg_i], b = wg_b[wg_i], c = wg_c[wg_i]; (void)a; (void)b; (void)c;
 
 /* One operand x: WG_MAP1(tanh, tanh(x), slope). Options: WG_MAP1_OPTIONS(leaky_relu, wg_leaky_relu_options, ...). The text

@@ -176,11 +176,11 @@ WG_API const wg_tensor *wg_here_in(const wg_tensor *list, int n, const char *fil
 
 #ifndef __cplusplus
 #define wg_tape_new(...) WG_OPTIONS0(wg_tape_new, __VA_ARGS__)
-#define wg_rewind(tape, mark) (wg_rewind)(WG_HERE(tape), mark)
-#define wg_tape_own(tape, object, release) (wg_tape_own)(WG_HERE(tape), object, release)
-#define wg_array(tape, dtype, shape, data) (wg_array)(WG_HERE(tape), dtype, shape, data)
-#define wg_borrow(tape, dtype, shape, data) (wg_borrow)(WG_HERE(tape), dtype, shape, data)
-#define wg_full(tape, dtype, shape, value) (wg_full)(WG_HERE(tape), dtype, shape, value)
+#define wg_rewind(tape, ...) (wg_rewind)(WG_HERE(tape), __VA_ARGS__)
+#define wg_tape_own(tape, ...) (wg_tape_own)(WG_HERE(tape), __VA_ARGS__)
+#define wg_array(tape, ...) (wg_array)(WG_HERE(tape), __VA_ARGS__)
+#define wg_borrow(tape, ...) (wg_borrow)(WG_HERE(tape), __VA_ARGS__)
+#define wg_full(tape, ...) (wg_full)(WG_HERE(tape), __VA_ARGS__)
 #define wg_scalar(tape, value) (wg_scalar)(WG_HERE(tape), value)
 #define wg_param(tape, ...) WG_OPTIONS_PARAM(WG_HERE(tape), __VA_ARGS__, )
 #define WG_OPTIONS_PARAM(tape, name, shape, ...)                                                                       \
@@ -190,9 +190,9 @@ WG_API const wg_tensor *wg_here_in(const wg_tensor *list, int n, const char *fil
 #define wg_size(t) (wg_size)(WG_HERE_AT(t))
 #define wg_item(t) (wg_item)(WG_HERE_AT(t))
 #define wg_element(t, i) (wg_element)(WG_HERE_AT(t), i)
-#define wg_copy_out(t, to) (wg_copy_out)(WG_HERE_AT(t), to)
+#define wg_copy_out(t, ...) (wg_copy_out)(WG_HERE_AT(t), __VA_ARGS__)
 #define wg_values(t) (wg_values)(WG_HERE_AT(t))
-#define wg_assign(t, x) (wg_assign)(WG_HERE_AT(t), x)
+#define wg_assign(t, ...) (wg_assign)(WG_HERE_AT(t), __VA_ARGS__)
 #define wg_grad_of(param) (wg_grad_of)(WG_HERE_AT(param))
 #define wg_zero_grad(param) (wg_zero_grad)(WG_HERE_AT(param))
 #define wg_name(t, name) (wg_name)(WG_HERE_AT(t), name)
