@@ -113,10 +113,11 @@ static wg_tape *tape_of_params(const char *name, const wg_tensor *params, int n)
 static bool moments_made(wg_optimizer *o, int i)
 {
     wg_type type = wg_type_of(o->param[i]);
+    bool frozen = wg_node_is(wg_node_at(o->tape, o->param[i].node), WG_NODE_FROZEN);
     for (int k = 0; k < MOST_MOMENTS; k++) {
         char name[256];
         o->moment[i][k] = WG_NONE;
-        if (!o->kind->moment[k])
+        if (!o->kind->moment[k] || frozen)
             continue;
         wg_tensor t = wg_leaf(o->tape, &type, NULL, WG_NODE_CUT, o->kind->name);
         snprintf(name, sizeof name, "optimizer.%s.%s", wg_name_of(o->param[i]), o->kind->moment[k]);
@@ -174,42 +175,53 @@ static wg_optimizer *optimizer_new(const kind *what, const wg_tensor *params, in
     return o;
 }
 
-/* A coefficient in [0, 1) is in order. */
-static bool in_unit(const wg_tensor *params, int n, const char *name, const char *option, double value)
+/* A coefficient in [0, below) is in order. */
+static bool in_order(const wg_tensor *params, int n, const char *name, const char *option, double value, double below)
 {
-    if (value >= 0 && value < 1)
+    if (value >= 0 && value < below)
         return true;
     if (n > 0 && params && params[0].tape)
-        wg_report(params[0].tape, name, WG_ERROR_VALUE, "%s = %g is outside [0, 1)", option, value);
+        wg_report(params[0].tape, name, WG_ERROR_VALUE, "%s = %g is outside [0, %g)", option, value, below);
     return false;
 }
 
 wg_optimizer *(wg_sgd)(const wg_tensor *params, int n, wg_sgd_options options)
 {
-    if (!in_unit(params, n, "wg_sgd", "momentum", options.momentum))
+    if (!in_order(params, n, "wg_sgd", "momentum", options.momentum, 1) ||
+        !in_order(params, n, "wg_sgd", "weight_decay", options.weight_decay, INFINITY))
         return NULL;
     return optimizer_new(options.momentum > 0 ? &momentum_sgd : &plain_sgd, params, n, options.lr,
                          (any_options){.sgd = options});
 }
 
+static bool adam_in_order(const wg_tensor *params, int n, const char *name, double beta1, double beta2, double eps,
+                          double weight_decay)
+{
+    return in_order(params, n, name, "beta1", beta1, 1) && in_order(params, n, name, "beta2", beta2, 1) &&
+           in_order(params, n, name, "eps", eps, INFINITY) &&
+           in_order(params, n, name, "weight_decay", weight_decay, INFINITY);
+}
+
 wg_optimizer *(wg_adam)(const wg_tensor *params, int n, wg_adam_options options)
 {
-    if (!in_unit(params, n, "wg_adam", "beta1", options.beta1) || !in_unit(params, n, "wg_adam", "beta2", options.beta2))
+    if (!adam_in_order(params, n, "wg_adam", options.beta1, options.beta2, options.eps, options.weight_decay))
         return NULL;
     return optimizer_new(&adam, params, n, options.lr, (any_options){.adam = options});
 }
 
 wg_optimizer *(wg_adamw)(const wg_tensor *params, int n, wg_adamw_options options)
 {
-    if (!in_unit(params, n, "wg_adamw", "beta1", options.beta1) || !in_unit(params, n, "wg_adamw", "beta2", options.beta2))
+    if (!adam_in_order(params, n, "wg_adamw", options.beta1, options.beta2, options.eps, options.weight_decay))
         return NULL;
     return optimizer_new(&adamw, params, n, options.lr, (any_options){.adamw = options});
 }
 
 wg_optimizer *(wg_rmsprop)(const wg_tensor *params, int n, wg_rmsprop_options options)
 {
-    if (!in_unit(params, n, "wg_rmsprop", "alpha", options.alpha) ||
-        !in_unit(params, n, "wg_rmsprop", "momentum", options.momentum))
+    if (!in_order(params, n, "wg_rmsprop", "alpha", options.alpha, 1) ||
+        !in_order(params, n, "wg_rmsprop", "momentum", options.momentum, 1) ||
+        !in_order(params, n, "wg_rmsprop", "eps", options.eps, INFINITY) ||
+        !in_order(params, n, "wg_rmsprop", "weight_decay", options.weight_decay, INFINITY))
         return NULL;
     return optimizer_new(options.momentum > 0 ? &momentum_rmsprop : &plain_rmsprop, params, n, options.lr,
                          (any_options){.rmsprop = options});
