@@ -1,0 +1,420 @@
+/* The engine of `wengert call`. A request is read whole, then recorded on a tape that is rewound before the next one; the
+ * answer is put together in memory, so that an error on the way leaves no half of one behind. */
+#define WG_WITHOUT_PLACES /* a request has no line of C */
+#include "answer.h"
+
+#include <stdlib.h>
+
+#include "json_tensor.h"
+#include "nearest.h"
+#include "place.h"
+
+#define MOST_OUTPUTS 256               /* of an operation, saved values included */
+#define KEPT_BYTES ((size_t)64 << 20)  /* a tape that holds more is not kept for the next request */
+
+struct engine {
+    wg_tape *tape;
+    wg_mark empty;
+    int threads; /* of the tape */
+};
+
+typedef enum { WANT_VALUE, WANT_VJP, WANT_JVP, WANT_HVP, WANT_HVP_RR, WANTS } want;
+
+static const struct {
+    const char *asked, *member;
+} wants[WANTS] = {{"value", "values"}, {"vjp", "vjp"}, {"jvp", "jvp"}, {"hvp", "hvp"}, {"hvp_rr", "hvp_rr"}};
+
+typedef struct {
+    const json_t *json;
+    wg_tape *tape;
+    const wg_op *op;
+    bool want[WANTS];
+    layout layout;
+    int threads;
+    options options;
+    size_t n_in, n_out;
+    wg_tensor *in, *tangent, *pulled;               /* one an input */
+    wg_tensor out[MOST_OUTPUTS], cotangent[MOST_OUTPUTS];
+} request;
+
+engine *engine_new(void) { return calloc(1, sizeof(engine)); }
+
+void engine_free(engine *e)
+{
+    if (!e)
+        return;
+    wg_tape_free(e->tape);
+    free(e);
+}
+
+/* ---- Reading the request ----------------------------------------------------------------------------------------- */
+static bool want_read(request *r, refusal *why)
+{
+    const json_t *list = json_object_get(r->json, "want");
+    r->want[WANT_VALUE] = !list;
+    if (list && !json_is_array(list))
+        return refuse(why, "json", "want is not a list");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *asked = json_string_value(json_array_get(list, i));
+        int w = 0;
+        if (!asked)
+            return refuse(why, "json", "want[%zu] is not a text", i);
+        while (w < WANTS && strcmp(asked, wants[w].asked))
+            w++;
+        if (w == WANTS)
+            return refuse(why, "value", "want[%zu] is \"%.40s\", not value, vjp, jvp, hvp or hvp_rr", i, asked);
+        r->want[w] = true;
+    }
+    return true;
+}
+
+static bool layout_read(request *r, const json_t *json, refusal *why)
+{
+    static const char *const names[] = {"contiguous", "strided", "broadcast"};
+    if (!json)
+        return true;
+    if (!json_is_string(json))
+        return refuse(why, "json", "how.layout is not a text");
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(json_string_value(json), names[i])) {
+            r->layout = (layout)i;
+            return true;
+        }
+    return refuse(why, "value", "how.layout is \"%.40s\", not contiguous, strided or broadcast", json_string_value(json));
+}
+
+static bool threads_read(request *r, const json_t *json, refusal *why)
+{
+    r->threads = 1;
+    if (!json)
+        return true;
+    json_int_t n = json_integer_value(json);
+    if (!json_is_integer(json))
+        return refuse(why, "json", "how.threads is not an integer");
+    if (n < 1)
+        return refuse(why, "value", "how.threads is %lld", (long long)n);
+    r->threads = n < 256 ? (int)n : 256; /* more would not be made */
+    return true;
+}
+
+static bool how_read(request *r, refusal *why)
+{
+    const json_t *how = json_object_get(r->json, "how");
+    if (how && !json_is_object(how))
+        return refuse(why, "json", "how is not an object");
+    static const char *const ways[] = {"compiled", "exported"};
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        const json_t *way = json_object_get(how, ways[i]);
+        if (way && !json_is_boolean(way))
+            return refuse(why, "json", "how.%s is not true or false", ways[i]);
+        if (json_is_true(way))
+            return refuse(why, "unsupported", "there are no %s functions", ways[i]);
+    }
+    return layout_read(r, json_object_get(how, "layout"), why) && threads_read(r, json_object_get(how, "threads"), why);
+}
+
+static bool op_read(request *r, refusal *why)
+{
+    const json_t *json = json_object_get(r->json, "op");
+    if (!json_is_string(json))
+        return refuse(why, json ? "json" : "op", "op is not the name of an operation");
+    const char *name = json_string_value(json), *near = NULL;
+    r->op = wg_op_find(r->tape, name);
+    if (wg_failed(r->tape))
+        return refuse_as_tape(why, r->tape);
+    if (r->op && !r->op->hidden)
+        return true;
+    near = nearest_operation(name);
+    return refuse(why, "op", "there is no operation \"%.60s\"%s%s", name, near ? "; the nearest is " : "", near ? near : "");
+}
+
+/* The list `what` of arrays and nulls, at most n of them, as tensors of a layout; those left out stay WG_NONE. */
+static bool tensors_read(request *r, const char *what, layout how, wg_tensor *t, size_t n, refusal *why)
+{
+    const json_t *list = json_object_get(r->json, what);
+    if (list && !json_is_array(list))
+        return refuse(why, "json", "%s is not a list", what);
+    if (json_array_size(list) > n)
+        return refuse(why, "shape", "%s are %zu; there are %zu to have one", what, json_array_size(list), n);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        array a;
+        const json_t *json = json_array_get(list, i);
+        if (json_is_null(json))
+            continue;
+        if (!array_read(json, what, i, &a, why))
+            return false;
+        t[i] = placed(r->tape, &a, how);
+        free(a.data);
+        if (!wg_is_tensor(t[i]))
+            return refuse_as_tape(why, r->tape);
+    }
+    return true;
+}
+
+static bool inputs_read(request *r, refusal *why)
+{
+    const json_t *list = json_object_get(r->json, "inputs");
+    r->n_in = json_array_size(list);
+    size_t room = r->n_in ? r->n_in : 1;
+    r->in = calloc(room, sizeof *r->in);
+    r->tangent = calloc(room, sizeof *r->tangent);
+    r->pulled = calloc(room, sizeof *r->pulled);
+    if (!r->in || !r->tangent || !r->pulled)
+        return refuse(why, "memory", "no memory for %zu inputs", r->n_in);
+    return tensors_read(r, "inputs", r->layout, r->in, r->n_in, why);
+}
+
+/* ---- Recording --------------------------------------------------------------------------------------------------- */
+static bool outputs_recorded(request *r, refusal *why)
+{
+    int n_in = r->n_in < INT_MAX ? (int)r->n_in : INT_MAX;
+    wg_seed(r->tape, 0);
+    if (wg_record_on(r->tape, r->op, r->options.values, r->in, n_in, r->out, MOST_OUTPUTS))
+        return refuse_as_tape(why, r->tape);
+    while (r->n_out < MOST_OUTPUTS && wg_is_tensor(r->out[r->n_out]))
+        r->n_out++;
+    for (int i = 0; i < WG_MAX_OUTPUTS && r->op->saved[i]; i++) /* they stand behind the outputs */
+        r->n_out--;
+    return true;
+}
+
+/* An input that may have a tangent. */
+static bool is_differentiable(wg_tensor t) { return wg_is_tensor(t) && wg_is_float(wg_type_of(t).dtype); }
+
+static bool tangents_fit(const request *r, refusal *why)
+{
+    for (size_t i = 0; i < r->n_in; i++)
+        if (!wg_is_none(r->tangent[i]) && !is_differentiable(r->in[i]))
+            return refuse(why, wg_is_none(r->in[i]) ? "shape" : "dtype", "tangents[%zu] is of an input without one", i);
+    return true;
+}
+
+static bool directions_read(request *r, refusal *why)
+{
+    return tensors_read(r, "cotangents", LAYOUT_CONTIGUOUS, r->cotangent, r->n_out, why) &&
+           tensors_read(r, "tangents", LAYOUT_CONTIGUOUS, r->tangent, r->n_in, why) && tangents_fit(r, why);
+}
+
+/* ---- Derivatives ------------------------------------------------------------------------------------------------- */
+static bool pull(request *r, const wg_tensor *ys, const wg_tensor *gs, size_t n_ys, bool record, wg_tensor *out, refusal *why)
+{
+    for (size_t i = 0; i < r->n_in; i++)
+        out[i] = WG_NONE;
+    if (!n_ys || !r->n_in)
+        return true;
+    wg_vjp_options how = {.create_graph = record};
+    return !(wg_vjp)(ys, gs, (int)n_ys, r->in, (int)r->n_in, out, how) || refuse_as_tape(why, r->tape);
+}
+
+/* The tangents of ys along the request's; absent ys have none. `out` has n_ys entries, and the inputs have room for it. */
+static bool push(request *r, const wg_tensor *ys, size_t n_ys, wg_tensor *out, refusal *why)
+{
+    wg_tensor *list = calloc(2 * (r->n_in + n_ys) + 1, sizeof *list);
+    wg_tensor *x = list, *t = x + r->n_in, *y = t + r->n_in, *pushed = y + n_ys;
+    int n = 0, n_y = 0, k = 0;
+    if (!list)
+        return refuse(why, "memory", "no memory for %zu tangents", r->n_in);
+    for (size_t i = 0; i < r->n_in; i++)
+        if (is_differentiable(r->in[i])) {
+            x[n] = r->in[i];
+            t[n++] = r->tangent[i];
+        }
+    for (size_t i = 0; i < n_ys; i++)
+        if (!wg_is_none(ys[i]))
+            y[n_y++] = ys[i];
+    bool fine = !n_y || !wg_jvp(y, n_y, x, t, n, pushed) || refuse_as_tape(why, r->tape);
+    for (size_t i = 0; i < n_ys; i++)
+        out[i] = wg_is_none(ys[i]) ? WG_NONE : pushed[k++];
+    free(list);
+    return fine;
+}
+
+/* The derivative of the vjp, a gradient, along the tangents: by a second backward pass, since a Hessian is symmetric. */
+static bool pull_again(request *r, wg_tensor *out, refusal *why)
+{
+    wg_tensor *list = calloc(2 * r->n_in + 1, sizeof *list);
+    wg_tensor *y = list, *g = y + r->n_in;
+    size_t n = 0;
+    if (!list)
+        return refuse(why, "memory", "no memory for %zu tangents", r->n_in);
+    for (size_t i = 0; i < r->n_in; i++)
+        if (!wg_is_none(r->pulled[i])) {
+            y[n] = r->pulled[i];
+            g[n++] = r->tangent[i];
+        }
+    bool fine = pull(r, y, g, n, false, out, why);
+    free(list);
+    return fine;
+}
+
+/* ---- The answer -------------------------------------------------------------------------------------------------- */
+static bool tensors_write(const char *member, const wg_tensor *t, size_t n, FILE *to, refusal *why)
+{
+    fprintf(to, ", \"%s\": [", member);
+    for (size_t i = 0; i < n; i++) {
+        fputs(i ? ", " : "", to);
+        if (!tensor_write(t[i], to, why))
+            return false;
+    }
+    fputs("]", to);
+    return true;
+}
+
+/* The derivative `w`, into `out`: one an output for the jvp, one an input for the others. */
+static bool derivative(request *r, want w, wg_tensor *out, refusal *why)
+{
+    switch (w) {
+    case WANT_VJP: return pull(r, r->out, r->cotangent, r->n_out, false, out, why);
+    case WANT_JVP: return push(r, r->out, r->n_out, out, why);
+    case WANT_HVP:
+        return pull(r, r->out, r->cotangent, r->n_out, true, r->pulled, why) && push(r, r->pulled, r->n_in, out, why);
+    case WANT_HVP_RR:
+        return pull(r, r->out, r->cotangent, r->n_out, true, r->pulled, why) && pull_again(r, out, why);
+    default: return true;
+    }
+}
+
+static bool answer_write(request *r, FILE *to, refusal *why)
+{
+    if (r->want[WANT_VALUE] && !tensors_write("values", r->out, r->n_out, to, why))
+        return false;
+    for (int w = WANT_VJP; w < WANTS; w++) {
+        size_t n = w == WANT_JVP ? r->n_out : r->n_in;
+        if (!r->want[w])
+            continue;
+        wg_tensor *t = calloc(n + 1, sizeof *t);
+        bool fine = t ? derivative(r, (want)w, t, why) && tensors_write(wants[w].member, t, n, to, why)
+                      : refuse(why, "memory", "no memory for %zu derivatives", n);
+        free(t);
+        if (!fine)
+            return false;
+    }
+    return true;
+}
+
+static bool request_answered(request *r, FILE *to, refusal *why)
+{
+    bool fine = op_read(r, why) && options_read(r->op, json_object_get(r->json, "attrs"), &r->options, why) &&
+                inputs_read(r, why) && outputs_recorded(r, why) && directions_read(r, why) && answer_write(r, to, why);
+    options_free(&r->options);
+    free(r->in);
+    free(r->tangent);
+    free(r->pulled);
+    return fine;
+}
+
+/* ---- The engine -------------------------------------------------------------------------------------------------- */
+/* An empty tape of that many threads. */
+static bool tape_ready(engine *e, int threads, refusal *why)
+{
+    if (e->tape && (e->threads != threads || wg_tape_bytes(e->tape) > KEPT_BYTES)) {
+        wg_tape_free(e->tape);
+        e->tape = NULL;
+    }
+    if (e->tape) {
+        wg_rewind(e->tape, e->empty);
+        return true;
+    }
+    e->tape = wg_tape_new(.threads = threads);
+    e->threads = threads;
+    if (!e->tape)
+        return refuse_as_tape(why, NULL);
+    e->empty = wg_tape_mark(e->tape);
+    return true;
+}
+
+static bool answered(engine *e, const json_t *json, FILE *to, refusal *why)
+{
+    request r = {.json = json};
+    if (!json_is_object(json))
+        return refuse(why, "json", "the request is not an object");
+    if (!want_read(&r, why) || !how_read(&r, why) || !tape_ready(e, r.threads, why))
+        return false;
+    r.tape = e->tape;
+    return request_answered(&r, to, why);
+}
+
+/* Is the key that stands in quotes in the parser's words one of the attributes? */
+static bool names_attribute(const json_t *json, const char *words)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach (json_object_get(json, "attrs"), name, value) {
+        const char *at = strstr(words, name);
+        if (at && at > words && at[-1] == '"' && at[strlen(name)] == '"')
+            return true;
+    }
+    return false;
+}
+
+/* Reads the line into *json, which may be there for its id even if the request is refused. Numbers too large for an integer
+ * are read as reals. */
+static bool parsed(const char *line, size_t n, json_t **json, refusal *why)
+{
+    json_error_t error;
+    *json = json_loadb(line, n, JSON_REJECT_DUPLICATES, &error);
+    if (!*json && json_error_code(&error) == json_error_numeric_overflow)
+        *json = json_loadb(line, n, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &error);
+    if (*json)
+        return true;
+    if (json_error_code(&error) == json_error_out_of_memory)
+        return refuse(why, "memory", "no memory for a request of %zu bytes", n);
+    if (json_error_code(&error) == json_error_duplicate_key)
+        *json = json_loadb(line, n, 0, NULL);
+    return refuse(why, names_attribute(*json, error.text) ? "attr" : "json", "%s", error.text);
+}
+
+static bool is_blank(const char *line, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (line[i] != ' ' && line[i] != '\t' && line[i] != '\r' && line[i] != '\n')
+            return false;
+    return true;
+}
+
+static void id_write(const json_t *id, FILE *to)
+{
+    fputs("{\"id\": ", to);
+    if (!id || json_dumpf(id, to, JSON_ENCODE_ANY))
+        fputs("null", to);
+}
+
+static void refusal_write(const json_t *id, const refusal *why, FILE *to)
+{
+    id_write(id, to);
+    fprintf(to, ", \"error\": {\"code\": \"%s\", \"message\": ", why->code);
+    text_write(why->message, to);
+    fputs("}}\n", to);
+}
+
+void engine_answer(engine *e, const char *line, size_t n, FILE *to)
+{
+    char *text = NULL;
+    size_t size = 0;
+    refusal why = {0};
+    json_t *json = NULL;
+    if (is_blank(line, n))
+        return;
+    FILE *answer = open_memstream(&text, &size);
+    bool fine = answer ? parsed(line, n, &json, &why) && answered(e, json, answer, &why)
+                       : refuse(&why, "memory", "no memory for an answer");
+    if (answer && (ferror(answer) | fclose(answer)) && fine)
+        fine = refuse(&why, "memory", "no memory for an answer of more than %zu bytes", size);
+    const json_t *id = json_object_get(json, "id");
+    if (fine) {
+        id_write(id, to);
+        fwrite(text, 1, size, to);
+        fputs("}\n", to);
+    } else {
+        refusal_write(id, &why, to);
+    }
+    json_decref(json);
+    free(text);
+}
+
+void engine_too_long(FILE *to)
+{
+    refusal why;
+    refuse(&why, "memory", "no memory for a request so long");
+    refusal_write(NULL, &why, to);
+}

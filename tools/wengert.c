@@ -1,0 +1,109 @@
+/* The `wengert` command: it finds the subcommand in a table and hands over to it. */
+#include <argp.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <wengert.h>
+
+#include "command.h"
+#include "nearest.h"
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *doc;
+} commands[] = {
+    {"bench", command_bench, "measure this machine"},
+    {"call", command_call, "answer requests to call operations, in JSON"},
+    {"info", command_info, "what this build and this machine have"},
+    {"ops", command_ops, "the operations, or one operation's page"},
+};
+#define COMMANDS (sizeof commands / sizeof *commands)
+
+/* What was written has arrived, or the exit code says that it has not. A reader that went away needs no message. */
+static void output_closed(void)
+{
+    int failed = ferror(stdout);
+    errno = 0;
+    if (!fclose(stdout) && !failed)
+        return;
+    if (errno != EPIPE)
+        fprintf(stderr, "wengert: standard output: %s\n", errno ? strerror(errno) : "it could not be written");
+    _exit(EXIT_FAILED);
+}
+
+static void unknown(const char *name)
+{
+    const char *near = NULL;
+    size_t nearest = SIZE_MAX;
+    for (size_t i = 0; i < COMMANDS; i++) {
+        size_t distance = name_distance(name, commands[i].name);
+        if (distance < nearest) {
+            nearest = distance;
+            near = commands[i].name;
+        }
+    }
+    fprintf(stderr, "wengert: there is no command \"%s\"", name);
+    if (near && is_near(nearest, name))
+        fprintf(stderr, "; the nearest is \"%s\"", near);
+    fprintf(stderr, "\nTry `wengert --help'.\n");
+}
+
+/* The table of commands, where argp puts what follows the options. */
+static char *commands_listed(int key, const char *text, void *input)
+{
+    (void)input;
+    char *list = NULL;
+    size_t size = 0;
+    FILE *file = key == ARGP_KEY_HELP_POST_DOC ? open_memstream(&list, &size) : NULL;
+    if (!file)
+        return (char *)(uintptr_t)text;
+    fputs("Commands:\n", file);
+    for (size_t i = 0; i < COMMANDS; i++)
+        fprintf(file, "  %-10s %s\n", commands[i].name, commands[i].doc);
+    fputs("\n`wengert COMMAND --help' tells more.", file);
+    fclose(file);
+    return list;
+}
+
+/* Options end at the command's name; what is behind it is the command's. */
+static error_t parse(int key, char *text, struct argp_state *state)
+{
+    int *first = state->input;
+    (void)text;
+    if (key != ARGP_KEY_ARG)
+        return ARGP_ERR_UNKNOWN;
+    *first = state->next - 1;
+    state->next = state->argc;
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct argp argp = {.parser = parse,
+                                     .args_doc = "COMMAND [ARGUMENT...]",
+                                     .doc = "Reverse-mode automatic differentiation from the command line.\v",
+                                     .help_filter = commands_listed};
+    int first = 0;
+    argp_program_version = "wengert " WENGERT_VERSION;
+    argp_err_exit_status = EXIT_USAGE;
+    signal(SIGPIPE, SIG_IGN);
+    atexit(output_closed);
+    argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &first);
+    if (!first) {
+        argp_help(&argp, stderr, ARGP_HELP_STD_USAGE, (char *)(uintptr_t)"wengert");
+        return EXIT_USAGE;
+    }
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (!strcmp(argv[first], commands[i].name)) {
+            char name[40];
+            snprintf(name, sizeof name, "wengert %s", commands[i].name);
+            argv[first] = name;
+            return commands[i].run(argc - first, argv + first);
+        }
+    unknown(argv[first]);
+    return EXIT_USAGE;
+}
