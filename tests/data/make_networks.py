@@ -38,7 +38,8 @@ for shape, axis, sizes in (((3, 5), None, (5,)), ((2, 3, 4), [1, 2], (3, 4)), ((
     attrs = {} if axis is None else {"axis": axis}
     axes = (-1,) if axis is None else tuple(np.atleast_1d(axis).tolist())
     case("layer_norm", [numbers(*shape), numbers(*sizes), numbers(*sizes)], attrs, layer_norm(axes), atol=1e-12, f32=axis != 0)
-    case("rms_norm", [numbers(*shape), numbers(*sizes)], attrs, layer_norm(axes, 1e-6, False), atol=1e-12)
+    case("rms_norm", [numbers(*shape), numbers(*sizes)], attrs, layer_norm(axes, 1e-6, False), atol=1e-12,
+         f32=sizes != (1,))  # of one element nearly nothing is left: g - g
 case("layer_norm", [numbers(3, 5), None, None], {}, layer_norm((-1,)), "neither weight nor bias", atol=1e-12)
 case("layer_norm", [numbers(3, 5), None, numbers(5)], {"eps": 0.5}, lambda x, w, b: layer_norm((-1,), 0.5)(x, None, b),
      "no weight", atol=1e-12)
@@ -75,7 +76,8 @@ def group(n):
 agrees((lambda x, w, b: F.group_norm(x, 2, w, b), group(2)), numbers(2, 4, 3), numbers(4), numbers(4))
 for shape, n in (((2, 4, 3), 2), ((2, 6), 3), ((2, 4, 2, 2), 1), ((1, 4, 5), 4), ((3, 2, 1, 2), 2)):
     c = shape[1]
-    case("group_norm", [numbers(*shape), numbers(c), numbers(c)], {"num_groups": n}, group(n), atol=1e-12)
+    case("group_norm", [numbers(*shape), numbers(c), numbers(c)], {"num_groups": n}, group(n), atol=1e-12,
+         f32=bool(np.prod(shape[1:]) > 2 * n))  # of two elements nearly nothing is left
 case("group_norm", [numbers(2, 4, 3), None, numbers(4)], {"num_groups": 2}, group(2), "no weight", atol=1e-12)
 case("group_norm", [numbers(2, 4, 3), None, None], {"num_groups": 2}, group(2), "neither", atol=1e-12)
 bad("group_norm", [numbers(2, 4, 3), None, None], {}, "attr", "num_groups is required")
