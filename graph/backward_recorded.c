@@ -129,9 +129,12 @@ wg_status wg_pull_recorded(wg_tape *tape, const char *name, const wg_pullback *p
         if (p->xs[i].node <= s.at.high)
             *wg_state(&s.at, p->xs[i].node) |= WG_STATE_TARGET;
     wg_stretch_needed(&s.at);
+    bool failed = tape->status != WG_OK;
     wg_status status = seeds_set(&s, p);
     if (!status)
         status = sweep_down(&s);
+    if (!status && !failed) /* a rule may not have needed what failed in it */
+        status = tape->status;
     for (int i = 0; i < p->n_xs && !status; i++) {
         uint32_t x = p->xs[i].node;
         p->reached[i] = x <= s.at.high && *wg_state(&s.at, x) & WG_STATE_REACHED;

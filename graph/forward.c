@@ -234,7 +234,10 @@ static wg_status jvp(wg_tape *tape, const wg_tensor *ys, int n_ys, const wg_tens
         return wg_no_memory(tape, "wg_jvp", count * (1 + sizeof *s.tangent));
     memset(s.at.state, 0, count);
     mark_wanted(&s.at, ys, n_ys);
+    bool failed = tape->status != WG_OK;
     status = push_up(&s, xs, tangents, n);
+    if (!status && !failed) /* a rule may not have needed what failed in it */
+        status = tape->status;
     return status ? status : outputs_read(&s, ys, n_ys, out);
 }
 

@@ -12,6 +12,7 @@ typedef struct {
     wg_dtype dtype;
     uint64_t seed;
     wg_sample *sample;
+    bool dry; /* the arena gave nothing */
 } reader;
 
 static wg_status unreadable(const reader *r, const char *what)
@@ -138,6 +139,7 @@ static bool read_list(reader *r, wg_value *value)
         if (!read_ints(r, &list))
             return false;
         int64_t *copy = wg_arena(r->tape, sizeof list.at);
+        r->dry = !copy;
         if (!copy)
             return false;
         memcpy(copy, list.at, sizeof list.at);
@@ -158,6 +160,7 @@ static char *read_word(reader *r)
 {
     size_t n = strcspn(r->at, " ");
     char *word = wg_arena(r->tape, n + 1);
+    r->dry = !word;
     if (!word)
         return NULL;
     memcpy(word, r->at, n);
@@ -200,7 +203,7 @@ static wg_status read_option(reader *r)
     r->at += n + 1;
     wg_value *value = wg_arena(r->tape, sizeof *value); /* the options may point into it */
     if (!value || !read_value(r, value))
-        return unreadable(r, "no value");
+        return !value || r->dry ? wg_no_memory(r->tape, "wg_sample_make", sizeof *value) : unreadable(r, "no value");
     wg_status status = wg_option_set(r->op->options, r->sample->options, name, value, message, sizeof message);
     return status ? wg_report(r->tape, "wg_sample_make", status, "%s of %s: %s", r->text, r->op->name, message) : WG_OK;
 }

@@ -108,7 +108,7 @@ wg_status wg_products(const wg_call *c, const wg_gemm *p, int64_t batch, const w
     plan.teams = work * (double)batch > WORTH / 8 ? c->tape->threads : 1;
     if (plan.teams > plan.pieces)
         plan.teams = plan.pieces;
-    if (plan.engine == LOOPS) {
+    if (plan.engine == LOOPS && work > WG_LOOPS_SMALL) {
         plan.room = wg_scratch(c, (size_t)plan.teams * WG_LOOPS_ROOM);
         if (!plan.room)
             return WG_ERROR_MEMORY;

@@ -280,7 +280,8 @@ static wg_status kron_run(const wg_call *c)
     }
     int64_t count = wg_type_count(&wide);
     size_t size = wg_dtype_size(c->dtype);
-    void *of_a = wg_scratch(c, WG_PIECE * size), *of_b = wg_scratch(c, WG_PIECE * size);
+    size_t room = (size_t)(count < WG_PIECE ? count : WG_PIECE) * size;
+    void *of_a = wg_scratch(c, room), *of_b = wg_scratch(c, room);
     if (!of_a || !of_b)
         return WG_ERROR_MEMORY;
     for (int64_t first = 0; first < count; first += WG_PIECE) {

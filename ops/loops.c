@@ -13,7 +13,6 @@
 #define BLOCK_M 96 /* rows of a in a packed block: a multiple of each kernel's */
 #define BLOCK_N 192
 #define BLOCK_K 256
-#define SMALL 4096 /* multiply-adds up to which packing costs more than it saves */
 #define MOST_TILE (12 * 32)
 
 _Static_assert((BLOCK_M + BLOCK_N) * BLOCK_K * sizeof(double) + 64 * 64 <= WG_LOOPS_ROOM, "the blocks fit their room");
@@ -158,7 +157,7 @@ wg_reach wg_machine_reach(void)
         int64_t a_row = p->transposed_a ? 1 : p->lda, a_column = p->transposed_a ? p->lda : 1;                         \
         int64_t b_row = p->transposed_b ? 1 : p->ldb, b_column = p->transposed_b ? p->ldb : 1;                         \
         scale_##suffix(p);                                                                                             \
-        if ((double)p->m * (double)p->n * (double)p->k <= SMALL)                                                       \
+        if ((double)p->m * (double)p->n * (double)p->k <= WG_LOOPS_SMALL) /* packing would cost more than it saves */ \
             small_##suffix(p, a_row, a_column, b_row, b_column);                                                       \
         else                                                                                                           \
             blocked_##suffix(p, a_row, a_column, b_row, b_column, room);                                               \
