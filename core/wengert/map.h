@@ -216,12 +216,13 @@ typedef struct {
     static const wg_map name##_map = {#value_, {0}, {name##_f32, name##_f64}, {{0}}, true};
 /* b where the boolean a is true, c elsewhere, of any dtype; its chain rule is the entry's own. A mask is read as bytes: of
  * bool, gcc makes no vector code. */
-#define WG_SELECT_POINTERS                                                                                             \
-    const unsigned char *restrict wg_a = from[0];                                                                      \
-    const T *restrict wg_b = from[1], *restrict wg_c = from[2];
+#define WG_SELECT_POINTERS(T_)                                                                                         \
+    const unsigned char *restrict wg_a, const T_ *restrict wg_b, const T_ *restrict wg_c
+#define WG_SELECT_FROM from[0], from[1], from[2]
 #define WG_SELECT_VALUES const int a = wg_a[wg_i]; const T b = wg_b[wg_i], c = wg_c[wg_i];
 /* a filled where the boolean b is true. */
-#define WG_FILL_POINTERS const T *restrict wg_a = from[0]; const unsigned char *restrict wg_b = from[1];
+#define WG_FILL_POINTERS(T_) const T_ *restrict wg_a, const unsigned char *restrict wg_b
+#define WG_FILL_FROM from[0], from[1]
 #define WG_FILL_VALUES const T a = wg_a[wg_i]; const int b = wg_b[wg_i];
 #define WG_MAP_CHOOSE(name, O, DECLARE, value_)                                                                        \
     WG_LOOP(name##_f32, float, float, O, DECLARE, value_)                                                              \
