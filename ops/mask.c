@@ -154,6 +154,7 @@ WG_OP(masked_select_back) = {
     .vjp = {NULL, masked_select_back_dg},
     .linear = WG_JOINTLY,
     .saves = "mask",
+    .samples = {"[2,3]:bool:1 [6] shape=[2,3]", "[2]:bool:1 [6] shape=[3,2]", "[4]:bool:0 [0] shape=[4]"},
     .hidden = true,
 };
 static wg_tensor masked_select_back(wg_tensor mask, wg_tensor g, wg_shape shape)

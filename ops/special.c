@@ -280,7 +280,7 @@ static double polygamma_of(double n, double x)
                                1. / 74724249600., -3617. / 10670622842880000., 43867. / 5109094217170944000.};
     if (n == 0)
         return digamma_of(x);
-    if (!(x > -1e5) || (x <= 0 && x == rint(x)))
+    if (!(x > -1e5) || !(n >= 0 && n < 1000) || (x <= 0 && x == rint(x)))
         return NAN;
     double s = n + 1, sum = 0, series = 0;
     for (; x < 12 + n; x++)
@@ -333,8 +333,8 @@ WG_MAP1_OPTIONS(polygamma, wg_polygamma_options, polygamma_at(x, K(o->n)), polyg
 static wg_status polygamma_type(wg_call *c)
 {
     int64_t n = ((const wg_polygamma_options *)c->options)->n;
-    if (n < 0)
-        return wg_fail(c, WG_ERROR_VALUE, "n is negative: %lld", (long long)n);
+    if (n < 0 || n > 170)
+        return wg_fail(c, WG_ERROR_VALUE, "n is %lld, not 0 to 170: above, n! is too large", (long long)n);
     return wg_map_type(c);
 }
 

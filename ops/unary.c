@@ -371,6 +371,7 @@ WG_OP(gradient_reversal) = {
     .in = {{"x", 0}},
     .options = WG_SCHEMA(wg_gradient_reversal, WG_ATTR(wg_gradient_reversal, scale)),
     .map = &gradient_reversal_map,
+    .points = WG_POINTS(-1, 0, 1),
     .saves = "",
     .samples = {"[2,3]", "[]", "[0,3]", "[3] scale=0.5"},
 };
