@@ -1,65 +1,67 @@
-/* The gradient check: analytic against numeric, element by element or direction by direction, and a verdict with a reason.
- * The function is evaluated unrecorded on perturbed copies of the inputs, and its outputs weighed by a random cotangent in
- * double precision, whatever their dtype. */
-#include "wengert/check.h"
+/* The gradient check: analytic against numeric, element by element or direction by direction, and a verdict with a
+ * reason. The function is evaluated unrecorded on perturbed copies of the inputs, and its outputs weighed by a random
+ * cotangent in double precision, whatever their dtype. */
+#include "graph/checking.h"
 
 #include <float.h>
 #include <stdlib.h>
 
-#include "core/tape.h"
-#include "wengert/derivatives.h"
+#include "graph/traverse.h"
 
-#define TRUST 16.0 /* how many times the stated errors a difference may be */
+#define TRUST 16.0   /* how many times the stated errors a difference may be */
+#define NOISE 4.0    /* ulp that an operation may be off */
+#define ROUGH 1e-2   /* an estimate with a relative error above this confirms nothing */
+#define NOTHING 1e-8 /* what counts as zero, in units of the function's value over the input's */
 
+/* What is varied: input `at` along a direction from where it is, or one element of it. */
 typedef struct {
-    wg_tape *tape;
-    wg_function *f;
-    const wg_check_grad_options *o;
-    const wg_tensor *inputs;
-    int n;
-    uint64_t seed;
-    int64_t outputs;
-    double *weight; /* the cotangent, one an output */
-    wg_check_report *report;
-} check;
-
-/* What is varied: input `at` along a direction, or one element of it. */
-typedef struct {
-    const check *k;
+    const wg_checking *k;
     int at;
-    int64_t element;         /* -1: along `direction` */
+    int64_t element; /* -1: along `direction` */
     const double *direction;
-    double rounding;         /* of the function's values seen, absolute */
+    double start;           /* of the parameter: the element's own value, or 0 along a direction */
+    double value, rounding; /* the largest value of the function seen, and its rounding */
 } line;
 
 /* ---- The function along a line ----------------------------------------------------------------------------------- */
-/* A copy of the input, moved by t along the line. */
+/* A copy of the input: its element set to t, or moved by t along the direction. */
 static wg_tensor moved(const line *l, double t)
 {
-    const check *k = l->k;
+    const wg_checking *k = l->k;
     wg_type type = wg_type_of(k->inputs[l->at]);
     wg_tensor copy = wg_leaf(k->tape, &type, NULL, 0, "wg_check_grad");
     if (!wg_is_tensor(copy) || (wg_copy_out)(k->inputs[l->at], wg_node_at(k->tape, copy.node)->data))
         return wg_invalid_on(k->tape);
     unsigned char *data = wg_node_at(k->tape, copy.node)->data;
     size_t size = wg_dtype_size(type.dtype);
-    int64_t n = wg_type_count(&type);
-    for (int64_t i = l->element < 0 ? 0 : l->element; i < (l->element < 0 ? n : l->element + 1); i++) {
-        double d = l->element < 0 ? l->direction[i] : 1;
-        wg_store_number(type.dtype, wg_load_number(type.dtype, data + (size_t)i * size) + t * d, data + (size_t)i * size);
+    if (l->element >= 0) {
+        wg_store_number(type.dtype, t, data + (size_t)l->element * size);
+        return copy;
+    }
+    for (int64_t i = 0, n = wg_type_count(&type); i < n && t != 0; i++) {
+        unsigned char *at = data + (size_t)i * size;
+        wg_store_number(type.dtype, wg_load_number(type.dtype, at) + t * l->direction[i], at);
     }
     return copy;
 }
 
-static double weighed(const check *k, wg_tensor y, double *rounding)
+static double eps_of(wg_tensor t) { return wg_type_of(t).dtype == WG_FLOAT32 ? (double)FLT_EPSILON : DBL_EPSILON; }
+
+/* The outputs weighed by the cotangent. */
+static double weighed(line *l, wg_tensor y)
 {
+    const wg_checking *k = l->k;
     if (!wg_is_tensor(y) || wg_size(y) != k->outputs)
         return (double)NAN;
-    double eps = wg_type_of(y).dtype == WG_FLOAT32 ? (double)FLT_EPSILON : DBL_EPSILON, sum = 0;
+    double sum = 0, squares = 0;
     for (int64_t i = 0; i < k->outputs; i++) {
         double part = k->weight[i] * (wg_element)(y, i);
         sum += part;
-        *rounding = fmax(*rounding, eps * fabs(part));
+        squares += part * part;
+    }
+    if (isfinite(squares)) {
+        l->value = fmax(l->value, sqrt(squares));
+        l->rounding = fmax(l->rounding, NOISE * eps_of(y) * sqrt(squares));
     }
     return sum;
 }
@@ -67,14 +69,14 @@ static double weighed(const check *k, wg_tensor y, double *rounding)
 static double along(double t, void *user)
 {
     line *l = user;
-    const check *k = l->k;
+    const wg_checking *k = l->k;
     wg_mark before = wg_tape_mark(k->tape);
     wg_tensor inputs[WG_CHECK_INPUTS];
     memcpy(inputs, k->inputs, (size_t)k->n * sizeof *inputs);
     inputs[l->at] = moved(l, t);
     k->tape->no_grad++;
-    double value = weighed(k, k->f(inputs, k->o->user), &l->rounding);
-    k->tape->no_grad = before.no_grad;
+    double value = weighed(l, k->f(inputs, k->o->user));
+    k->tape->no_grad--;
     wg_rewind(k->tape, before);
     return value;
 }
@@ -82,9 +84,11 @@ static double along(double t, void *user)
 /* The one-sided slope, to the side of h's sign: differences at h, h/2 and h/4, extrapolated. */
 static double one_sided(line *l, double h)
 {
-    double zero = along(0, l), d[3];
-    for (int i = 0; i < 3; i++, h /= 2)
-        d[i] = (along(h, l) - zero) / h;
+    double zero = along(l->start, l), d[3];
+    for (int i = 0; i < 3; i++, h /= 2) {
+        volatile double moved_to = l->start + h; /* as it is stored */
+        d[i] = (along(moved_to, l) - zero) / (moved_to - l->start);
+    }
     double e = 2 * d[1] - d[0], g = 2 * d[2] - d[1];
     return (4 * g - e) / 3;
 }
@@ -96,7 +100,7 @@ typedef struct {
     const char *reason;
 } finding;
 
-static bool within(const check *k, const finding *f, double eps, double typical)
+static bool within(const wg_checking *k, const finding *f, double eps, double typical)
 {
     double difference = fabs(f->analytic - f->numeric);
     if (k->o->rtol > 0 || k->o->atol > 0)
@@ -110,27 +114,38 @@ static bool between(line *l, finding *f, double scale, double eps)
     double h = scale * sqrt(eps);
     f->low = one_sided(l, -h);
     f->high = one_sided(l, h);
-    double least = fmin(f->low, f->high), most = fmax(f->low, f->high), slack = 1e-5 * (1e-3 + fabs(least) + fabs(most));
+    double least = fmin(f->low, f->high), most = fmax(f->low, f->high);
+    double slack = 1e-5 * (1e-3 + fabs(least) + fabs(most)) + TRUST * l->rounding / h;
     return most - least > slack && f->analytic >= least - slack && f->analytic <= most + slack;
 }
 
-static void judge(const check *k, line *l, finding *f, double scale, double typical)
+/* Does the estimate tell nothing? One of zero tells something when it is small against the function itself. */
+static bool is_rough(const line *l, const finding *f, double scale, double typical)
 {
-    double eps = wg_type_of(k->inputs[l->at]).dtype == WG_FLOAT32 ? (double)FLT_EPSILON : DBL_EPSILON;
+    if (f->error <= ROUGH * fmax(fmax(fabs(f->numeric), fabs(f->analytic)), typical))
+        return false;
+    bool both_zero = fabs(f->analytic) <= TRUST * f->error && fabs(f->numeric) <= TRUST * f->error;
+    return !both_zero || f->error > NOTHING * l->value / scale;
+}
+
+/* `spread`: the sum of |derivative times input| along the line, whose rounding moves the function too. */
+static void judge(line *l, finding *f, double scale, double typical, double spread)
+{
+    double eps = eps_of(l->k->inputs[l->at]);
     f->verdict = WG_CHECK_FAILED;
     if (!isfinite(f->analytic)) {
         f->reason = "the derivative is not finite";
         return;
     }
-    f->numeric = wg_ridders(along, l, 0, scale, &f->error, &f->step);
-    f->error += l->rounding / f->step;
+    f->numeric = wg_ridders(along, l, l->start, scale, &f->error, &f->step);
     if (!isfinite(f->numeric)) {
         f->verdict = WG_CHECK_UNCHECKED;
         f->reason = "the function is not finite around this point";
         return;
     }
-    bool rough = f->error > 1e-2 * fmax(fmax(fabs(f->numeric), fabs(f->analytic)), typical);
-    if (!rough && within(k, f, eps, typical)) {
+    f->error += (l->rounding + eps * spread) / f->step;
+    bool rough = is_rough(l, f, scale, typical);
+    if (!rough && within(l->k, f, eps, typical)) {
         f->verdict = WG_CHECK_PASSED;
         f->reason = "";
     } else if (between(l, f, scale, eps)) {
@@ -154,6 +169,7 @@ static double badness(const finding *f)
 static void note(wg_check_input *in, const finding *f, int64_t element, double *worst)
 {
     in->checked++;
+    in->wrong += f->verdict != WG_CHECK_PASSED;
     double bad = badness(f);
     if (in->checked > 1 && bad <= *worst)
         return;
@@ -186,20 +202,24 @@ static double largest(const double *v, int64_t n)
     return most;
 }
 
-static void check_elements(const check *k, int at, const double *x, const double *g, int64_t n)
+static void check_elements(const wg_checking *k, int at, const double *x, const double *g, int64_t n)
 {
     double worst = 0, typical = 1e-3 * largest(g, n);
+    bool single = wg_type_of(k->inputs[at]).dtype == WG_FLOAT32; /* then the steps are not those that are stored */
     for (int64_t i = 0; i < n; i++) {
-        line l = {.k = k, .at = at, .element = i};
+        line l = {.k = k, .at = at, .element = i, .start = x[i]};
         finding f = {.analytic = g[i]};
-        judge(k, &l, &f, 0.125 * fmax(fabs(x[i]), 0.1), typical);
+        judge(&l, &f, 0.125 * fmax(fabs(x[i]), 0.1), typical, single ? fabs(g[i] * x[i]) : 0);
         note(&k->report->input[at], &f, i, &worst);
     }
 }
 
-static void check_directions(const check *k, int at, const double *x, const double *g, int64_t n, double *direction)
+static void check_directions(const wg_checking *k, int at, const double *x, const double *g, int64_t n,
+                             double *direction)
 {
-    double worst = 0, typical = 1e-3 * largest(g, n), scale = 0.125 * fmax(largest(x, n), 0.1);
+    double worst = 0, typical = 1e-3 * largest(g, n), scale = 0.125 * fmax(largest(x, n), 0.1), spread = 0;
+    for (int64_t i = 0; i < n; i++)
+        spread += fabs(g[i] * x[i]);
     for (int d = 0; d < k->o->directions; d++) {
         line l = {.k = k, .at = at, .element = -1, .direction = direction};
         finding f = {0};
@@ -207,7 +227,7 @@ static void check_directions(const check *k, int at, const double *x, const doub
             direction[i] = random_sign(k->seed, 1000 + (uint64_t)d, i);
             f.analytic += g[i] * direction[i];
         }
-        judge(k, &l, &f, scale, typical);
+        judge(&l, &f, scale, typical, spread);
         note(&k->report->input[at], &f, d, &worst);
     }
 }
@@ -222,7 +242,7 @@ static double *as_doubles(wg_tape *tape, wg_tensor t)
     return v;
 }
 
-static bool check_input(const check *k, int at, wg_tensor grad)
+static bool check_input(const wg_checking *k, int at, wg_tensor grad)
 {
     wg_check_input *in = &k->report->input[at];
     int64_t n = wg_size(k->inputs[at]);
@@ -239,7 +259,7 @@ static bool check_input(const check *k, int at, wg_tensor grad)
 }
 
 /* ---- The whole --------------------------------------------------------------------------------------------------- */
-static bool stopped(check *k, const char *what)
+static bool stopped(const wg_checking *k, const char *what)
 {
     snprintf(k->report->message, sizeof k->report->message, "%s%s%s", what, k->tape->status ? ": " : "",
              k->tape->status ? wg_error(k->tape) : "");
@@ -247,7 +267,7 @@ static bool stopped(check *k, const char *what)
     return false;
 }
 
-static bool inputs_named(check *k)
+static bool inputs_named(const wg_checking *k)
 {
     for (int i = 0; i < k->n; i++) {
         wg_check_input *in = &k->report->input[i];
@@ -265,38 +285,98 @@ static bool inputs_named(check *k)
     return true;
 }
 
-static bool check_all(check *k)
+/* The function on leaves of its own, so that no older path is differentiated. */
+static bool recorded(wg_checking *k, wg_check_graph *graph)
 {
-    wg_tensor fresh[WG_CHECK_INPUTS], grad[WG_CHECK_INPUTS];
-    for (int i = 0; i < k->n; i++) { /* leaves of their own, so that no older path is differentiated */
-        line l = {.k = k, .at = i, .element = -1, .direction = NULL};
-        wg_type type = wg_type_of(k->inputs[i]);
-        l.direction = wg_arena(k->tape, (size_t)wg_type_count(&type) * sizeof(double) + 1);
-        if (!l.direction)
-            return stopped(k, "no memory");
-        memset((void *)(uintptr_t)l.direction, 0, (size_t)wg_type_count(&type) * sizeof(double));
-        fresh[i] = moved(&l, 0);
+    for (int i = 0; i < k->n; i++) {
+        line l = {.k = k, .at = i, .element = -1};
+        graph->x[i] = moved(&l, 0);
+        if (wg_is_tensor(graph->x[i]))
+            (wg_name)(graph->x[i], k->report->input[i].name);
     }
-    wg_tensor y = k->f(fresh, k->o->user);
-    if (!wg_is_tensor(y) || !wg_is_float(wg_type_of(y).dtype))
-        return stopped(k, "the function gives no float tensor");
+    graph->y = k->f(graph->x, k->o->user);
+    if (k->tape->status || !wg_is_tensor(graph->y) || !wg_is_float(wg_type_of(graph->y).dtype))
+        return stopped(k, k->tape->status ? "the function failed" : "the function gives no float tensor");
+    return true;
+}
+
+/* A random cotangent, also kept as doubles. */
+static wg_tensor cotangent_of(wg_checking *k, wg_tensor y)
+{
     wg_type type = wg_type_of(y);
-    k->outputs = wg_size(y);
-    wg_tensor cotangent = wg_leaf(k->tape, &type, NULL, 0, "wg_check_grad");
+    k->outputs = wg_type_count(&type);
+    wg_tensor g = wg_leaf(k->tape, &type, NULL, 0, "wg_check_grad");
     k->weight = wg_arena(k->tape, (size_t)k->outputs * sizeof *k->weight + 1);
-    if (!wg_is_tensor(cotangent) || !k->weight)
-        return stopped(k, "no memory");
+    if (!wg_is_tensor(g) || !k->weight)
+        return wg_invalid_on(k->tape);
+    unsigned char *data = wg_node_at(k->tape, g.node)->data;
     for (int64_t i = 0; i < k->outputs; i++) {
         k->weight[i] = (double)(float)random_sign(k->seed, 0, i);
-        wg_store_number(type.dtype, k->weight[i],
-                        (unsigned char *)wg_node_at(k->tape, cotangent.node)->data + (size_t)i * wg_dtype_size(type.dtype));
+        wg_store_number(type.dtype, k->weight[i], data + (size_t)i * wg_dtype_size(type.dtype));
     }
-    if ((wg_grad)(y, fresh, k->n, grad, (wg_grad_options){.cotangent = cotangent}))
+    return g;
+}
+
+/* Does a derivative find a way from y down to x? */
+static bool path_leads(const wg_checking *k, wg_tensor x, wg_tensor y)
+{
+    if (x.node > y.node)
+        return false;
+    wg_arena_mark before = wg_arena_at(k->tape);
+    wg_stretch s = {.tape = k->tape, .name = "wg_check_grad", .low = x.node, .high = y.node};
+    s.state = wg_arena(k->tape, (size_t)(y.node - x.node) + 1);
+    bool leads = true;
+    if (s.state) {
+        memset(s.state, 0, (size_t)(y.node - x.node) + 1);
+        *wg_state(&s, x.node) = WG_STATE_TARGET;
+        wg_stretch_needed(&s);
+        leads = *wg_state(&s, y.node) & WG_STATE_NEEDED;
+    }
+    wg_arena_back(k->tape, before);
+    return leads;
+}
+
+/* Zeros that were never written confirm nothing. */
+static void mind_the_path(const wg_checking *k, int at, const wg_check_graph *graph)
+{
+    wg_check_input *in = &k->report->input[at];
+    if (path_leads(k, graph->x[at], graph->y))
+        return;
+    if (in->verdict == WG_CHECK_PASSED)
+        in->verdict = WG_CHECK_UNCHECKED;
+    in->wrong = in->checked;
+    snprintf(in->reason, sizeof in->reason, "no path of derivatives leads from it to the result");
+}
+
+bool wg_check_run(wg_checking *k, wg_check_graph *graph)
+{
+    wg_tensor grad[WG_CHECK_INPUTS];
+    if (!inputs_named(k) || !recorded(k, graph))
+        return false;
+    wg_tensor g = cotangent_of(k, graph->y);
+    if (!wg_is_tensor(g))
+        return stopped(k, "no memory");
+    if ((wg_grad)(graph->y, graph->x, k->n, grad, (wg_grad_options){.cotangent = g}))
         return stopped(k, "no gradient");
-    for (int i = 0; i < k->n; i++)
-        if (wg_size(k->inputs[i]) && !check_input(k, i, grad[i]))
+    for (int i = 0; i < k->n; i++) {
+        if (!wg_size(k->inputs[i]))
+            continue;
+        if (!check_input(k, i, grad[i]))
             return stopped(k, "no memory");
+        mind_the_path(k, i, graph);
+    }
     return k->tape->status ? stopped(k, "the function failed") : true;
+}
+
+bool wg_check_failed(const wg_check_report *report)
+{
+    bool any = false;
+    for (int i = 0; i < report->n; i++) {
+        if (report->input[i].checked && report->input[i].verdict != WG_CHECK_PASSED)
+            return true;
+        any |= report->input[i].checked > 0;
+    }
+    return report->failed || !any;
 }
 
 static uint64_t seed_of(const wg_check_grad_options *o)
@@ -305,33 +385,34 @@ static uint64_t seed_of(const wg_check_grad_options *o)
     return o->seed ? o->seed : asked ? strtoull(asked, NULL, 10) : 1;
 }
 
-wg_check_report (wg_check_grad)(wg_function *f, const wg_tensor *inputs, int n, wg_check_grad_options options)
+wg_check_report(wg_check_grad)(wg_function *f, const wg_tensor *inputs, int n, wg_check_grad_options options)
 {
     wg_check_report report = {.seed = seed_of(&options)};
     if (options.directions <= 0)
         options.directions = 64;
     if (!f || !inputs || n < 1 || n > WG_CHECK_INPUTS || !inputs[0].tape || wg_failed(inputs[0].tape)) {
         snprintf(report.message, sizeof report.message, "%s",
-                 !f || !inputs || n < 1    ? "there is nothing to check"
-                 : n > WG_CHECK_INPUTS     ? "too many inputs"
-                 : inputs[0].tape          ? wg_error(inputs[0].tape)
-                                           : "the inputs are not tensors");
+                 !f || !inputs || n < 1 ? "there is nothing to check"
+                 : n > WG_CHECK_INPUTS  ? "too many inputs"
+                 : inputs[0].tape       ? wg_error(inputs[0].tape)
+                                        : "the inputs are not tensors");
         report.failed = true;
         return report;
     }
-    check k = {.tape = inputs[0].tape, .f = f, .o = &options, .inputs = inputs, .n = n, .seed = report.seed,
-               .report = &report};
+    wg_checking k = {.tape = inputs[0].tape,
+                     .f = f,
+                     .o = &options,
+                     .inputs = inputs,
+                     .n = n,
+                     .seed = report.seed,
+                     .report = &report};
     report.n = n;
     wg_mark before = wg_tape_mark(k.tape);
-    if (inputs_named(&k))
-        check_all(&k);
+    wg_check_graph graph;
+    if (wg_check_run(&k, &graph) && wg_check_failed(&report))
+        wg_check_blame(&k, &graph);
+    report.failed = wg_check_failed(&report);
     wg_clear_error(k.tape);
     wg_rewind(k.tape, before);
-    bool any = false;
-    for (int i = 0; i < n; i++) {
-        report.failed |= report.input[i].checked && report.input[i].verdict != WG_CHECK_PASSED;
-        any |= report.input[i].checked > 0;
-    }
-    report.failed |= !any;
     return report;
 }

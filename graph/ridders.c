@@ -11,8 +11,8 @@
 
 static const double unknown = (double)INFINITY;
 
-/* One table from first step h. */
-static double extrapolated(wg_scalar_function *f, void *user, double x, double h, double *error)
+/* One table from first step h; *step is the one its best entry ends at. */
+static double extrapolated(wg_scalar_function *f, void *user, double x, double h, double *error, double *step)
 {
     double row[2][TABLE], best = (double)NAN;
     *error = unknown;
@@ -30,6 +30,7 @@ static double extrapolated(wg_scalar_function *f, void *user, double x, double h
             double change = fmax(fabs(now[j] - now[j - 1]), fabs(now[j] - before[j - 1])) + rounding;
             if (change <= *error) {
                 *error = change;
+                *step = h;
                 best = now[j];
             }
         }
@@ -45,10 +46,10 @@ double wg_ridders(wg_scalar_function *f, void *user, double x, double scale, dou
     *error = unknown;
     *step = h;
     for (int i = 0; i < STARTS; i++, h /= 16) {
-        double own, value = extrapolated(f, user, x, h, &own);
+        double own, own_step = h, value = extrapolated(f, user, x, h, &own, &own_step);
         if (own < *error) {
             *error = own;
-            *step = h;
+            *step = own_step;
             best = value;
         }
         if (*error <= 1e-11 * fabs(best))

@@ -31,12 +31,13 @@ typedef struct {
     wg_verdict verdict;
     char reason[160];
     int64_t checked;         /* elements or directions */
+    int64_t wrong;           /* of them: failed or left unchecked */
     bool directions;         /* random directions, not elements */
     int64_t element;         /* of the worst element, in row-major order; of the worst direction, its number */
     double analytic;         /* the tape's derivative there */
     double numeric, error;   /* the numerical one, and its own error */
     double low, high;        /* at a kink: the one-sided slopes, between which the derivative has to lie */
-    double step;             /* the first step h of the extrapolation that gave the estimate */
+    double step;             /* the step h that gave the estimate */
 } wg_check_input;
 
 typedef struct {
@@ -45,6 +46,8 @@ typedef struct {
     wg_check_input input[WG_CHECK_INPUTS];
     uint64_t seed;
     char message[512]; /* what kept the check from being made; "" as a rule */
+    char blame[512];   /* of a failed check: the first operation, from the result back, whose own derivative is wrong */
+    int held;          /* operations that were checked alone, and hold */
 } wg_check_report;
 
 typedef struct {
@@ -64,8 +67,8 @@ WG_API wg_check_report wg_check_grad(wg_function *f, const wg_tensor *inputs, in
 WG_API void wg_check_print(const wg_check_report *report, FILE *file);
 
 /* The derivative of f at x by Ridders' method (1982): central differences at h, h / 1.4, ..., extrapolated to h = 0 by
- * Neville's table. *error receives the estimate's error; start steps at `scale` times powers of two. NaN, and an infinite
- * error, where f is not finite nearby. */
+ * Neville's table, from several first steps, the largest near `scale`. *error receives the estimate's error, *step the h of
+ * its last difference. NaN, and an infinite error, where f is not finite nearby. */
 typedef double wg_scalar_function(double x, void *user);
 WG_API double wg_ridders(wg_scalar_function *f, void *user, double x, double scale, double *error, double *step);
 

@@ -1,0 +1,156 @@
+/* Blame: which operation is it? Each one on the way from the result back to the inputs is checked alone, at the
+ * operands it was recorded with; the first whose own derivative is wrong is named, with its place in the caller's file.
+ */
+#include "graph/checking.h"
+
+#include "graph/traverse.h"
+
+#define DIRECTIONS 16 /* of each operand: an operation that is wrong is so along nearly all of them */
+
+/* One call made again: some of its operands, the checked ones, are given. */
+typedef struct {
+    wg_tape *tape;
+    const wg_op *op;
+    const void *options;
+    int n_in, n, output; /* operands; checked ones; the output looked at */
+    wg_tensor *in;
+    int at[WG_CHECK_INPUTS]; /* which operands are checked */
+} replay;
+
+static wg_tensor replayed(const wg_tensor *inputs, void *user)
+{
+    const replay *r = user;
+    wg_tensor out[UINT8_MAX];
+    for (int i = 0; i < r->n; i++)
+        r->in[r->at[i]] = inputs[i];
+    (wg_record_on)(r->tape, r->op, r->options, r->in, r->n_in, out, r->output + 1);
+    return out[r->output];
+}
+
+static const char *operand_name(const wg_op *op, int i)
+{
+    for (int k = 0; k < WG_MAX_OPERANDS && op->in[k].name; k++)
+        if (k == i || op->in[k].flags & WG_VARIADIC)
+            return op->in[k].name;
+    return "x";
+}
+
+/* The call that recorded node `index`, ready to be made again. False: nothing of it is differentiated. */
+static bool replay_of(const wg_stretch *s, uint32_t index, replay *r)
+{
+    const wg_node *node = wg_node_at(s->tape, index);
+    const uint32_t *in = wg_node_in(node);
+    *r = (replay){.tape = s->tape, .op = node->op, .options = wg_node_options(node), .n_in = node->n_in};
+    r->in = wg_arena(s->tape, ((size_t)r->n_in + 1) * sizeof *r->in);
+    for (int i = 0; i < r->n_in && r->in; i++) {
+        r->in[i] = in[i] == WG_ABSENT ? WG_NONE : wg_node_tensor(s->tape, in[i]);
+        if (wg_stretch_operand(s, in, i) != WG_ABSENT && wg_is_float((wg_dtype)wg_node_at(s->tape, in[i])->dtype) &&
+            wg_node_count(wg_node_at(s->tape, in[i])) && r->n < WG_CHECK_INPUTS)
+            r->at[r->n++] = i;
+    }
+    return r->in && r->n;
+}
+
+static void named(const wg_checking *k, const replay *r, uint32_t index, const wg_check_report *alone)
+{
+    char place[256], *blame = k->report->blame;
+    size_t size = sizeof k->report->blame;
+    const wg_check_input *worst = NULL;
+    int operand = 0;
+    for (int i = 0; i < alone->n && !worst; i++)
+        if (alone->input[i].checked && alone->input[i].verdict == WG_CHECK_FAILED) {
+            worst = &alone->input[i];
+            operand = r->at[i];
+        }
+    wg_place_text(k->tape, wg_node_at(k->tape, index)->place, place, sizeof place);
+    int n = snprintf(blame, size, "%s%s%s%s", r->op->name, *place ? " (" : "", place, *place ? ")" : "");
+    if (worst && n > 0 && (size_t)n < size)
+        snprintf(blame + n, size - (size_t)n, ": its vjp for `%s` gives %.6g, the numerical one %.6g",
+                 operand_name(r->op, operand), worst->analytic, worst->numeric);
+}
+
+static bool has_failed(const wg_check_report *alone)
+{
+    for (int i = 0; i < alone->n; i++)
+        if (alone->input[i].checked && alone->input[i].verdict == WG_CHECK_FAILED)
+            return true;
+    return false;
+}
+
+/* Does output `output` of the call have the right derivative, alone? Where that cannot be told, it is not blamed. */
+static bool holds_alone(const wg_checking *k, uint32_t index, replay *r, int output)
+{
+    wg_check_report *alone = wg_arena(k->tape, sizeof *alone);
+    wg_tensor x[WG_CHECK_INPUTS];
+    if (!alone)
+        return true;
+    *alone = (wg_check_report){.n = r->n, .seed = k->seed};
+    wg_check_grad_options o = {.user = r, .seed = k->seed, .directions = DIRECTIONS};
+    for (int i = 0; i < r->n; i++)
+        x[i] = r->in[r->at[i]];
+    r->output = output;
+    wg_checking own = {
+        .tape = k->tape, .f = replayed, .o = &o, .inputs = x, .n = r->n, .seed = k->seed, .report = alone};
+    wg_check_graph graph;
+    wg_check_run(&own, &graph);
+    wg_clear_error(k->tape);
+    for (int i = 0; i < r->n; i++)
+        r->in[r->at[i]] = x[i];
+    if (!has_failed(alone))
+        return true;
+    named(k, r, index, alone);
+    return false;
+}
+
+static bool call_holds(const wg_checking *k, const wg_stretch *s, uint32_t index)
+{
+    const wg_node *node = wg_node_at(k->tape, index);
+    wg_mark before = wg_tape_mark(k->tape);
+    replay r;
+    bool fine = true;
+    if (replay_of(s, index, &r)) {
+        for (int output = 0; output < node->n_out && fine; output++)
+            if (*wg_state(s, index + (uint32_t)output) & WG_STATE_REACHED)
+                fine = holds_alone(k, index, &r, output);
+        k->report->held += fine;
+    }
+    wg_rewind(k->tape, before);
+    return fine;
+}
+
+/* Marks what the result is made of, from it down. */
+static void mark_reached(const wg_stretch *s)
+{
+    *wg_state(s, s->high) |= WG_STATE_REACHED;
+    for (uint32_t i = s->high; i > s->low; i--) {
+        const wg_node *node = wg_node_at(s->tape, i);
+        if (!(*wg_state(s, i) & WG_STATE_REACHED) || node->flags & (WG_NODE_CUT | WG_NODE_LEAF))
+            continue;
+        const uint32_t *in = wg_node_in(node);
+        for (int k = 0; k < node->n_in; k++)
+            if (wg_stretch_operand(s, in, k) != WG_ABSENT)
+                *wg_state(s, in[k]) |= WG_STATE_REACHED;
+    }
+}
+
+void wg_check_blame(const wg_checking *k, const wg_check_graph *graph)
+{
+    wg_stretch s = {.tape = k->tape, .name = "wg_check_grad", .low = graph->x[0].node, .high = graph->y.node};
+    if (s.high < s.low)
+        return;
+    s.state = wg_arena(k->tape, (size_t)(s.high - s.low) + 1 + UINT8_MAX);
+    if (!s.state)
+        return;
+    memset(s.state, 0, (size_t)(s.high - s.low) + 1 + UINT8_MAX);
+    for (int i = 0; i < k->n; i++)
+        if (graph->x[i].node <= s.high)
+            *wg_state(&s, graph->x[i].node) |= WG_STATE_TARGET;
+    wg_stretch_needed(&s);
+    mark_reached(&s);
+    for (uint32_t i = s.high; i > s.low; i--) {
+        const wg_node *node = wg_node_at(k->tape, i);
+        bool on_the_way = *wg_state(&s, i) & WG_STATE_REACHED && !(node->flags & (WG_NODE_CUT | WG_NODE_LEAF));
+        if (on_the_way && !node->op->random && !call_holds(k, &s, i - node->out))
+            return;
+    }
+}

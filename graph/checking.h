@@ -1,0 +1,35 @@
+/* What the parts of the gradient check share. Private to graph/. */
+#ifndef GRAPH_CHECKING_H
+#define GRAPH_CHECKING_H
+
+#include "core/tape.h"
+#include "wengert/check.h"
+
+/* One check being made. */
+typedef struct {
+    wg_tape *tape;
+    wg_function *f;
+    const wg_check_grad_options *o;
+    const wg_tensor *inputs;
+    int n;
+    uint64_t seed;
+    int64_t outputs;
+    double *weight; /* the cotangent, one an output */
+    wg_check_report *report;
+} wg_checking;
+
+/* The function recorded on copies of the inputs. */
+typedef struct {
+    wg_tensor x[WG_CHECK_INPUTS], y;
+} wg_check_graph;
+
+/* Checks each input into the report, whose n and seed are set. False, and the report's message says why, where it
+ * cannot be made. What it records is left on the tape. */
+bool wg_check_run(wg_checking *k, wg_check_graph *graph);
+/* Has the report an input that failed or was left unchecked, or none that was checked? */
+bool wg_check_failed(const wg_check_report *report);
+/* Checks each operation of the graph alone, at its recorded operands, from the result back: the report's blame names
+ * the first whose derivative is wrong. */
+void wg_check_blame(const wg_checking *k, const wg_check_graph *graph);
+
+#endif
