@@ -3,6 +3,8 @@
 #define WG_WITHOUT_PLACES /* a request has no line of C */
 #include "answer.h"
 
+#include <ctype.h>
+#include <errno.h>
 #include <stdlib.h>
 
 #include "json_tensor.h"
@@ -347,14 +349,57 @@ static bool names_attribute(const json_t *json, const char *words)
     return false;
 }
 
-/* Reads the line into *json, which may be there for its id even if the request is refused. Numbers too large for an integer
- * are read as reals. */
+/* Is the number of n digits at `at` an integer that no int64_t holds? */
+static bool is_too_large(const char *line, const char *at, size_t n, const char *end)
+{
+    char text[24];
+    bool negative = at > line && at[-1] == '-';
+    if (n < 19 || (at + n < end && strchr(".eE", at[n]) && at[n]))
+        return false;
+    if (n > 19)
+        return true;
+    snprintf(text, sizeof text, "%s%.19s", negative ? "-" : "", at);
+    errno = 0;
+    strtoll(text, NULL, 10);
+    return errno == ERANGE;
+}
+
+/* The line with ".0" behind each integer that is too large to be one; NULL without memory. free() it. */
+static char *large_as_real(const char *line, size_t n, size_t *size)
+{
+    char *text = NULL;
+    FILE *to = open_memstream(&text, size);
+    bool quoted = false;
+    for (const char *at = line, *end = line + n; to && at < end;) {
+        size_t digits = 0;
+        while (!quoted && at + digits < end && isdigit((unsigned char)at[digits]))
+            digits++;
+        bool fraction = at > line && strchr(".eE+", at[-1]) && at[-1];
+        size_t step = digits ? digits : quoted && *at == '\\' && at + 1 < end ? 2 : 1;
+        quoted ^= *at == '"';
+        fwrite(at, 1, step, to);
+        if (!fraction && is_too_large(line, at, digits, end))
+            fputs(".0", to);
+        at += step;
+    }
+    if (to && (ferror(to) | fclose(to))) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+/* Reads the line into *json, which may be there for its id even if the request is refused. */
 static bool parsed(const char *line, size_t n, json_t **json, refusal *why)
 {
     json_error_t error;
     *json = json_loadb(line, n, JSON_REJECT_DUPLICATES, &error);
-    if (!*json && json_error_code(&error) == json_error_numeric_overflow)
-        *json = json_loadb(line, n, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &error);
+    if (!*json && json_error_code(&error) == json_error_numeric_overflow) {
+        size_t size = 0;
+        char *text = large_as_real(line, n, &size);
+        *json = text ? json_loadb(text, size, JSON_REJECT_DUPLICATES, &error) : NULL;
+        free(text);
+    }
     if (*json)
         return true;
     if (json_error_code(&error) == json_error_out_of_memory)

@@ -80,7 +80,8 @@ int command_call(int argc, char **argv)
                "output, in order.\v"
                "A request names an operation, its inputs and attributes, and what it wants of value, vjp, jvp, hvp and "
                "hvp_rr:\n\n"
-               "  {\"op\": \"sum\", \"inputs\": [{\"dtype\": \"float64\", \"shape\": [2], \"data\": [1, 2]}]}\n\n"
+               "  {\"op\": \"tanh\", \"inputs\": [X], \"want\": [\"vjp\"], \"cotangents\": [G]}\n\n"
+               "X and G are arrays, {\"dtype\": \"float64\", \"shape\": [2], \"data\": [1, 2]}. "
                "`wengert ops` lists the operations."};
     argp_parse(&argp, argc, argv, 0, NULL, NULL);
     memory_limit();
