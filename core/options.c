@@ -208,6 +208,13 @@ static wg_status resolve(const wg_call *c, const wg_attr *attr, void *member)
     return WG_OK;
 }
 
+/* An axis or a word that is not there, where the entry does not say by its default that it may be. */
+static bool is_emptied(const wg_attr *attr, const void *member, const void *defaults)
+{
+    return (attr->kind == WG_ATTR_AXIS || attr->kind == WG_ATTR_CHOICE) && is_missing(attr, member) &&
+           !is_missing(attr, member_in(attr, defaults));
+}
+
 wg_status wg_options_resolve(const wg_call *c, const void *options, void *to)
 {
     const wg_schema *schema = c->op->options;
@@ -217,7 +224,7 @@ wg_status wg_options_resolve(const wg_call *c, const void *options, void *to)
     for (int i = 0; i < schema->n; i++) {
         const wg_attr *attr = &schema->attr[i];
         void *member = member_of(attr, to);
-        if (attr->required && (!options || is_missing(attr, member)))
+        if ((attr->required && (!options || is_missing(attr, member))) || is_emptied(attr, member, schema->defaults))
             return wg_fail(c, WG_ERROR_ATTR, "%s is missing", attr->name);
         wg_status status = resolve(c, attr, member);
         if (status)
