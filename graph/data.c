@@ -1,5 +1,5 @@
-/* Data sets: samples in rows of memory, an order of rows, and batches gathered straight into the arena. Images stay bytes
- * until then. The loaders of files are in files of their own; each fills two columns and ends in wg_data_new. */
+/* Data sets: samples in rows of memory, an order of rows, and batches gathered straight into the arena. Images stay
+ * bytes until then. The loaders of files are in files of their own; each fills two columns and ends in wg_data_new. */
 #include "graph/data.h"
 
 #include <stdlib.h>
@@ -9,6 +9,9 @@
 /* Streams of random numbers that no operation draws from: those count up from 0. */
 #define SHUFFLES (UINT64_C(1) << 63) /* plus the epoch */
 #define SPLITS (UINT64_C(1) << 62)
+
+#define CACHE_LINE 64
+#define FETCHED 4096 /* bytes of a row asked for ahead; the processor sees by itself how a longer one goes on */
 
 struct wg_data {
     wg_tape *tape;
@@ -36,7 +39,10 @@ static size_t row_bytes(const wg_column *column)
     return (size_t)wg_column_width(column) * (column->pixels ? 1 : wg_dtype_size(column->dtype));
 }
 
-void *wg_column_at(const wg_column *column, int64_t i) { return (char *)column->values + (size_t)i * row_bytes(column); }
+void *wg_column_at(const wg_column *column, int64_t i)
+{
+    return (char *)column->values + (size_t)i * row_bytes(column);
+}
 
 static wg_type batch_type(const wg_column *column, int64_t n)
 {
@@ -193,11 +199,15 @@ static void begin_epoch(wg_data *data)
         shuffle_rows(data->tape, SHUFFLES + (uint64_t)data->epoch, data->order, data->n);
 }
 
-void wg_data_reset(wg_data *data)
+void wg_data_start(wg_data *data, int64_t epoch)
 {
-    if (data)
-        data->at = data->epoch = 0;
+    if (!data)
+        return;
+    data->at = 0;
+    data->epoch = epoch > 0 ? epoch : 0;
 }
+
+void wg_data_reset(wg_data *data) { wg_data_start(data, 0); }
 
 static int by_row(const void *a, const void *b)
 {
@@ -252,12 +262,26 @@ static WG_CLONES void scale_f64(int64_t n, const uint8_t *restrict from, double 
         to[i] = (double)from[i] * scale;
 }
 
+/* The rows lie anywhere in memory: each is asked for while the one before is copied. */
+static void fetch(const char *row, size_t bytes)
+{
+#ifdef __GNUC__
+    for (size_t i = 0; i < bytes && i < FETCHED; i += CACHE_LINE)
+        __builtin_prefetch(row + i);
+#else
+    (void)row;
+    (void)bytes;
+#endif
+}
+
 static void gather(const wg_column *column, const int64_t *row, int64_t n, void *to)
 {
     int64_t width = wg_column_width(column);
     size_t bytes = row_bytes(column);
     for (int64_t i = 0; i < n; i++) {
         const void *from = wg_column_at(column, row[i]);
+        if (i + 1 < n)
+            fetch(wg_column_at(column, row[i + 1]), bytes);
         if (!column->pixels)
             memcpy((char *)to + (size_t)i * bytes, from, bytes);
         else if (column->dtype == WG_FLOAT32)

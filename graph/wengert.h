@@ -24,5 +24,6 @@
 #include "wengert/training.h"
 #include "wengert/data.h"
 #include "wengert/pictures.h"
+#include "wengert/charts.h"
 
 #endif

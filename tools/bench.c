@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "bench.h"
+#include "command.h"
 
 double bench_seconds(void)
 {
@@ -125,7 +126,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
     }
 }
 
-int bench_command(int argc, char **argv)
+int command_bench(int argc, char **argv)
 {
     static const struct argp argp = {options, parse, "mlp|ops|tape", "Measures this machine, a JSON object a line.",
                                      NULL, NULL, NULL};

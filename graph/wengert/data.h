@@ -1,7 +1,8 @@
 /* Wengert: data.
  *
- * A data set hands out batches, in an order shuffled anew each epoch; weights go to files and come back. A file is checked
- * as a whole before anything of it is used, and written so that the old content or the new one is there at any moment. */
+ * A data set hands out batches, in an order shuffled anew each epoch; weights go to files and come back. A file is
+ * checked as a whole before anything of it is used, and written so that the old content or the new one is there at any
+ * moment. */
 #ifndef WENGERT_DATA_H
 #define WENGERT_DATA_H
 
@@ -12,8 +13,8 @@ extern "C" {
 #endif
 
 /* ---- Data sets ---------------------------------------------------------------------------------------------------
- * Samples x with their answers y. A data set belongs to the tape. NULL, and the error on the tape, where it could not be
- * made; every function below takes a NULL data set and does nothing. */
+ * Samples x with their answers y. A data set belongs to the tape. NULL, and the error on the tape, where it could not
+ * be made; every function below takes a NULL data set and does nothing. */
 typedef struct wg_data wg_data;
 
 typedef struct {
@@ -24,8 +25,8 @@ typedef struct {
     int64_t limit;  /* only the first so many samples; 0: all */
 } wg_data_idx_options;
 #define wg_data_idx_defaults .dtype = WG_FLOAT32, .scale = WG_NO_REAL, .flatten = true, .shuffle = true
-/* Images and labels as in the MNIST files (LeCun's IDX format), plain or compressed by gzip. y is [n], int64; labels == NULL:
- * there is none. */
+/* Images and labels as in the MNIST files (LeCun's IDX format), plain or compressed by gzip; at most 2^28 samples and
+ * 2^34 bytes. y is [n], int64; labels == NULL: there is none. */
 WG_API wg_data *wg_data_idx(wg_tape *tape, const char *images, const char *labels, wg_data_idx_options options);
 
 typedef enum { WG_HEADER_AUTO = 0, WG_HEADER_YES, WG_HEADER_NO } wg_header;
@@ -34,13 +35,14 @@ typedef struct {
     wg_dtype dtype;       /* of x: float32 or float64 */
     int label;            /* y's column, negative counts from the last; WG_NO_AXIS: there is none */
     wg_dtype label_dtype; /* not given: int64 where all labels are integers, else x's */
-    wg_header header;     /* is the first line one of names? WG_HEADER_AUTO: yes, where it has a field that is no number */
+    wg_header header;     /* does the first line hold names? WG_HEADER_AUTO: where a field of it is no number */
     char separator;       /* ' ': fields apart by any blanks */
     bool shuffle;
 } wg_data_csv_options;
-#define wg_data_csv_defaults .dtype = WG_FLOAT32, .label = -1, .label_dtype = WG_NO_DTYPE, .separator = ',', .shuffle = true
+#define wg_data_csv_defaults                                                                                           \
+    .dtype = WG_FLOAT32, .label = -1, .label_dtype = WG_NO_DTYPE, .separator = ',', .shuffle = true
 /* A table of numbers, one sample a line: x is [n, columns less the label], y is [n]. Blank lines are skipped; a missing
- * field, text, and what is not finite in x's dtype are errors. */
+ * field, text, and what is not finite in x's dtype are errors. A file has at most 2^32 bytes. */
 WG_API wg_data *wg_data_csv(wg_tape *tape, const char *path, wg_data_csv_options options);
 
 typedef struct {
@@ -67,11 +69,13 @@ typedef struct {
     int64_t n; /* samples; the last batch of an epoch may have fewer than the others */
 } wg_batch;
 
-/* The next batch of at most `size` samples. False at the end of an epoch: the call after that begins the next one. False
- * also on a tape that has failed. The order is a function of the tape's seed and the epoch alone. */
+/* The next batch of at most `size` samples. False at the end of an epoch: the call after that begins the next one.
+ * False also on a tape that has failed. The order is a function of the tape's seed and the epoch alone. */
 WG_API bool wg_data_next(wg_data *data, int64_t size, wg_batch *batch);
 /* Before the first batch of the first epoch again. */
 WG_API void wg_data_reset(wg_data *data);
+/* Before the first batch of that epoch, counted from 0: where a training run that was stopped goes on. */
+WG_API void wg_data_start(wg_data *data, int64_t epoch);
 /* Moves a fraction of the samples, drawn from the tape's seed, to a second data set, and resets both. */
 WG_API wg_status wg_data_split(wg_data *data, double fraction, wg_data **second);
 
@@ -93,17 +97,17 @@ typedef struct {
 WG_API wg_status wg_save(const char *path, const wg_tensor *tensors, int n, wg_save_options options);
 
 typedef struct {
-    bool strict; /* the file holds just these tensors; otherwise those it has are read, and what else is in it ignored */
+    bool strict; /* the file holds just these tensors; otherwise those it has are read, what else is in it ignored */
 } wg_load_options;
 #define wg_load_defaults .strict = true
-/* Reads values into n tensors of one tape, each by its name; dtype and shape must agree. Counts as a change of their values,
- * as wg_assign does; where it fails none has changed. */
+/* Reads values into n tensors of one tape, each by its name; dtype and shape must agree. Counts as a change of their
+ * values, as wg_assign does; where it fails none has changed. */
 WG_API wg_status wg_load(const char *path, const wg_tensor *tensors, int n, wg_load_options options);
 
 /* A file of weights to look into. It belongs to the tape, which holds its content. */
 typedef struct wg_weights wg_weights;
 WG_API wg_weights *wg_weights_open(wg_tape *tape, const char *path);
-/* How many tensors; name and type of tensor i, in the order of their data. A dtype that is none of ours is WG_NO_DTYPE. */
+/* How many tensors; name and type of tensor i, in the order of their data; WG_NO_DTYPE for dtypes not ours. */
 WG_API int wg_weights_count(const wg_weights *weights);
 WG_API const char *wg_weights_name(const wg_weights *weights, int i);
 WG_API wg_type wg_weights_type(const wg_weights *weights, int i);

@@ -1,0 +1,87 @@
+/* Multilayer perceptrons. */
+#include "model.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    wg_tensor (*run)(wg_tensor x);
+} activations[] = {{"relu", (wg_relu)}, {"tanh", (wg_tanh)}, {"sigmoid", (wg_sigmoid)}, {"silu", (wg_silu)}};
+#define N_ACTIVATIONS (sizeof activations / sizeof *activations)
+
+bool model_sizes(const char *text, model *m)
+{
+    int n = 0;
+    char *end;
+    for (const char *at = text;; at = end + 1) {
+        long long size = strtoll(at, &end, 10);
+        if (end == at || size < 1 || size > 100000000 || n > MODEL_LAYERS)
+            return false;
+        m->size[n++] = size;
+        if (!*end)
+            break;
+        if (*end != ',')
+            return false;
+    }
+    m->n = n - 1;
+    return m->n > 0;
+}
+
+char *model_text(const model *m, char *text, size_t size)
+{
+    size_t used = 0;
+    for (int i = 0; i <= m->n && used < size; i++)
+        used += (size_t)snprintf(text + used, size - used, "%s%lld", i ? "," : "", (long long)m->size[i]);
+    return text;
+}
+
+static size_t activation_of(const char *name)
+{
+    size_t i = 0;
+    while (i < N_ACTIVATIONS && strcmp(name, activations[i].name))
+        i++;
+    return i;
+}
+
+bool model_activation_known(const char *name) { return activation_of(name) < N_ACTIVATIONS; }
+
+void model_make(wg_tape *tape, model *m)
+{
+    for (int i = 0; i < m->n; i++) {
+        char name[2][32];
+        snprintf(name[0], sizeof name[0], "fc%d.weight", i + 1);
+        snprintf(name[1], sizeof name[1], "fc%d.bias", i + 1);
+        m->param[2 * i] = wg_param(tape, name[0], WG_SHAPE(m->size[i], m->size[i + 1]), .init = WG_HE_NORMAL);
+        m->param[2 * i + 1] = wg_param(tape, name[1], WG_SHAPE(m->size[i + 1]));
+    }
+}
+
+wg_tensor model_forward(const model *m, wg_tensor x, double dropout, int64_t draw)
+{
+    size_t activation = activation_of(m->activation);
+    for (int i = 0; i < m->n; i++) {
+        x = wg_linear(x, m->param[2 * i], m->param[2 * i + 1]);
+        if (i + 1 == m->n)
+            return x;
+        x = activations[activation < N_ACTIVATIONS ? activation : 0].run(x);
+        if (dropout > 0)
+            x = wg_dropout(x, .p = dropout, .seed = 1 + draw * MODEL_LAYERS + i);
+    }
+    return x;
+}
+
+bool model_open(wg_tape *tape, const char *path, model *m)
+{
+    wg_weights *weights = wg_weights_open(tape, path);
+    const char *layers = weights ? wg_weights_metadata(weights, "layers") : NULL;
+    const char *activation = weights ? wg_weights_metadata(weights, "activation") : NULL;
+    if (!weights)
+        return false;
+    if (!layers || !activation || !model_sizes(layers, m) || !model_activation_known(activation)) {
+        wg_report(tape, "wengert", WG_ERROR_FORMAT, "%s was not written by `wengert train`: it names no layers", path);
+        return false;
+    }
+    snprintf(m->activation, sizeof m->activation, "%s", activation);
+    return true;
+}
