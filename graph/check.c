@@ -137,13 +137,14 @@ static void judge(line *l, finding *f, double scale, double typical, double spre
         f->reason = "the derivative is not finite";
         return;
     }
-    f->numeric = wg_ridders(along, l, l->start, scale, &f->error, &f->step);
+    l->rounding = eps * spread;
+    f->numeric = wg_ridders_rounded(along, l, l->start, scale, &l->rounding, &f->error, &f->step);
     if (!isfinite(f->numeric)) {
         f->verdict = WG_CHECK_UNCHECKED;
         f->reason = "the function is not finite around this point";
         return;
     }
-    f->error += (l->rounding + eps * spread) / f->step;
+    f->error += l->rounding / f->step;
     bool rough = is_rough(l, f, scale, typical);
     if (!rough && within(l->k, f, eps, typical)) {
         f->verdict = WG_CHECK_PASSED;
@@ -202,9 +203,15 @@ static double largest(const double *v, int64_t n)
     return most;
 }
 
+/* A derivative smaller than this part of the largest need not be confirmed in all its digits. */
+static double typical_of(wg_tensor x, const double *g, int64_t n)
+{
+    return (wg_type_of(x).dtype == WG_FLOAT32 ? 0.1 : 1e-3) * largest(g, n);
+}
+
 static void check_elements(const wg_checking *k, int at, const double *x, const double *g, int64_t n)
 {
-    double worst = 0, typical = 1e-3 * largest(g, n);
+    double worst = 0, typical = typical_of(k->inputs[at], g, n);
     bool single = wg_type_of(k->inputs[at]).dtype == WG_FLOAT32; /* then the steps are not those that are stored */
     for (int64_t i = 0; i < n; i++) {
         line l = {.k = k, .at = at, .element = i, .start = x[i]};
@@ -217,7 +224,7 @@ static void check_elements(const wg_checking *k, int at, const double *x, const 
 static void check_directions(const wg_checking *k, int at, const double *x, const double *g, int64_t n,
                              double *direction)
 {
-    double worst = 0, typical = 1e-3 * largest(g, n), scale = 0.125 * fmax(largest(x, n), 0.1), spread = 0;
+    double worst = 0, typical = typical_of(k->inputs[at], g, n), scale = 0.125 * fmax(largest(x, n), 0.1), spread = 0;
     for (int64_t i = 0; i < n; i++)
         spread += fabs(g[i] * x[i]);
     for (int d = 0; d < k->o->directions; d++) {

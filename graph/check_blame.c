@@ -27,12 +27,13 @@ static wg_tensor replayed(const wg_tensor *inputs, void *user)
     return out[r->output];
 }
 
-static const char *operand_name(const wg_op *op, int i)
+/* The entry's operand i; a variadic one stands for all that follow. */
+static const wg_operand *operand_of(const wg_op *op, int i)
 {
-    for (int k = 0; k < WG_MAX_OPERANDS && op->in[k].name; k++)
-        if (k == i || op->in[k].flags & WG_VARIADIC)
-            return op->in[k].name;
-    return "x";
+    int k = 0;
+    while (k < i && k + 1 < WG_MAX_OPERANDS && op->in[k + 1].name && !(op->in[k].flags & WG_VARIADIC))
+        k++;
+    return &op->in[k];
 }
 
 /* The call that recorded node `index`, ready to be made again. False: nothing of it is differentiated. */
@@ -44,8 +45,10 @@ static bool replay_of(const wg_stretch *s, uint32_t index, replay *r)
     r->in = wg_arena(s->tape, ((size_t)r->n_in + 1) * sizeof *r->in);
     for (int i = 0; i < r->n_in && r->in; i++) {
         r->in[i] = in[i] == WG_ABSENT ? WG_NONE : wg_node_tensor(s->tape, in[i]);
-        if (wg_stretch_operand(s, in, i) != WG_ABSENT && wg_is_float((wg_dtype)wg_node_at(s->tape, in[i])->dtype) &&
-            wg_node_count(wg_node_at(s->tape, in[i])) && r->n < WG_CHECK_INPUTS)
+        if (wg_stretch_operand(s, in, i) == WG_ABSENT || operand_of(r->op, i)->flags & WG_NO_GRADIENT)
+            continue;
+        const wg_node *x = wg_node_at(s->tape, in[i]);
+        if (wg_is_float((wg_dtype)x->dtype) && wg_node_count(x) && r->n < WG_CHECK_INPUTS)
             r->at[r->n++] = i;
     }
     return r->in && r->n;
@@ -66,7 +69,7 @@ static void named(const wg_checking *k, const replay *r, uint32_t index, const w
     int n = snprintf(blame, size, "%s%s%s%s", r->op->name, *place ? " (" : "", place, *place ? ")" : "");
     if (worst && n > 0 && (size_t)n < size)
         snprintf(blame + n, size - (size_t)n, ": its vjp for `%s` gives %.6g, the numerical one %.6g",
-                 operand_name(r->op, operand), worst->analytic, worst->numeric);
+                 operand_of(r->op, operand)->name, worst->analytic, worst->numeric);
 }
 
 static bool has_failed(const wg_check_report *alone)
@@ -102,20 +105,33 @@ static bool holds_alone(const wg_checking *k, uint32_t index, replay *r, int out
     return false;
 }
 
+/* The call that recorded node `index`, which is one of its outputs. */
 static bool call_holds(const wg_checking *k, const wg_stretch *s, uint32_t index)
 {
     const wg_node *node = wg_node_at(k->tape, index);
     wg_mark before = wg_tape_mark(k->tape);
     replay r;
     bool fine = true;
-    if (replay_of(s, index, &r)) {
-        for (int output = 0; output < node->n_out && fine; output++)
-            if (*wg_state(s, index + (uint32_t)output) & WG_STATE_REACHED)
-                fine = holds_alone(k, index, &r, output);
+    if (wg_is_float((wg_dtype)node->dtype) && replay_of(s, index, &r)) {
+        fine = holds_alone(k, index, &r, node->out);
         k->report->held += fine;
     }
     wg_rewind(k->tape, before);
     return fine;
+}
+
+/* Marks what depends on the inputs, by whatever operand, rule or no rule: a missing one is to be found too. */
+static void mark_dependent(const wg_stretch *s)
+{
+    for (uint32_t i = s->low; i <= s->high; i++) {
+        const wg_node *node = wg_node_at(s->tape, i);
+        if (*wg_state(s, i) & WG_STATE_TARGET)
+            *wg_state(s, i) |= WG_STATE_NEEDED;
+        const uint32_t *in = wg_node_in(node);
+        for (int k = 0; k < node->n_in && !wg_node_is(node, WG_NODE_LEAF); k++)
+            if (wg_stretch_operand(s, in, k) != WG_ABSENT)
+                *wg_state(s, i) |= WG_STATE_NEEDED;
+    }
 }
 
 /* Marks what the result is made of, from it down. */
@@ -124,7 +140,7 @@ static void mark_reached(const wg_stretch *s)
     *wg_state(s, s->high) |= WG_STATE_REACHED;
     for (uint32_t i = s->high; i > s->low; i--) {
         const wg_node *node = wg_node_at(s->tape, i);
-        if (!(*wg_state(s, i) & WG_STATE_REACHED) || node->flags & (WG_NODE_CUT | WG_NODE_LEAF))
+        if (!(*wg_state(s, i) & WG_STATE_REACHED) || wg_node_is(node, WG_NODE_LEAF))
             continue;
         const uint32_t *in = wg_node_in(node);
         for (int k = 0; k < node->n_in; k++)
@@ -138,19 +154,19 @@ void wg_check_blame(const wg_checking *k, const wg_check_graph *graph)
     wg_stretch s = {.tape = k->tape, .name = "wg_check_grad", .low = graph->x[0].node, .high = graph->y.node};
     if (s.high < s.low)
         return;
-    s.state = wg_arena(k->tape, (size_t)(s.high - s.low) + 1 + UINT8_MAX);
+    s.state = wg_arena(k->tape, (size_t)(s.high - s.low) + 1);
     if (!s.state)
         return;
-    memset(s.state, 0, (size_t)(s.high - s.low) + 1 + UINT8_MAX);
+    memset(s.state, 0, (size_t)(s.high - s.low) + 1);
     for (int i = 0; i < k->n; i++)
         if (graph->x[i].node <= s.high)
             *wg_state(&s, graph->x[i].node) |= WG_STATE_TARGET;
-    wg_stretch_needed(&s);
+    mark_dependent(&s);
     mark_reached(&s);
     for (uint32_t i = s.high; i > s.low; i--) {
         const wg_node *node = wg_node_at(k->tape, i);
-        bool on_the_way = *wg_state(&s, i) & WG_STATE_REACHED && !(node->flags & (WG_NODE_CUT | WG_NODE_LEAF));
-        if (on_the_way && !node->op->random && !call_holds(k, &s, i - node->out))
+        bool on_the_way = *wg_state(&s, i) & WG_STATE_REACHED && !wg_node_is(node, WG_NODE_LEAF);
+        if (on_the_way && !node->op->random && !call_holds(k, &s, i))
             return;
     }
 }

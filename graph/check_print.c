@@ -14,8 +14,10 @@ static void index_text(const wg_shape *shape, int64_t i, char *text, size_t size
     wg_shape_text(&at, text, size);
 }
 
-/* What a ratio of analytic to numeric suggests. */
-static const char *hint_of(double ratio)
+static bool is_near(double ratio, double value) { return fabs(ratio - value) < 1e-4 * fmax(fabs(value), 1e-2); }
+
+/* What a ratio of analytic to numeric suggests, as text; "" for nothing. */
+static void hint_of(const wg_check_input *in, double ratio, char *text, size_t size)
 {
     static const struct {
         double ratio;
@@ -24,15 +26,26 @@ static const char *hint_of(double ratio)
                  {2, "a term counted twice, or a missing 1/2"},
                  {0.5, "a term left out, or a 1/2 too many"},
                  {0, "nothing comes back along this path"}};
+    *text = 0;
     for (size_t i = 0; i < sizeof hints / sizeof *hints; i++)
-        if (fabs(ratio - hints[i].ratio) < 1e-4)
-            return hints[i].says;
-    return NULL;
+        if (is_near(ratio, hints[i].ratio)) {
+            snprintf(text, size, ": %s", hints[i].says);
+            return;
+        }
+    double count = 1;
+    for (int k = 0; k < in->shape.rank; k++)
+        count *= (double)in->shape.dim[k];
+    for (int k = -1; k < in->shape.rank; k++) {
+        double n = k < 0 ? count : (double)in->shape.dim[k];
+        if (n > 2 && (is_near(ratio, n) || is_near(ratio * n, 1)))
+            snprintf(text, size, ": %s of %g elements where the value has the %s",
+                     is_near(ratio, n) ? "a sum" : "a mean", n, is_near(ratio, n) ? "mean" : "sum");
+    }
 }
 
 static void print_worst(const wg_check_input *in, FILE *file)
 {
-    char at[128];
+    char at[128], hint[128];
     if (in->directions)
         snprintf(at, sizeof at, "direction %lld", (long long)in->element);
     else
@@ -40,10 +53,28 @@ static void print_worst(const wg_check_input *in, FILE *file)
     fprintf(file, "    at %s: analytic %.8g, numeric %.8g +- %.1e, h %.1e\n    %s\n", at, in->analytic, in->numeric,
             in->error, in->step, in->reason);
     double ratio = in->analytic / in->numeric;
-    if (in->verdict == WG_CHECK_FAILED && in->low != in->high)
+    if (in->verdict != WG_CHECK_FAILED)
+        return;
+    if (in->low != in->high)
         fprintf(file, "    one-sided slopes %.8g and %.8g\n", in->low, in->high);
-    if (in->verdict == WG_CHECK_FAILED && isfinite(ratio))
-        fprintf(file, "    ratio %.6g%s%s\n", ratio, hint_of(ratio) ? ": " : "", hint_of(ratio) ? hint_of(ratio) : "");
+    hint_of(in, ratio, hint, sizeof hint);
+    if (isfinite(ratio))
+        fprintf(file, "    ratio %.6g%s\n", ratio, hint);
+}
+
+static void print_blame(const wg_check_report *report, FILE *file)
+{
+    if (*report->blame)
+        fprintf(file, "  first wrong operation on the way back: %s\n", report->blame);
+    if (*report->blame && report->held)
+        fprintf(file, "  the %d after it on the way back %s checked alone and hold%s\n", report->held,
+                report->held > 1 ? "were" : "was", report->held > 1 ? "" : "s");
+    if (!*report->blame && report->held)
+        fprintf(
+            file,
+            "  each of the %d operations holds when checked alone: is a value taken out of the graph, or not the same "
+            "each time?\n",
+            report->held);
 }
 
 void wg_check_print(const wg_check_report *report, FILE *file)
@@ -61,11 +92,16 @@ void wg_check_print(const wg_check_report *report, FILE *file)
     for (int i = 0; i < report->n; i++) {
         const wg_check_input *in = &report->input[i];
         char shape[128];
-        fprintf(file, "  %-16s %-14s %s, %lld %s\n", in->name, wg_shape_text(&in->shape, shape, sizeof shape),
-                verdicts[in->verdict], (long long)in->checked, in->directions ? "directions" : "elements");
+        fprintf(file, "  %-16s %-14s %s, ", in->name, wg_shape_text(&in->shape, shape, sizeof shape),
+                verdicts[in->verdict]);
+        if (in->wrong)
+            fprintf(file, "%lld of ", (long long)in->wrong);
+        fprintf(file, "%lld %s\n", (long long)in->checked, in->directions ? "directions" : "elements");
         if (in->checked && in->verdict != WG_CHECK_PASSED)
             print_worst(in, file);
     }
+    if (report->failed && !*report->message)
+        print_blame(report, file);
     if (report->failed)
         fprintf(file, "  again: WENGERT_CHECK_SEED=%llu\n", (unsigned long long)report->seed);
 }

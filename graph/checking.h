@@ -26,6 +26,9 @@ typedef struct {
 /* Checks each input into the report, whose n and seed are set. False, and the report's message says why, where it
  * cannot be made. What it records is left on the tape. */
 bool wg_check_run(wg_checking *k, wg_check_graph *graph);
+/* wg_ridders for a function whose values are only good to *rounding, which it may set while it is called. */
+double wg_ridders_rounded(wg_scalar_function *f, void *user, double x, double scale, const double *rounding,
+                          double *error, double *step);
 /* Has the report an input that failed or was left unchecked, or none that was checked? */
 bool wg_check_failed(const wg_check_report *report);
 /* Checks each operation of the graph alone, at its recorded operands, from the result back: the report's blame names

@@ -1,7 +1,8 @@
-/* Numerical derivatives of a function of one number. C. J. F. Ridders, "Accurate computation of F'(x) and F'(x) F''(x)",
- * Advances in Engineering Software 4 (1982) 75. The error of the estimate is the largest change against its two neighbours
- * in the table; a step too large shows as truncation, one too small as rounding, and the best of several starts is taken. */
-#include "wengert/check.h"
+/* Numerical derivatives of a function of one number. C. J. F. Ridders, "Accurate computation of F'(x) and F'(x)
+ * F''(x)", Advances in Engineering Software 4 (1982) 75. The error of the estimate is the largest change against its
+ * two neighbours in the table; a step too large shows as truncation, one too small as rounding, and the best of several
+ * starts is taken. */
+#include "graph/checking.h"
 
 #include <float.h>
 
@@ -12,7 +13,8 @@
 static const double unknown = (double)INFINITY;
 
 /* One table from first step h; *step is the one its best entry ends at. */
-static double extrapolated(wg_scalar_function *f, void *user, double x, double h, double *error, double *step)
+static double extrapolated(wg_scalar_function *f, void *user, double x, double h, const double *rounding, double *error,
+                           double *step)
 {
     double row[2][TABLE], best = (double)NAN;
     *error = unknown;
@@ -23,11 +25,11 @@ static double extrapolated(wg_scalar_function *f, void *user, double x, double h
         if (!isfinite(a) || !isfinite(b))
             return best;
         now[0] = (a - b) / (up - down);
-        double rounding = DBL_EPSILON * (fabs(a) + fabs(b)) / (up - down);
+        double noise = fmax(DBL_EPSILON * (fabs(a) + fabs(b)), 2 * *rounding) / (up - down);
         double factor = SHRINK * SHRINK;
         for (int j = 1; j <= i; j++, factor *= SHRINK * SHRINK) {
             now[j] = (now[j - 1] * factor - before[j - 1]) / (factor - 1);
-            double change = fmax(fabs(now[j] - now[j - 1]), fabs(now[j] - before[j - 1])) + rounding;
+            double change = fmax(fabs(now[j] - now[j - 1]), fabs(now[j] - before[j - 1])) + noise;
             if (change <= *error) {
                 *error = change;
                 *step = h;
@@ -40,13 +42,14 @@ static double extrapolated(wg_scalar_function *f, void *user, double x, double h
     return best;
 }
 
-double wg_ridders(wg_scalar_function *f, void *user, double x, double scale, double *error, double *step)
+double wg_ridders_rounded(wg_scalar_function *f, void *user, double x, double scale, const double *rounding,
+                          double *error, double *step)
 {
     double best = (double)NAN, h = exp2(round(log2(scale > 0 && isfinite(scale) ? scale : 1)));
     *error = unknown;
     *step = h;
     for (int i = 0; i < STARTS; i++, h /= 16) {
-        double own, own_step = h, value = extrapolated(f, user, x, h, &own, &own_step);
+        double own, own_step = h, value = extrapolated(f, user, x, h, rounding, &own, &own_step);
         if (own < *error) {
             *error = own;
             *step = own_step;
@@ -56,4 +59,10 @@ double wg_ridders(wg_scalar_function *f, void *user, double x, double scale, dou
             break;
     }
     return best;
+}
+
+double wg_ridders(wg_scalar_function *f, void *user, double x, double scale, double *error, double *step)
+{
+    const double rounding = 0; /* that of the values in double precision */
+    return wg_ridders_rounded(f, user, x, scale, &rounding, error, step);
 }

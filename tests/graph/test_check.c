@@ -1,0 +1,369 @@
+/* The tester tested: right gradients pass with every seed, wrong ones are caught and named, and nothing passes by accident. */
+#include <check.h>
+#include <stdlib.h>
+
+#include <wengert.h>
+#include <wengert/map.h>
+
+#include <wengert_check.h>
+
+#define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
+
+static wg_tape *tape;
+
+static void set_up(void) { tape = wg_tape_new(); }
+static void tear_down(void) { wg_tape_free(tape); }
+
+/* Around 0, from a seed. */
+static wg_tensor drawn(wg_shape shape, wg_dtype dtype, uint64_t seed)
+{
+    wg_type type = wg_type_make(dtype, shape);
+    double v[64];
+    uint64_t state = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
+    for (int64_t i = 0; i < wg_type_count(&type); i++) {
+        state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        v[i] = (double)(state >> 40) / 0x1p23 - 1;
+    }
+    wg_tensor wide = wg_array(tape, WG_FLOAT64, shape, v);
+    return dtype == WG_FLOAT64 ? wide : wg_cast(wide, .dtype = dtype);
+}
+
+/* The report as it is printed. */
+static const char *printed(const wg_check_report *report)
+{
+    static char text[8192];
+    FILE *file = fmemopen(text, sizeof text, "w");
+    ck_assert_ptr_nonnull(file);
+    wg_check_print(report, file);
+    fclose(file);
+    return text;
+}
+
+/* ---- What is right passes ---------------------------------------------------------------------------------------- */
+static wg_tensor perceptron(const wg_tensor *x, void *user)
+{
+    (void)user;
+    return wg_log_softmax(wg_matmul(wg_tanh(wg_add(wg_matmul(x[0], x[1]), x[2])), wg_matrix_transpose(x[1])));
+}
+
+static wg_tensor smooth_chain(const wg_tensor *x, void *user)
+{
+    (void)user;
+    wg_tensor a = wg_exp(wg_sin(wg_multiply(x[0], x[0])));
+    return wg_divide(wg_softplus(wg_sum(a, .axis = WG_AXES(0))), wg_add(1, wg_square(wg_sum(x[2]))));
+}
+
+static wg_tensor far_from_one(const wg_tensor *x, void *user)
+{
+    (void)user;
+    return wg_multiply(1e9, wg_logsumexp(wg_multiply(x[0], 1e-6), .axis = WG_AXES(1)));
+}
+
+static wg_tensor cancelling(const wg_tensor *x, void *user)
+{
+    (void)user;
+    return wg_subtract(wg_add(1000, wg_multiply(x[0], 1e-3)), wg_square(wg_sum(x[1])));
+}
+
+static wg_function *const right[] = {perceptron, smooth_chain, far_from_one, cancelling};
+static const int inputs_of[COUNT(right)][3] = {{0, 1, 2}, {0, 2, -1}, {0, -1, -1}, {0, 1, -1}};
+
+/* Function i of the inputs it uses alone. */
+static wg_tensor of_its_own(const wg_tensor *x, void *user)
+{
+    const int *i = user;
+    wg_tensor all[3] = {WG_NONE, WG_NONE, WG_NONE};
+    for (int k = 0; k < 3 && inputs_of[*i][k] >= 0; k++)
+        all[inputs_of[*i][k]] = x[k];
+    return right[*i](all, NULL);
+}
+
+START_TEST(right_gradients_pass_with_every_seed)
+{
+    for (uint64_t seed = 1; seed <= 100; seed++) {
+        wg_mark start = wg_tape_mark(tape);
+        wg_tensor all[] = {drawn(WG_SHAPE(3, 4), WG_FLOAT64, seed), drawn(WG_SHAPE(4, 5), WG_FLOAT64, seed + 1000),
+                           drawn(WG_SHAPE(5), WG_FLOAT64, seed + 2000)};
+        wg_tensor x[3];
+        int n = 0;
+        for (; n < 3 && inputs_of[_i][n] >= 0; n++)
+            x[n] = all[inputs_of[_i][n]];
+        wg_check_report report = wg_check_grad(of_its_own, x, n, .user = &(int){_i}, .seed = seed);
+        ck_assert_msg(!report.failed, "seed %d: %s", (int)seed, printed(&report));
+        wg_check_report few = wg_check_grad(of_its_own, x, n, .user = &(int){_i}, .seed = seed, .directions = 3);
+        ck_assert_msg(!few.failed, "seed %d, directions: %s", (int)seed, printed(&few));
+        wg_rewind(tape, start);
+    }
+}
+END_TEST
+
+START_TEST(right_float32_gradients_pass_with_every_seed)
+{
+    for (uint64_t seed = 1; seed <= 100; seed++) {
+        wg_mark start = wg_tape_mark(tape);
+        wg_tensor x[] = {drawn(WG_SHAPE(3, 4), WG_FLOAT32, seed), drawn(WG_SHAPE(4, 5), WG_FLOAT32, seed + 1000),
+                         drawn(WG_SHAPE(5), WG_FLOAT32, seed + 2000)};
+        wg_check_report report = wg_check_grad(perceptron, x, 3, .seed = seed);
+        ck_assert_msg(!report.failed, "seed %d: %s", (int)seed, printed(&report));
+        wg_rewind(tape, start);
+    }
+}
+END_TEST
+
+static wg_tensor kinked(const wg_tensor *x, void *user)
+{
+    (void)user;
+    return wg_add(wg_relu(x[0]), wg_maximum(wg_abs(x[0]), wg_multiply(x[0], 0.5)));
+}
+
+START_TEST(a_kink_passes_with_a_slope_between)
+{
+    wg_tensor x = wg_array(tape, WG_FLOAT64, WG_SHAPE(3), ((double[]){-1, 0, 2}));
+    wg_check_report report = wg_check_grad(kinked, &x, 1);
+    ck_assert_msg(!report.failed, "%s", printed(&report));
+}
+END_TEST
+
+/* ---- What is wrong is caught and named --------------------------------------------------------------------------- */
+WG_MAP1(wrong_sign, sin(x), -cos(x))
+WG_MAP1(twice, sin(x), 2 * cos(x))
+WG_MAP1(slightly, sin(x), K(1.001) * cos(x))
+WG_MAP1(not_a_number, sin(x), cos(x) + log(K(-1)))
+WG_MAP1(zeros, sin(x), x - x)
+WG_MAP1(kink, x > 0 ? x : 0, x > 0 ? K(1) : x == 0 ? K(2) : K(0))
+
+#define MAPPED(name_)                                                                                                  \
+    {                                                                                                                  \
+        .name = #name_, .doc = "sin(x), planted", .in = {{"x", 0}}, .map = &name_##_map, .saves = "x",                 \
+    }
+
+/* y = x + b, [n, m] and [m], whose rules for b are wrong in their own ways. */
+static wg_status rows_type(wg_call *c)
+{
+    c->y[0] = c->x[0];
+    return WG_OK;
+}
+static wg_status rows_run(const wg_call *c)
+{
+    const double *x = c->from[0], *b = c->from[1];
+    int64_t n = wg_type_count(&c->x[0]), m = wg_type_count(&c->x[1]);
+    for (int64_t i = 0; i < n; i++)
+        ((double *)c->to[0])[i] = x[i] + b[i % m];
+    return WG_OK;
+}
+static wg_tensor rows_dx(const wg_call *c, wg_tensor g)
+{
+    (void)c;
+    return g;
+}
+static wg_tensor first_row(const wg_call *c, wg_tensor g)
+{
+    (void)c;
+    return wg_select(g, 0, 0);
+}
+static wg_tensor mean_of_rows(const wg_call *c, wg_tensor g)
+{
+    (void)c;
+    return wg_mean(g, .axis = WG_AXES(0));
+}
+
+#define ROWS(name_, ...)                                                                                               \
+    {                                                                                                                  \
+        .name = name_, .doc = "x + b, planted", .in = {{"x", 0}, {"b", 0}}, .type = rows_type, .run = rows_run,        \
+        .vjp = {rows_dx, __VA_ARGS__}, .saves = "",                                                                    \
+    }
+
+static const struct {
+    wg_op op;
+    const char *says; /* somewhere in the printed report */
+} planted[] = {
+    {MAPPED(wrong_sign), "the sign is wrong"},
+    {MAPPED(twice), "a term counted twice, or a missing 1/2"},
+    {MAPPED(slightly), "ratio 1.001"},
+    {MAPPED(not_a_number), "the derivative is not finite"},
+    {MAPPED(zeros), "nothing comes back along this path"},
+    {ROWS("dropped_rows", first_row), "by more than their errors"},
+    {ROWS("mean_of_rows", mean_of_rows), "ratio 0.333333"},
+    {ROWS("never_written", NULL), "no path of derivatives"},
+};
+
+/* The planted operation amid right ones. */
+static wg_tensor spoiled(const wg_tensor *x, void *user)
+{
+    const wg_op *op = user;
+    wg_tensor in[] = {wg_multiply(x[0], 0.5), wg_tanh(x[1])};
+    wg_tensor y = wg_at(wg_record(op, NULL, in, op->map ? 1 : 2), "model.c", 88);
+    return wg_exp(wg_multiply(0.3, op->map ? wg_add(y, in[1]) : y));
+}
+
+START_TEST(a_wrong_derivative_is_caught_and_named_with_every_seed)
+{
+    for (uint64_t seed = 1; seed <= 25; seed++) {
+        wg_mark start = wg_tape_mark(tape);
+        wg_tensor x[] = {drawn(WG_SHAPE(3, 4), WG_FLOAT64, seed), drawn(WG_SHAPE(4), WG_FLOAT64, seed + 1000)};
+        wg_check_report report = wg_check_grad(spoiled, x, 2, .user = (void *)(uintptr_t)&planted[_i].op, .seed = seed);
+        const char *text = printed(&report);
+        char named[64];
+        snprintf(named, sizeof named, "%s (model.c:88)", planted[_i].op.name);
+        ck_assert_msg(report.failed, "%s passed: %s", planted[_i].op.name, text);
+        ck_assert_msg(strstr(text, named), "no \"%s\" in: %s", named, text);
+        ck_assert_msg(seed > 1 || strstr(text, planted[_i].says), "no \"%s\" in: %s", planted[_i].says, text);
+        wg_rewind(tape, start);
+    }
+}
+END_TEST
+
+static const wg_op kink_op = MAPPED(kink);
+static wg_tensor at_the_kink(const wg_tensor *x, void *user)
+{
+    (void)user;
+    return wg_record(&kink_op, NULL, x, 1);
+}
+
+START_TEST(a_slope_outside_the_one_sided_ones_fails_at_a_kink)
+{
+    wg_tensor x = wg_array(tape, WG_FLOAT64, WG_SHAPE(1), ((double[]){0}));
+    wg_check_report report = wg_check_grad(at_the_kink, &x, 1);
+    ck_assert(report.failed);
+    ck_assert_ptr_nonnull(strstr(printed(&report), "one-sided slopes"));
+}
+END_TEST
+
+/* ---- Nothing passes by accident ---------------------------------------------------------------------------------- */
+static wg_tensor first_alone(const wg_tensor *x, void *user)
+{
+    (void)user;
+    return wg_sin(x[0]);
+}
+
+START_TEST(an_input_that_no_path_reaches_is_no_success)
+{
+    wg_tensor x[] = {drawn(WG_SHAPE(3), WG_FLOAT64, 1), drawn(WG_SHAPE(2), WG_FLOAT64, 2)};
+    wg_check_report report = wg_check_grad(first_alone, x, 2);
+    ck_assert(report.failed);
+    ck_assert_int_eq(report.input[0].verdict, WG_CHECK_PASSED);
+    ck_assert_int_eq(report.input[1].verdict, WG_CHECK_UNCHECKED);
+}
+END_TEST
+
+static wg_tensor by_value(const wg_tensor *x, void *user)
+{
+    (void)user;
+    return wg_multiply(wg_sin(x[0]), wg_element(x[0], 0));
+}
+
+START_TEST(a_value_taken_out_of_the_graph_is_suspected)
+{
+    wg_tensor x = drawn(WG_SHAPE(3), WG_FLOAT64, 1);
+    wg_check_report report = wg_check_grad(by_value, &x, 1);
+    ck_assert(report.failed);
+    ck_assert_str_eq(report.blame, "");
+    ck_assert_ptr_nonnull(strstr(printed(&report), "taken out of the graph"));
+}
+END_TEST
+
+static wg_tensor out_of_domain(const wg_tensor *x, void *user)
+{
+    (void)user;
+    return wg_log(x[0]);
+}
+
+START_TEST(a_function_that_is_not_finite_is_no_success)
+{
+    wg_tensor x = wg_array(tape, WG_FLOAT64, WG_SHAPE(2), ((double[]){-1, 2}));
+    wg_check_report report = wg_check_grad(out_of_domain, &x, 1);
+    ck_assert(report.failed);
+}
+END_TEST
+
+static wg_tensor in_error(const wg_tensor *x, void *user)
+{
+    (void)user;
+    return wg_matmul(x[0], x[0]);
+}
+
+START_TEST(what_cannot_be_checked_says_why)
+{
+    wg_tensor x = drawn(WG_SHAPE(2, 3), WG_FLOAT64, 1), none = WG_NONE;
+    wg_tensor indices = wg_full(tape, WG_INT64, WG_SHAPE(2), 0), empty = wg_full(tape, WG_FLOAT64, WG_SHAPE(0), 0);
+    wg_check_report report = wg_check_grad(in_error, &x, 1);
+    ck_assert(report.failed);
+    ck_assert_ptr_nonnull(strstr(report.message, "inner dimensions differ"));
+    ck_assert(!wg_failed(tape));
+    ck_assert(wg_check_grad(first_alone, &none, 1).failed);
+    ck_assert(wg_check_grad(first_alone, &indices, 1).failed);
+    ck_assert(wg_check_grad(first_alone, &empty, 1).failed);
+    ck_assert(wg_check_grad(first_alone, &x, 0).failed);
+    ck_assert(wg_check_grad(NULL, &x, 1).failed);
+    ck_assert(!wg_failed(tape));
+}
+END_TEST
+
+START_TEST(the_tape_is_left_as_it_was)
+{
+    wg_tensor x = drawn(WG_SHAPE(3), WG_FLOAT64, 1);
+    size_t nodes = wg_tape_nodes(tape), used = wg_tape_used_bytes(tape);
+    wg_check_grad(first_alone, &x, 1);
+    wg_check_grad(spoiled, ((wg_tensor[]){x, x}), 2, .user = (void *)(uintptr_t)&planted[0].op);
+    ck_assert_uint_eq(wg_tape_nodes(tape), nodes);
+    ck_assert_uint_eq(wg_tape_used_bytes(tape), used);
+}
+END_TEST
+
+/* ---- One line in a unit test ------------------------------------------------------------------------------------- */
+START_TEST(one_line_passes)
+{
+    wg_tensor x = drawn(WG_SHAPE(3), WG_FLOAT64, 1);
+    WG_CHECK(first_alone, &x, 1);
+    WG_CHECK(first_alone, &x, 1, .exhaustive = true, .rtol = 1e-8);
+}
+END_TEST
+
+/* ---- Ridders ----------------------------------------------------------------------------------------------------- */
+static double logarithm(double x, void *user)
+{
+    (void)user;
+    return log(x);
+}
+static double cubic(double x, void *user)
+{
+    (void)user;
+    return x * x * x;
+}
+
+START_TEST(ridders_knows_its_own_error)
+{
+    double error, step, slope = wg_ridders(logarithm, NULL, 2, 0.5, &error, &step);
+    ck_assert(fabs(slope - 0.5) <= 4 * error && error < 1e-11);
+    slope = wg_ridders(cubic, NULL, 100, 10, &error, &step);
+    ck_assert(fabs(slope - 3e4) <= 4 * error && error < 1e-6);
+    slope = wg_ridders(logarithm, NULL, -1, 0.5, &error, &step);
+    ck_assert(isnan(slope) && isinf(error));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("gradient check");
+    TCase *cases = tcase_create("check");
+    tcase_add_checked_fixture(cases, set_up, tear_down);
+    tcase_set_timeout(cases, 60);
+    tcase_add_loop_test(cases, right_gradients_pass_with_every_seed, 0, COUNT(right));
+    tcase_add_test(cases, right_float32_gradients_pass_with_every_seed);
+    tcase_add_test(cases, a_kink_passes_with_a_slope_between);
+    tcase_add_loop_test(cases, a_wrong_derivative_is_caught_and_named_with_every_seed, 0, COUNT(planted));
+    tcase_add_test(cases, a_slope_outside_the_one_sided_ones_fails_at_a_kink);
+    tcase_add_test(cases, an_input_that_no_path_reaches_is_no_success);
+    tcase_add_test(cases, a_value_taken_out_of_the_graph_is_suspected);
+    tcase_add_test(cases, a_function_that_is_not_finite_is_no_success);
+    tcase_add_test(cases, what_cannot_be_checked_says_why);
+    tcase_add_test(cases, the_tape_is_left_as_it_was);
+    tcase_add_test(cases, one_line_passes);
+    tcase_add_test(cases, ridders_knows_its_own_error);
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
