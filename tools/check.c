@@ -1,0 +1,344 @@
+/* `wengert check`: the derivatives of operations against numerical ones and against each other, on every sample call of
+ * their entries. */
+#include <argp.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <wengert.h>
+#include <wengert/sample.h>
+
+#include "command.h"
+#include "nearest.h"
+
+#define OUTPUTS 16
+#define CLOSE 1e-10 /* two ways to one derivative, relatively */
+
+typedef struct {
+    const char **names, *family;
+    int n_names;
+    uint64_t seed;
+    bool json;
+} asked;
+
+/* A sample call, recorded. */
+typedef struct {
+    wg_tape *tape;
+    const wg_op *op;
+    const char *text;
+    uint64_t seed;
+    wg_sample sample;
+    int n_out, output; /* outputs; the one looked at */
+    wg_tensor out[OUTPUTS];
+    int n_x, at[WG_SAMPLE_OPERANDS]; /* differentiable operands: which they are */
+    wg_tensor x[WG_SAMPLE_OPERANDS], g[OUTPUTS], t[WG_SAMPLE_OPERANDS];
+} call;
+
+/* What became of an operation's samples. */
+typedef struct {
+    int samples, checked, failed;
+    char *why; /* of those that failed: a line and more each */
+    size_t size;
+    FILE *to;
+} outcome;
+
+/* ---- A sample call ----------------------------------------------------------------------------------------------- */
+static const wg_operand *operand_of(const wg_op *op, int i)
+{
+    int n = wg_op_operands(op);
+    return &op->in[i < n ? i : n - 1];
+}
+
+/* The rule is not the derivative of the value, on purpose. */
+static bool pretends(const wg_op *op)
+{
+    return !strcmp(op->name, "gradient_reversal") || !strcmp(op->name, "stop_gradient");
+}
+
+/* Running statistics, behind the normalised values, have no gradient. */
+static bool is_differentiable(const wg_op *op, int output, wg_tensor y)
+{
+    return !op->output_gradient_free && wg_is_float(wg_type_of(y).dtype) &&
+           (output == 0 || strcmp(op->name, "batch_norm"));
+}
+
+static wg_tensor random_like(const call *c, wg_tensor x, unsigned stream)
+{
+    wg_shape shape = wg_shape_of(x);
+    wg_tensor t = wg_array(c->tape, WG_FLOAT64, shape, NULL);
+    double *v = calloc((size_t)wg_size(x) + 1, sizeof *v);
+    uint64_t state = (c->seed + stream) * UINT64_C(0x9e3779b97f4a7c15) + 1;
+    for (int64_t i = 0; v && i < wg_size(x); i++) {
+        state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        v[i] = (double)(state >> 40) / 0x1p23 - 1;
+    }
+    if (v)
+        t = wg_array(c->tape, WG_FLOAT64, shape, v);
+    free(v);
+    return wg_type_of(x).dtype == WG_FLOAT64 ? t : wg_cast(t, .dtype = wg_type_of(x).dtype);
+}
+
+static int count_outputs(const call *c)
+{
+    int n = 0, saved = 0;
+    while (n < OUTPUTS && wg_is_tensor(c->out[n]))
+        n++;
+    while (saved < WG_MAX_OUTPUTS && c->op->saved[saved])
+        saved++;
+    return n - saved;
+}
+
+/* The random ones draw the same numbers each time. */
+static wg_status recorded(call *c, const wg_sample *sample, wg_tensor *out)
+{
+    wg_seed(c->tape, c->seed);
+    return wg_sample_record(c->tape, c->op, sample, out, OUTPUTS);
+}
+
+static bool make_call(call *c)
+{
+    if (wg_sample_make(c->tape, c->op, c->text, WG_FLOAT64, c->seed, &c->sample) || recorded(c, &c->sample, c->out))
+        return false;
+    c->n_out = count_outputs(c);
+    for (int k = 0; k < c->n_out; k++)
+        c->g[k] = is_differentiable(c->op, k, c->out[k]) ? random_like(c, c->out[k], 100 + (unsigned)k) : WG_NONE;
+    for (int i = 0; i < c->sample.n_in; i++) {
+        wg_tensor x = c->sample.in[i];
+        if (wg_is_none(x) || !wg_is_float(wg_type_of(x).dtype) || operand_of(c->op, i)->flags & WG_NO_GRADIENT)
+            continue;
+        c->t[c->n_x] = random_like(c, x, 200 + (unsigned)i);
+        c->x[c->n_x] = x;
+        c->at[c->n_x++] = i;
+    }
+    return !wg_failed(c->tape);
+}
+
+/* ---- What is checked --------------------------------------------------------------------------------------------- */
+static wg_tensor called(const wg_tensor *x, void *user)
+{
+    call *c = user;
+    wg_sample sample = c->sample;
+    wg_tensor out[OUTPUTS];
+    for (int j = 0; j < c->n_x; j++)
+        sample.in[c->at[j]] = x[j];
+    recorded(c, &sample, out);
+    return out[c->output];
+}
+
+/* The vjp against numerical derivatives. */
+static bool vjp_holds(call *c, FILE *why)
+{
+    bool any = false, fine = true;
+    for (int j = 0; j < c->n_x; j++)
+        any |= wg_size(c->x[j]) > 0;
+    for (c->output = 0; c->output < c->n_out && any && !pretends(c->op); c->output++) {
+        if (wg_is_none(c->g[c->output]) || !wg_size(c->out[c->output]))
+            continue;
+        wg_check_report report = wg_check_grad(called, c->x, c->n_x, .user = c, .seed = c->seed);
+        if (!report.failed)
+            continue;
+        fprintf(why, "%s of \"%s\", output %d: ", c->op->name, c->text, c->output);
+        wg_check_print(&report, why);
+        fine = false;
+    }
+    return fine;
+}
+
+static double inner(wg_tensor a, wg_tensor b, double *size)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < wg_size(a); i++) {
+        double part = wg_element(a, i) * wg_element(b, i);
+        sum += part;
+        *size += fabs(part);
+    }
+    return sum;
+}
+
+/* <u, J v> = <J' u, v>: the jvp against the vjp. */
+static bool jvp_holds(call *c, FILE *why)
+{
+    wg_tensor dx[WG_SAMPLE_OPERANDS], dy[OUTPUTS];
+    double size = 1e-3, out = 0, in = 0;
+    if (wg_vjp(c->out, c->g, c->n_out, c->x, c->n_x, dx) || wg_jvp(c->out, c->n_out, c->x, c->t, c->n_x, dy))
+        return fprintf(why, "%s of \"%s\": %s\n", c->op->name, c->text, wg_error(c->tape)) < 0;
+    for (int k = 0; k < c->n_out; k++)
+        if (!wg_is_none(c->g[k]))
+            out += inner(c->g[k], dy[k], &size);
+    for (int j = 0; j < c->n_x; j++)
+        in += inner(dx[j], c->t[j], &size);
+    bool single = wg_type_of(c->out[0]).dtype == WG_FLOAT32;
+    return fabs(out - in) <= (single ? 1e-5 : CLOSE) * size ||
+           fprintf(why, "%s of \"%s\": jvp is not the vjp's transpose: <u, J v> = %.15g, <J' u, v> = %.15g\n",
+                   c->op->name, c->text, out, in) < 0;
+}
+
+/* Forward over reverse is reverse over reverse. */
+static bool hvp_holds(call *c, FILE *why)
+{
+    wg_tensor y = WG_NONE, forward[WG_SAMPLE_OPERANDS], reverse[WG_SAMPLE_OPERANDS];
+    for (int k = 0; k < c->n_out; k++) {
+        if (wg_is_none(c->g[k]))
+            continue;
+        wg_tensor part = wg_sum(wg_multiply(c->out[k], c->g[k]));
+        if (wg_type_of(part).dtype == WG_FLOAT32)
+            part = wg_cast(part, .dtype = WG_FLOAT64);
+        y = wg_is_none(y) ? part : wg_add(y, part);
+    }
+    if (wg_hvp(y, c->x, c->t, c->n_x, forward) || wg_hvp(y, c->x, c->t, c->n_x, reverse, .reverse = true))
+        return fprintf(why, "%s of \"%s\": %s\n", c->op->name, c->text, wg_error(c->tape)) < 0;
+    double size = 1e-3, off = 0;
+    for (int j = 0; j < c->n_x; j++)
+        for (int64_t i = 0; i < wg_size(c->x[j]); i++) {
+            double a = wg_element(forward[j], i), b = wg_element(reverse[j], i);
+            size = fmax(size, fmax(fabs(a), fabs(b)));
+            off = a == b || (isnan(a) && isnan(b)) ? off : fmax(off, isfinite(a - b) ? fabs(a - b) : (double)INFINITY);
+        }
+    return off <= CLOSE * size ||
+           fprintf(why, "%s of \"%s\": hvp forward and reverse over reverse differ by %g of %g\n", c->op->name, c->text,
+                   off, size) < 0;
+}
+
+static void check_sample(const wg_op *op, const char *text, uint64_t seed, outcome *o)
+{
+    call c = {.tape = wg_tape_new(), .op = op, .text = text, .seed = seed};
+    o->samples++;
+    if (!c.tape || !make_call(&c)) {
+        fprintf(o->to, "%s of \"%s\": %s\n", op->name, text, wg_error(c.tape));
+        o->failed++;
+    } else {
+        bool any = false;
+        for (int k = 0; k < c.n_out; k++)
+            any |= !wg_is_none(c.g[k]);
+        if (any && c.n_x) {
+            bool vjp = vjp_holds(&c, o->to), jvp = jvp_holds(&c, o->to), hvp = hvp_holds(&c, o->to);
+            o->checked++;
+            o->failed += !vjp || !jvp || !hvp;
+        }
+    }
+    wg_tape_free(c.tape);
+}
+
+/* ---- The command ------------------------------------------------------------------------------------------------- */
+static bool is_asked_for(const asked *a, const char *family, const wg_op *op)
+{
+    if (a->family && strcmp(a->family, family))
+        return false;
+    for (int i = 0; i < a->n_names; i++)
+        if (!strcmp(a->names[i], op->name))
+            return true;
+    return a->n_names == 0 && !op->hidden;
+}
+
+static void print_outcome(const asked *a, const char *family, const wg_op *op, const outcome *o)
+{
+    if (!a->json) {
+        printf("%-34s %2d sample%s %s\n%s", op->name, o->samples, o->samples == 1 ? " " : "s",
+               o->failed    ? "FAILED"
+               : o->checked ? "ok"
+                            : "no gradient",
+               o->why);
+        return;
+    }
+    json_t *line = json_pack("{ss ss si si si ss}", "op", op->name, "family", family, "samples", o->samples, "checked",
+                             o->checked, "failed", o->failed, "why", o->why);
+    if (line)
+        json_dumpf(line, stdout, JSON_COMPACT);
+    json_decref(line);
+    putchar('\n');
+}
+
+/* How many samples failed. */
+static int check_operation(const asked *a, const char *family, const wg_op *op)
+{
+    outcome o = {0};
+    o.to = open_memstream(&o.why, &o.size);
+    if (!o.to)
+        return 1;
+    for (size_t i = 0; i < sizeof op->samples / sizeof *op->samples && op->samples[i]; i++)
+        check_sample(op, op->samples[i], a->seed, &o);
+    fclose(o.to);
+    print_outcome(a, family, op, &o);
+    free(o.why);
+    return o.failed;
+}
+
+static bool all_known(const asked *a)
+{
+    wg_tape *tape = wg_tape_new();
+    bool known = tape != NULL;
+    for (int i = 0; i < a->n_names && known; i++)
+        if (!wg_op_find(tape, a->names[i])) {
+            const char *near = nearest_operation(a->names[i]);
+            fprintf(stderr, "wengert check: there is no operation \"%s\"%s%s%s\n", a->names[i],
+                    near ? "; the nearest is \"" : "", near ? near : "", near ? "\"" : "");
+            known = false;
+        }
+    wg_tape_free(tape);
+    return known;
+}
+
+static error_t parse(int key, char *text, struct argp_state *state)
+{
+    asked *a = state->input;
+    char *end = NULL;
+    switch (key) {
+    case 'o':
+    case ARGP_KEY_ARG:
+        a->names[a->n_names++] = text;
+        return 0;
+    case 'f':
+        a->family = text;
+        return 0;
+    case 's':
+        a->seed = strtoull(text, &end, 10);
+        if (!*text || *end || !a->seed)
+            argp_error(state, "the seed \"%s\" is not a number from 1 on", text);
+        return 0;
+    case 'j':
+        a->json = true;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+int command_check(int argc, char **argv)
+{
+    static const struct argp_option list[] = {
+        {"op", 'o', "NAME", 0, "An operation to check, as if it were an argument", 0},
+        {"family", 'f', "NAME", 0, "Only the operations of this family", 0},
+        {"seed", 's', "NUMBER", 0, "Of operands, cotangents and directions; 1 if none is given", 0},
+        {"json", 'j', NULL, 0, "A JSON object a line instead of a table", 0},
+        {0}};
+    static const struct argp argp = {
+        .options = list,
+        .parser = parse,
+        .args_doc = "[OPERATION...]",
+        .doc =
+            "Check derivatives on every sample call of the operations: the vjp against numerical derivatives, the jvp "
+            "against the vjp, Hessian-vector products forward and reverse over reverse."};
+    asked a = {.names = calloc((size_t)argc + 1, sizeof *a.names), .seed = 1};
+    if (!a.names)
+        return EXIT_FAILED;
+    argp_parse(&argp, argc, argv, 0, NULL, &a);
+    if (!all_known(&a)) {
+        free(a.names);
+        return EXIT_USAGE;
+    }
+    int operations = 0, failed = 0;
+    for (int f = 0; wg_op_family(f); f++)
+        for (int i = 0; i < wg_op_family(f)->n; i++)
+            if (is_asked_for(&a, wg_op_family(f)->name, wg_op_family(f)->op[i])) {
+                operations++;
+                failed += check_operation(&a, wg_op_family(f)->name, wg_op_family(f)->op[i]) > 0;
+            }
+    if (!operations)
+        fprintf(stderr, "wengert check: there is no such operation in a family \"%s\"\n", a.family ? a.family : "");
+    else if (!a.json)
+        printf("%d operation%s, %d failed\n", operations, operations == 1 ? "" : "s", failed);
+    free(a.names);
+    return operations ? failed ? EXIT_FAILED : EXIT_FINE : EXIT_USAGE;
+}
