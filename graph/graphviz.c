@@ -2,6 +2,7 @@
  * is killed when it takes too long. The library libgvc is not used: it keeps global state and cannot be stopped. */
 #include "graph/drawing.h"
 
+#ifdef WG_WITH_GRAPHVIZ
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -112,7 +113,6 @@ static int child_end(child *c, bool kill_it)
 
 wg_status wg_graphviz(wg_tape *tape, const char *name, const wg_text *dot, const char *format, wg_text *out)
 {
-#ifdef WG_WITH_GRAPHVIZ
     child c;
     int failed = child_start(&c, format);
     if (failed == ENOENT)
@@ -130,10 +130,13 @@ wg_status wg_graphviz(wg_tape *tape, const char *name, const wg_text *dot, const
         return wg_report(tape, name, WG_ERROR_UNSUPPORTED, "Graphviz's \"dot\" failed (%s %d)",
                          status < 0 ? "killed," : "exit code", status);
     return WG_OK;
+}
 #else
+wg_status wg_graphviz(wg_tape *tape, const char *name, const wg_text *dot, const char *format, wg_text *out)
+{
     (void)dot;
     (void)format;
     (void)out;
     return wg_report(tape, name, WG_ERROR_UNSUPPORTED, "built without Graphviz; a .dot file can be written without it");
-#endif
 }
+#endif
