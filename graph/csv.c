@@ -1,5 +1,5 @@
-/* Tables of numbers as text. The file is gone through twice: first its fields are counted, so that memory is taken once and
- * for what is there, then they are read. */
+/* Tables of numbers as text. The file is gone through twice: first its fields are counted, so that memory is taken once
+ * and for what is there, then they are read. */
 #include <float.h>
 #include <locale.h>
 #include <stdlib.h>
@@ -28,7 +28,10 @@ typedef struct {
 } field;
 
 /* ---- Lines and fields -------------------------------------------------------------------------------------------- */
-static bool is_blank(const table *t, char c) { return (c == ' ' || c == '\t' || c == '\r') && (c != t->o->separator || c == ' '); }
+static bool is_blank(const table *t, char c)
+{
+    return (c == ' ' || c == '\t' || c == '\r') && (c != t->o->separator || c == ' ');
+}
 
 static void skip_blanks(table *t)
 {
@@ -54,7 +57,8 @@ static field next_field(table *t)
     skip_blanks(t);
     bool quoted = t->at < t->end && *t->at == '"', blanks = t->o->separator == ' ';
     const char *from = t->at += quoted;
-    while (t->at < t->end && *t->at != '\n' && (quoted ? *t->at != '"' : *t->at != t->o->separator && !(blanks && is_blank(t, *t->at))))
+    while (t->at < t->end && *t->at != '\n' &&
+           (quoted ? *t->at != '"' : *t->at != t->o->separator && !(blanks && is_blank(t, *t->at))))
         t->at++;
     const char *to = t->at;
     while (!quoted && to > from && is_blank(t, to[-1]))
@@ -91,8 +95,9 @@ static bool count_fields(table *t, int64_t *lines, int64_t *columns)
             *columns = fields;
             first = t->line;
         } else if (fields != *columns) {
-            wg_report(t->tape, FUNCTION, WG_ERROR_FORMAT, "%s: line %lld has %lld fields, line %lld %lld", wg_path_text(t->path),
-                      (long long)t->line, (long long)fields, (long long)first, (long long)*columns);
+            wg_report(t->tape, FUNCTION, WG_ERROR_FORMAT, "%s: line %lld has %lld fields, line %lld %lld",
+                      wg_path_text(t->path), (long long)t->line, (long long)fields, (long long)first,
+                      (long long)*columns);
             return false;
         }
     }
@@ -126,8 +131,8 @@ static bool skip_header(table *t, locale_t c_locale)
 static bool field_error(const table *t, const field *f, int64_t column, const char *what)
 {
     wg_report(t->tape, FUNCTION, WG_ERROR_FORMAT, "%s: line %lld, field %lld: %s%.*s%s", wg_path_text(t->path),
-              (long long)t->line, (long long)column + 1, f->size ? "\"" : "nothing", f->size < FIELD_SHOWN ? f->size : FIELD_SHOWN,
-              f->text, what);
+              (long long)t->line, (long long)column + 1, f->size ? "\"" : "nothing",
+              f->size < FIELD_SHOWN ? f->size : FIELD_SHOWN, f->text, what);
     return false;
 }
 
@@ -144,7 +149,8 @@ static bool read_lines(table *t, locale_t c_locale, int64_t columns, int64_t lab
             if (!number_of(&f, c_locale, &value))
                 return field_error(t, &f, i, f.size ? "\" is not a number" : " is there");
             if (!(fabs(value) <= most))
-                return field_error(t, &f, i, x->dtype == WG_FLOAT32 ? "\" does not fit float32" : "\" does not fit float64");
+                return field_error(t, &f, i,
+                                   x->dtype == WG_FLOAT32 ? "\" does not fit float32" : "\" does not fit float64");
             if (i == label_at) {
                 label[row] = value;
                 continue;
@@ -165,8 +171,8 @@ static bool make_labels(const table *t, const double *label, int64_t n, wg_colum
     if (dtype == WG_NO_DTYPE)
         dtype = other == n ? WG_INT64 : t->o->dtype;
     if (!wg_is_float(dtype) && other < n) {
-        wg_report(t->tape, FUNCTION, WG_ERROR_FORMAT, "%s: label %g of sample %lld is not an integer", wg_path_text(t->path),
-                  label[other], (long long)other);
+        wg_report(t->tape, FUNCTION, WG_ERROR_FORMAT, "%s: label %g of sample %lld is not an integer",
+                  wg_path_text(t->path), label[other], (long long)other);
         return false;
     }
     *y = (wg_column){.dtype = dtype};
@@ -213,8 +219,8 @@ wg_data *(wg_data_csv)(wg_tape *tape, const char *path, wg_data_csv_options opti
     if (!tape || tape->status)
         return NULL;
     if (!wg_is_float(options.dtype) || (options.label_dtype != WG_NO_DTYPE && !wg_dtype_size(options.label_dtype))) {
-        wg_report(tape, FUNCTION, WG_ERROR_DTYPE, "x cannot be %s with labels of dtype %d", wg_dtype_name(options.dtype),
-                  (int)options.label_dtype);
+        wg_report(tape, FUNCTION, WG_ERROR_DTYPE, "x cannot be %s with labels of dtype %d",
+                  wg_dtype_name(options.dtype), (int)options.label_dtype);
         return NULL;
     }
     if (!options.separator || strchr("0123456789+-.eE\"\r\n", options.separator)) {

@@ -9,7 +9,7 @@
 typedef struct {
     wg_dtype dtype;   /* as they are handed out */
     wg_shape row;     /* of one */
-    bool pixels;      /* kept as unsigned bytes, a quarter of the memory to gather from; times `scale` when handed out */
+    bool pixels; /* kept as unsigned bytes, a quarter of the memory to gather from; times `scale` when handed out */
     double scale;
     void *values;     /* from the tape's allocator; NULL: there are none */
     size_t bytes;

@@ -1,5 +1,5 @@
-/* Whole files. A file is written beside its place, flushed to the disc and renamed onto it, and the folder is flushed too:
- * a crash or a full disc at any moment leaves the old content or the new one. */
+/* Whole files. A file is written beside its place, flushed to the disc and renamed onto it, and the folder is flushed
+ * too: a crash or a full disc at any moment leaves the old content or the new one. */
 #include "graph/file.h"
 
 #include <errno.h>
@@ -74,8 +74,8 @@ char *wg_file_read(wg_tape *tape, const char *name, const char *path, size_t mos
         return NULL;
     char *content = NULL;
     if ((uint64_t)size > most || (uint64_t)size >= PTRDIFF_MAX) {
-        wg_report(tape, name, WG_ERROR_FILE, "%s: %lld bytes; at most %zu are read", wg_path_text(path), (long long)size,
-                  most);
+        wg_report(tape, name, WG_ERROR_FILE, "%s: %lld bytes; at most %zu are read", wg_path_text(path),
+                  (long long)size, most);
     } else if (!(content = wg_tape_allocate(tape, (size_t)size + 1))) {
         wg_no_memory(tape, name, (size_t)size + 1);
     } else {

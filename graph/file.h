@@ -1,5 +1,5 @@
-/* Whole files: read within a limit, and written so that whoever reads finds the old content or the new one, never a part.
- * Each function names the caller's public function in errors. Private to graph/. */
+/* Whole files: read within a limit, and written so that whoever reads finds the old content or the new one, never a
+ * part. Each function names the caller's public function in errors. Private to graph/. */
 #ifndef GRAPH_FILE_H
 #define GRAPH_FILE_H
 
@@ -17,7 +17,8 @@ int wg_file_open(wg_tape *tape, const char *name, const char *path, int64_t *siz
  * bytes + 1). NULL, and the error reported, where the file holds more than `most` bytes or cannot be read. */
 char *wg_file_read(wg_tape *tape, const char *name, const char *path, size_t most, size_t *bytes);
 
-/* A file being written: beside its place, to which wg_file_end moves it. The first failure is reported, and stops the rest. */
+/* A file being written: beside its place, to which wg_file_end moves it. The first failure is reported, and stops the
+ * rest. */
 typedef struct {
     wg_tape *tape;
     const char *name, *path;
@@ -28,7 +29,7 @@ typedef struct {
 
 wg_status wg_file_begin(wg_file *file, wg_tape *tape, const char *name, const char *path);
 void wg_file_put(wg_file *file, const void *data, size_t size);
-/* Moves the file to its place; after a failure, or a status of the caller's, removes it. Returns the first that failed. */
+/* Moves it to its place; after a failure, or with a status of the caller's, removes it. Returns the first failure. */
 wg_status wg_file_end(wg_file *file, wg_status status);
 
 /* All of it at once. */

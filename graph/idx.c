@@ -1,6 +1,6 @@
-/* IDX files, the format of MNIST (LeCun, Cortes and Burges): two zero bytes, a type, a rank, the dimensions as big-endian
- * 32-bit numbers, then the elements, big-endian and row-major. zlib reads plain and compressed files alike. What a header
- * declares is held against the size of the file before memory is taken for it. */
+/* IDX files, the format of MNIST (LeCun, Cortes and Burges): two zero bytes, a type, a rank, the dimensions as
+ * big-endian 32-bit numbers, then the elements, big-endian and row-major. zlib reads plain and compressed files alike.
+ * What a header declares is held against the size of the file before memory is taken for it. */
 #include <errno.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -8,7 +8,8 @@
 #include "graph/data.h"
 #include "graph/file.h"
 
-#define MOST_BYTES (INT64_C(1) << 34) /* of elements in one file */
+#define MOST_BYTES (INT64_C(1) << 34)   /* of elements in one file */
+#define MOST_SAMPLES (INT64_C(1) << 28) /* in one file; their order takes memory too */
 #define DEFLATED 1032                 /* no byte of a gzip file stands for more bytes (zlib's technical details) */
 #define PART 65536                    /* bytes decoded at a time; a multiple of every element's size */
 #define FUNCTION "wg_data_idx"
@@ -65,9 +66,30 @@ static bool too_short(const idx *f, int64_t got)
 {
     char text[300];
     describe(f, text, sizeof text);
-    wg_report(f->tape, FUNCTION, WG_ERROR_FORMAT, "%s: %s need %lld bytes; the file ends after %lld", wg_path_text(f->path),
-              text, (long long)f->bytes, (long long)got);
+    wg_report(f->tape, FUNCTION, WG_ERROR_FORMAT, "%s: %s need %lld bytes; the file ends after %lld",
+              wg_path_text(f->path), text, (long long)f->bytes, (long long)got);
     return false;
+}
+
+/* Sizes that are read: a sample is something, and there are not more of them or of their bytes than the limits say. */
+static bool shape_in_order(idx *f)
+{
+    char text[300];
+    int64_t most = types[f->type].size; /* bytes, were there one sample at least: no product below overflows */
+    describe(f, text, sizeof text);
+    for (int i = 0; i < f->shape.rank; i++) {
+        int64_t dim = f->shape.dim[i];
+        if (!dim && i)
+            return format_error(f, "samples of no elements");
+        if (dim > (i ? MOST_BYTES / most : MOST_SAMPLES)) {
+            wg_report(f->tape, FUNCTION, WG_ERROR_MEMORY, "%s: %s; at most %lld samples and %lld bytes are read",
+                      wg_path_text(f->path), text, (long long)MOST_SAMPLES, (long long)MOST_BYTES);
+            return false;
+        }
+        most *= dim ? dim : 1;
+    }
+    f->bytes = f->shape.dim[0] ? most : 0;
+    return true;
 }
 
 static bool read_shape(idx *f)
@@ -76,25 +98,11 @@ static bool read_shape(idx *f)
     int n = 4 * f->shape.rank;
     if (gzread(f->file, dim, (unsigned)n) != n)
         return stream_error(f) ? false : format_error(f, "the file ends within its header");
-    int64_t most = types[f->type].size; /* bytes, were no dimension 0: so that no product of some of them overflows */
-    bool empty = false;
     for (int i = 0; i < f->shape.rank; i++) {
         const unsigned char *d = dim + 4 * i;
         f->shape.dim[i] = (int64_t)d[0] << 24 | d[1] << 16 | d[2] << 8 | d[3];
     }
-    for (int i = 0; i < f->shape.rank; i++) {
-        empty = empty || !f->shape.dim[i];
-        if (f->shape.dim[i] > MOST_BYTES / most) {
-            char text[300];
-            describe(f, text, sizeof text);
-            wg_report(f->tape, FUNCTION, WG_ERROR_MEMORY, "%s: %s need more than %lld bytes, the most that are read",
-                      wg_path_text(f->path), text, (long long)MOST_BYTES);
-            return false;
-        }
-        most *= f->shape.dim[i] ? f->shape.dim[i] : 1;
-    }
-    f->bytes = empty ? 0 : most;
-    return true;
+    return shape_in_order(f);
 }
 
 static bool read_header(idx *f)
@@ -102,7 +110,8 @@ static bool read_header(idx *f)
     unsigned char magic[4];
     int got = gzread(f->file, magic, sizeof magic);
     if (got != sizeof magic)
-        return stream_error(f) ? false : format_error(f, f->size ? "the file ends within its header" : "the file is empty");
+        return stream_error(f) ? false
+                               : format_error(f, f->size ? "the file ends within its header" : "the file is empty");
     f->type = magic[2];
     f->shape.rank = magic[3];
     bool known = f->type < (int)(sizeof types / sizeof *types) && types[f->type].size;
@@ -118,8 +127,8 @@ static bool read_header(idx *f)
         return f->size - header < f->bytes ? too_short(f, f->size - header) : true;
     if (f->bytes / DEFLATED > f->size) {
         char text[200];
-        snprintf(text, sizeof text, "%lld compressed bytes cannot stand for the %lld that are declared", (long long)f->size,
-                 (long long)f->bytes);
+        snprintf(text, sizeof text, "%lld compressed bytes cannot stand for the %lld that are declared",
+                 (long long)f->size, (long long)f->bytes);
         return format_error(f, text);
     }
     return true;
@@ -251,7 +260,8 @@ static bool open_labels(idx *f, wg_tape *tape, const char *path, const idx *imag
         return false;
     if (f->shape.rank != 1 || f->type >= FLOATS) {
         describe(f, text, sizeof text);
-        wg_report(tape, FUNCTION, WG_ERROR_FORMAT, "%s: labels are one integer each; these are %s", wg_path_text(path), text);
+        wg_report(tape, FUNCTION, WG_ERROR_FORMAT, "%s: labels are one integer each; these are %s", wg_path_text(path),
+                  text);
         return false;
     }
     if (f->shape.dim[0] == images->shape.dim[0])

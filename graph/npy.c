@@ -122,8 +122,8 @@ static const char *read_header(const char *content, size_t size, array *a)
     if (!skip(&at, end, "', 'fortran_order': "))
         return "the header is not as NumPy writes it";
     a->fortran = skip(&at, end, "True");
-    if ((!a->fortran && !skip(&at, end, "False")) || !skip(&at, end, ", 'shape': ") || !read_shape(&at, end, &a->type) ||
-        !skip(&at, end, ", }"))
+    if ((!a->fortran && !skip(&at, end, "False")) || !skip(&at, end, ", 'shape': ") ||
+        !read_shape(&at, end, &a->type) || !skip(&at, end, ", }"))
         return "the header is not as NumPy writes it";
     int64_t count;
     if (!wg_type_fits(&a->type, &count, &a->bytes) || a->bytes != (size_t)(content + size - end))

@@ -1,6 +1,6 @@
-/* Weights in the safetensors format (github.com/huggingface/safetensors): the header's length as 8 little-endian bytes, the
- * header, a JSON object that gives each tensor's dtype, shape and place, and the data, side by side without holes. A file is
- * checked whole before anything of it is used; no number of it is trusted. */
+/* Weights in the safetensors format (github.com/huggingface/safetensors): the header's length as 8 little-endian bytes,
+ * the header, a JSON object that gives each tensor's dtype, shape and place, and the data, side by side without holes.
+ * A file is checked whole before anything of it is used; no number of it is trusted. */
 #include <jansson.h>
 #include <stdlib.h>
 
@@ -305,8 +305,9 @@ static bool fits(const wg_weights *w, const entry *e, wg_tensor t)
     if (!wg_type_equal(&type, &e->type)) {
         wg_shape ours = wg_type_shape(&type), its = wg_type_shape(&e->type);
         char text[2][200];
-        return refuse(w, type.dtype == e->type.dtype ? WG_ERROR_SHAPE : WG_ERROR_DTYPE, "%.100s is %s %s, in the file %s %s",
-                      e->name, wg_dtype_name(type.dtype), wg_shape_text(&ours, text[0], sizeof text[0]),
+        return refuse(w, type.dtype == e->type.dtype ? WG_ERROR_SHAPE : WG_ERROR_DTYPE,
+                      "%.100s is %s %s, in the file %s %s", e->name, wg_dtype_name(type.dtype),
+                      wg_shape_text(&ours, text[0], sizeof text[0]),
                       e->type.dtype == WG_NO_DTYPE ? dtypes[e->dtype].name : wg_dtype_name(e->type.dtype),
                       wg_shape_text(&its, text[1], sizeof text[1]));
     }
@@ -384,8 +385,8 @@ static json_t *entry_json(wg_tensor t, size_t *at)
     for (int i = 0; i < type.rank; i++)
         json_array_append_new(shape, json_integer(type.dim[i]));
     *at += (size_t)wg_type_count(&type) * wg_dtype_size(type.dtype);
-    return json_pack("{s:s, s:o, s:[I, I]}", "dtype", dtypes[dtype_code(type.dtype)].name, "shape", shape, "data_offsets",
-                     (json_int_t)begin, (json_int_t)*at);
+    return json_pack("{s:s, s:o, s:[I, I]}", "dtype", dtypes[dtype_code(type.dtype)].name, "shape", shape,
+                     "data_offsets", (json_int_t)begin, (json_int_t)*at);
 }
 
 static bool put_metadata(json_t *header, const char *const *metadata)
@@ -419,8 +420,8 @@ static char *header_text(wg_tape *tape, json_t *header, const wg_tensor *tensors
     size_t size = json_dumpb(header, NULL, 0, JSON_COMPACT), padded = (size + 7) / 8 * 8;
     char *text = size ? wg_tape_allocate(tape, *bytes = 8 + padded) : NULL;
     if (!text || padded > MOST_HEADER) {
-        wg_report(tape, "wg_save", WG_ERROR_MEMORY, text ? "the header is too long: %zu bytes" : "no memory for %zu bytes",
-                  8 + padded);
+        wg_report(tape, "wg_save", WG_ERROR_MEMORY,
+                  text ? "the header is too long: %zu bytes" : "no memory for %zu bytes", 8 + padded);
         wg_tape_release(tape, text, *bytes);
         return NULL;
     }

@@ -28,8 +28,8 @@ wg_data *(wg_data_spirals)(wg_tape *tape, int64_t n, wg_data_spirals_options opt
         return NULL;
     if (n < 0 || options.classes < 1 || !isfinite(options.turns) || !isfinite(options.noise) || options.noise < 0 ||
         !wg_is_float(options.dtype)) {
-        wg_report(tape, FUNCTION, WG_ERROR_VALUE, "%lld points of %s on %d arms of %g turns with noise %g", (long long)n,
-                  wg_dtype_name(options.dtype), options.classes, options.turns, options.noise);
+        wg_report(tape, FUNCTION, WG_ERROR_VALUE, "%lld points of %s on %d arms of %g turns with noise %g",
+                  (long long)n, wg_dtype_name(options.dtype), options.classes, options.turns, options.noise);
         return NULL;
     }
     wg_column x = {.dtype = options.dtype, .row = {1, {2}}}, y = {.dtype = WG_INT64};

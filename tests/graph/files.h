@@ -94,8 +94,8 @@ static inline void fail_each_allocation(void (*work)(wg_tape *tape))
         bool reached = f.calls >= at;
         if (tape && reached) /* a block may be asked for again, smaller */
             failed += wg_error_status(tape) == WG_ERROR_MEMORY;
-        ck_assert_msg(!tape || !wg_failed(tape) || (reached && wg_error_status(tape) == WG_ERROR_MEMORY), "allocation %d: %s",
-                      at, tape ? wg_error(tape) : "");
+        ck_assert_msg(!tape || !wg_failed(tape) || (reached && wg_error_status(tape) == WG_ERROR_MEMORY),
+                      "allocation %d: %s", at, tape ? wg_error(tape) : "");
         wg_tape_free(tape);
         ck_assert_uint_eq(f.held, 0);
         if (!reached)

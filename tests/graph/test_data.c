@@ -109,7 +109,7 @@ static void epoch_labels(wg_data *data, double *label)
 
 START_TEST(the_order_is_of_the_seed_and_the_epoch)
 {
-    double label[5][100] = {{0}}, number[100];
+    double label[6][100] = {{0}}, number[100];
     for (int i = 0; i < 100; i++)
         number[i] = i;
     wg_tape *other = wg_tape_new(.seed = 7, .threads = 2), *third = wg_tape_new(.seed = 8);
@@ -123,9 +123,12 @@ START_TEST(the_order_is_of_the_seed_and_the_epoch)
         epoch_labels(data, label[3]);
         wg_data_reset(data);
         epoch_labels(data, label[4]);
+        wg_data_start(data, 1);
+        epoch_labels(data, label[5]);
     }
     ck_assert_mem_eq(label[0], label[1], sizeof label[0]);
     ck_assert_mem_eq(label[0], label[4], sizeof label[0]);
+    ck_assert_mem_eq(label[3], label[5], sizeof label[0]);
     ck_assert(memcmp(label[0], label[2], sizeof label[0]));
     ck_assert(memcmp(label[0], label[3], sizeof label[0]));
     wg_tape_free(other);
@@ -134,7 +137,7 @@ START_TEST(the_order_is_of_the_seed_and_the_epoch)
 }
 END_TEST
 
-/* Where sample 0 goes in 4000 shuffles of five: 800 times to each place, give or take five standard deviations of 25.3. */
+/* Where sample 0 goes in 4000 shuffles of five: 800 times to each place, give or take 5 standard deviations, of 25.3. */
 START_TEST(a_shuffle_is_fair)
 {
     int count[5] = {0};
@@ -277,10 +280,13 @@ static const struct {
      "[60000, 28, 28] unsigned bytes need 47040000 bytes; the file ends after 3"},
     {BYTES(0, 0, 8, 1, 0, 0, 0, 2, 1, 2, 3), WG_ERROR_FORMAT, "the file goes on behind its last element"},
     {BYTES(0, 0, 8, 3, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1), WG_ERROR_MEMORY,
-     "need more than 17179869184 bytes, the most that are read"},
-    {BYTES(0, 0, 8, 8, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-           0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff),
-     WG_ERROR_MEMORY, "need more than 17179869184 bytes"},
+     "at most 268435456 samples and 17179869184 bytes are read"},
+    {BYTES(0, 0, 8, 3, 0, 0, 1, 0, 0, 1, 0, 0, 0x10, 0, 0, 0), WG_ERROR_MEMORY,
+     "at most 268435456 samples and 17179869184 bytes"},
+    {BYTES(0, 0, 8, 2, 0, 0, 1, 0, 0, 0, 0, 0), WG_ERROR_FORMAT, "samples of no elements"},
+    {BYTES(0, 0, 8, 8, 0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+           0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff),
+     WG_ERROR_MEMORY, "17179869184 bytes are read"},
 };
 START_TEST(a_wrong_idx_file_is_refused)
 {
@@ -293,8 +299,9 @@ END_TEST
 START_TEST(a_wrong_compressed_file_is_refused)
 {
     unsigned char data[16 + 6 * N], packed[sizeof data + 100] = {0};
-    static const char *const says[] = {"the file ends within its header", "bytes; the file ends after", "incorrect data check",
-                                       "the compressed file ends too early", "cannot stand for the 10000000000"};
+    static const char *const says[] = {"the file ends within its header", "bytes; the file ends after",
+                                       "incorrect data check", "the compressed file ends too early",
+                                       "cannot stand for the 10000000000"};
     size_t size = images_of(N, data);
     if (_i == 4)
         memcpy(data, ((unsigned char[]){0, 0, 8, 2, 0, 1, 0x86, 0xa0, 0, 1, 0x86, 0xa0}), 12); /* 100000 x 100000 */
@@ -366,7 +373,8 @@ static const struct {
 START_TEST(a_table_is_read)
 {
     const char *path = file_of("table", tables[_i].text, strlen(tables[_i].text));
-    wg_data *data = wg_data_csv(tape, path, .separator = tables[_i].separator, .label = tables[_i].label, .shuffle = false);
+    wg_data *data =
+        wg_data_csv(tape, path, .separator = tables[_i].separator, .label = tables[_i].label, .shuffle = false);
     wg_batch b;
     no_error();
     ck_assert_int_eq(wg_data_size(data), tables[_i].n);

@@ -1,5 +1,5 @@
-/* Optimisers against their formulas written out in double precision; clipping; schedules; a training that is saved, loaded
- * and goes on as if it had never stopped. */
+/* Optimisers against their formulas written out in double precision; clipping; schedules; a training that is saved,
+ * loaded and goes on as if it had never stopped. */
 #include "files.h"
 
 #include <float.h>
@@ -215,7 +215,7 @@ static const struct {
 START_TEST(a_wrong_option_is_refused)
 {
     wg_tensor p = wg_param(tape, "p", WG_SHAPE(1));
-    wg_optimizer *o = refused[_i].which == 0   ? wg_sgd(&p, 1, .lr = refused[_i].lr, .momentum = refused[_i].coefficient)
+    wg_optimizer *o = refused[_i].which == 0 ? wg_sgd(&p, 1, .lr = refused[_i].lr, .momentum = refused[_i].coefficient)
                       : refused[_i].which == 1 ? wg_adam(&p, 1, .lr = refused[_i].lr, .beta2 = refused[_i].coefficient)
                       : refused[_i].which == 2 ? wg_adam(&p, 1, .lr = refused[_i].lr, .eps = refused[_i].coefficient)
                                                : wg_rmsprop(&p, 1, .weight_decay = refused[_i].coefficient);
@@ -228,7 +228,8 @@ END_TEST
 START_TEST(only_parameters_of_one_tape_are_taken)
 {
     wg_tape *other = wg_tape_new();
-    wg_tensor p = wg_param(tape, "p", WG_SHAPE(1)), q[] = {p, wg_param(other, "q", WG_SHAPE(1))}, r[] = {p, wg_square(p)};
+    wg_tensor p = wg_param(tape, "p", WG_SHAPE(1)), q[] = {p, wg_param(other, "q", WG_SHAPE(1))},
+              r[] = {p, wg_square(p)};
     ck_assert_ptr_null(wg_sgd(q, 2));
     ck_assert_msg(strstr(wg_error(tape), "tensor 1 of 2 is not a parameter of this tape"), "%s", wg_error(tape));
     wg_clear_error(tape);

@@ -66,8 +66,9 @@ START_TEST(every_dtype_comes_back_to_the_bit)
     wg_tape *other = wg_tape_new();
     make(tape, a, true);
     make(other, b, false);
-    ck_assert_int_eq(wg_save(in_folder("w"), a, COUNT(a), .metadata = (const char *[]){"format", "wengert", "\xc3\xa9", "", NULL}),
-                     WG_OK);
+    ck_assert_int_eq(
+        wg_save(in_folder("w"), a, COUNT(a), .metadata = (const char *[]){"format", "wengert", "\xc3\xa9", "", NULL}),
+        WG_OK);
     ck_assert_int_eq(files_in_folder(), 1);
     ck_assert_msg(wg_load(in_folder("w"), b, COUNT(b)) == WG_OK, "%s", wg_error(other));
     for (int i = 0; i < COUNT(a); i++) {
@@ -114,7 +115,8 @@ END_TEST
 
 START_TEST(a_view_is_written_in_its_own_order)
 {
-    wg_tensor t = wg_name(wg_matrix_transpose(wg_array(tape, WG_FLOAT32, WG_SHAPE(2, 2), ((float[]){1, 2, 3, 4}))), "t");
+    wg_tensor t =
+        wg_name(wg_matrix_transpose(wg_array(tape, WG_FLOAT32, WG_SHAPE(2, 2), ((float[]){1, 2, 3, 4}))), "t");
     wg_tensor back = wg_name(wg_array(tape, WG_FLOAT32, WG_SHAPE(2, 2), NULL), "t");
     ck_assert_int_eq(wg_save(in_folder("w"), &t, 1), WG_OK);
     ck_assert_int_eq(wg_load(in_folder("w"), &back, 1), WG_OK);
@@ -157,7 +159,8 @@ END_TEST
 /* ---- Files that are wrong ---------------------------------------------------------------------------------------- */
 #define A(dtype, shape, offsets) "{\"a\":{\"dtype\":\"" dtype "\",\"shape\":" shape ",\"data_offsets\":" offsets "}}"
 #define PAIR(a, b)                                                                                                     \
-    "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":" a "},\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":" b "}}"
+    "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":" a                                                      \
+    "},\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":" b "}}"
 static const struct {
     const char *header;
     size_t data;
@@ -207,7 +210,8 @@ END_TEST
 
 START_TEST(a_header_longer_than_the_file_is_refused)
 {
-    static const unsigned char lengths[][8] = {{1}, {200}, {0, 0xe1, 0xf5, 5}, {1, 0xe1, 0xf5, 5}, {255, 255, 255, 255, 255, 255, 255, 255}};
+    static const unsigned char lengths[][8] = {
+        {1}, {200}, {0, 0xe1, 0xf5, 5}, {1, 0xe1, 0xf5, 5}, {255, 255, 255, 255, 255, 255, 255, 255}};
     for (int i = 0; i < COUNT(lengths); i++) {
         ck_assert_ptr_null(wg_weights_open(tape, file_of("w", lengths[i], 8)));
         ck_assert_msg(strstr(wg_error(tape), "bytes in a file of 8"), "%s", wg_error(tape));
@@ -267,7 +271,8 @@ END_TEST
 
 static const struct {
     const char *name, *says;
-} no_places[] = {{"folder", "Is a directory"}, {"pipe", "not a regular file"}, {"absent/w", "No such file or directory"}};
+} no_places[] = {
+    {"folder", "Is a directory"}, {"pipe", "not a regular file"}, {"absent/w", "No such file or directory"}};
 START_TEST(where_no_file_can_be_nothing_is_written)
 {
     wg_tensor t = wg_name(wg_scalar(tape, 1), "t");
@@ -315,12 +320,15 @@ static const struct {
     size_t size;
     const char *says; /* NULL: it is right, 2 x 2, and element 1 is 3 */
 } arrays[] = {
-    {NPY("\x3e\0{'descr': '<i4', 'fortran_order': True, 'shape': (2, 2), }   \n\1\0\0\0\2\0\0\0\3\0\0\0\4\0\0\0"), 88, NULL},
+    {NPY("\x3e\0{'descr': '<i4', 'fortran_order': True, 'shape': (2, 2), }   \n\1\0\0\0\2\0\0\0\3\0\0\0\4\0\0\0"), 88,
+     NULL},
     {NPY("\x3e\0{'descr': '<i4', 'fortran_order': True, 'shape': (2, 2), }   \n\1\0\0\0\2\0\0\0\3\0\0\0\4\0\0\0"), 87,
      "the shape and the file's length disagree"},
     {NPY("\x3e\0{'descr': '>i4', 'fortran_order': True, 'shape': (2, 2), }   \n\1\0\0\0"), 76, "the elements are not"},
-    {NPY("\x3e\0{'descr': '<i4', 'fortran_order': True, 'shape': (2 2), }     \n\1\0\0\0"), 76, "not as NumPy writes it"},
-    {NPY("\x3e\0{'descr': '<i4', 'fortran_order': Perhaps, 'shape': (2,), }   \n\1\0\0\0"), 76, "not as NumPy writes it"},
+    {NPY("\x3e\0{'descr': '<i4', 'fortran_order': True, 'shape': (2 2), }     \n\1\0\0\0"), 76,
+     "not as NumPy writes it"},
+    {NPY("\x3e\0{'descr': '<i4', 'fortran_order': Perhaps, 'shape': (2,), }   \n\1\0\0\0"), 76,
+     "not as NumPy writes it"},
     {NPY("\xff\xff{'descr': '<i4'"), 25, "the file ends within its header"},
     {"\x93NUMPY\x04\x00\0\0\0\0\0\0", 14, "its version is not 1, 2 or 3"},
     {"PK\3\4 an .npz file", 17, "not an .npy file"},
