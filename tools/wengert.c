@@ -19,7 +19,6 @@ static const struct {
     {"bench", command_bench, "measure this machine"},
     {"call", command_call, "answer requests to call operations, in JSON"},
     {"check", command_check, "derivatives of operations against numerical ones"},
-    {"check", command_check, "derivatives of operations against numerical ones"},
     {"info", command_info, "what this build and this machine have"},
     {"ops", command_ops, "the operations, or one operation's page"},
     {"predict", command_predict, "the classes a trained network sees in data"},
