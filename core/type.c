@@ -108,8 +108,7 @@ wg_type wg_type_make(wg_dtype dtype, wg_shape shape)
 wg_shape wg_type_shape(const wg_type *type)
 {
     wg_shape shape = {.rank = type->rank};
-    for (int i = 0; i < type->rank; i++)
-        shape.dim[i] = type->dim[i];
+    memcpy(shape.dim, type->dim, sizeof shape.dim); /* whatever the rank is: it may be wrong */
     return shape;
 }
 
@@ -129,9 +128,10 @@ char *wg_shape_text(const wg_shape *shape, char *text, size_t size)
         return text;
     size_t used = 0;
     text[0] = 0;
-    for (int i = -1; i <= shape->rank && used < size; i++) {
+    int rank = shape->rank < 0 ? 0 : shape->rank < WG_MAX_RANK ? shape->rank : WG_MAX_RANK; /* it may be wrong */
+    for (int i = -1; i <= rank && used < size; i++) {
         char part[32];
-        if (i == -1 || i == shape->rank)
+        if (i == -1 || i == rank)
             snprintf(part, sizeof part, i == -1 ? "[" : "]");
         else
             snprintf(part, sizeof part, i ? ", %lld" : "%lld", (long long)shape->dim[i]);
@@ -181,14 +181,14 @@ wg_layout *wg_layout_new(wg_tape *tape, const wg_type *type, const int64_t *stri
 bool wg_strides_contiguous(const wg_type *type, const int64_t *stride)
 {
     int64_t step = 1;
+    bool in_order = true;
     for (int i = type->rank; i-- > 0;) {
         if (type->dim[i] == 0)
             return true;
-        if (type->dim[i] > 1 && stride[i] != step)
-            return false;
+        in_order &= type->dim[i] == 1 || stride[i] == step;
         step *= type->dim[i];
     }
-    return true;
+    return in_order;
 }
 
 void wg_broadcast_strides(const wg_type *x, const int64_t *stride, const wg_type *y, int64_t *out)

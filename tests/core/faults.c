@@ -1,5 +1,5 @@
-/* Each block lies between a header and a fence. The fence shows a write past the end, the header's size a release of another
- * size than was asked for. */
+/* Each block lies between a header and a fence. The fence shows a write past the end, the header's size a release of
+ * another size than was asked for. */
 #include "faults.h"
 
 #include <stdlib.h>

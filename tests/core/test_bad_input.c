@@ -1,5 +1,5 @@
-/* Wrong input, to every public function and to every operation, the latter from its entry alone: an error of the right kind
- * that names this file and the line of the call, never a crash, and a tape that works on after a rewind. */
+/* Wrong input, to every public function and to every operation, the latter from its entry alone: an error of the right
+ * kind that names this file and the line of the call, never a crash, and a tape that works on after a rewind. */
 #include <check.h>
 #include <stdlib.h>
 
@@ -52,7 +52,8 @@ static void has_failed(wg_status status, int line, const char *call)
     ck_assert_msg(wg_failed(tape), "%s: no error", call);
     ck_assert_msg(wg_error_status(tape) == status, "%s: %s, not %s: %s", call, wg_status_name(wg_error_status(tape)),
                   wg_status_name(status), wg_error(tape));
-    ck_assert_msg(strstr(wg_error(tape), place) != NULL, "%s: \"%s\" does not name line %d", call, wg_error(tape), line);
+    ck_assert_msg(strstr(wg_error(tape), place) != NULL, "%s: \"%s\" does not name line %d", call, wg_error(tape),
+                  line);
     wg_clear_error(tape);
     wg_rewind(tape, start);
     ck_assert_msg(wg_item(wg_sum(wg_multiply(x, w))) == 12 && !wg_failed(tape), "%s: the tape is broken", call);
@@ -109,7 +110,8 @@ END_TEST
 
 START_TEST(leaves_are_checked)
 {
-    wg_shape nine = {.rank = 9}, negative = {.rank = -1}, huge = WG_SHAPE(INT64_MAX, 2), hollow = WG_SHAPE(0, INT64_MAX, 9);
+    wg_shape nine = {.rank = 9}, negative = {.rank = -1}, huge = WG_SHAPE(INT64_MAX, 2),
+             hollow = WG_SHAPE(0, INT64_MAX, 9);
     double one = 1;
     FAILS(WG_ERROR_SHAPE, wg_array(tape, WG_FLOAT64, nine, &one));
     FAILS(WG_ERROR_SHAPE, wg_array(tape, WG_FLOAT64, negative, &one));
@@ -302,11 +304,17 @@ static wg_tensor wrong(const wg_tensor *inputs, void *user)
 START_TEST(a_check_that_cannot_be_made_says_why)
 {
     wg_tensor whole = wg_full(tape, WG_INT64, WG_SHAPE(2), 1), pair[] = {x, foreign}, many[WG_CHECK_INPUTS + 1] = {x};
-    const wg_check_report reports[] = {
-        wg_check_grad(NULL, &x, 1), wg_check_grad(wrong, NULL, 1), wg_check_grad(wrong, &x, 0),
-        wg_check_grad(wrong, &x, -1), wg_check_grad(wrong, many, WG_CHECK_INPUTS + 1), wg_check_grad(wrong, &whole, 1),
-        wg_check_grad(wrong, pair, 2), wg_check_grad(wrong, &(wg_tensor){0}, 1), wg_check_grad(not_a_tensor, &x, 1),
-        wg_check_grad(wrong, &x, 1), wg_check_grad(wrong, &stale, 1)};
+    const wg_check_report reports[] = {wg_check_grad(NULL, &x, 1),
+                                       wg_check_grad(wrong, NULL, 1),
+                                       wg_check_grad(wrong, &x, 0),
+                                       wg_check_grad(wrong, &x, -1),
+                                       wg_check_grad(wrong, many, WG_CHECK_INPUTS + 1),
+                                       wg_check_grad(wrong, &whole, 1),
+                                       wg_check_grad(wrong, pair, 2),
+                                       wg_check_grad(wrong, &(wg_tensor){0}, 1),
+                                       wg_check_grad(not_a_tensor, &x, 1),
+                                       wg_check_grad(wrong, &x, 1),
+                                       wg_check_grad(wrong, &stale, 1)};
     for (size_t i = 0; i < sizeof reports / sizeof *reports; i++)
         ck_assert_msg(reports[i].failed && *reports[i].message, "report %zu: \"%s\"", i, reports[i].message);
     ck_assert_ptr_nonnull(strstr(reports[9].message, "test_bad_input.c:"));
@@ -344,7 +352,8 @@ static wg_status record_spoilt(const spoilt *s, const wg_sample *call, bool must
     if (status) {
         ck_assert_msg(strstr(wg_error(tape), "test_bad_input.c:") != NULL, "%s: \"%s\" has no place", describe(s, how),
                       wg_error(tape));
-        ck_assert_msg(strstr(wg_error(tape), s->op->name) != NULL, "%s: \"%s\" has no name", describe(s, how), wg_error(tape));
+        ck_assert_msg(strstr(wg_error(tape), s->op->name) != NULL, "%s: \"%s\" has no name", describe(s, how),
+                      wg_error(tape));
     }
     wg_clear_error(tape);
     wg_rewind(tape, before);
@@ -382,13 +391,18 @@ static void spoil_operands(const spoilt *s)
         wg_shape shape = given ? wg_shape_of(s->sample.in[i]) : WG_SCALAR;
         for (int dtype = WG_FLOAT32; dtype <= WG_BOOL; dtype++) {
             bool is_float = wg_is_float((wg_dtype)dtype);
-            bool wrong_kind = (operand->flags & WG_INTEGER && is_float) || (operand->flags & WG_BOOLEAN && dtype != WG_BOOL) ||
+            bool wrong_kind = (operand->flags & WG_INTEGER && is_float) ||
+                              (operand->flags & WG_BOOLEAN && dtype != WG_BOOL) ||
                               (is_plain(operand) && !s->op->map && !is_float);
             call.in[i] = wg_full(tape, (wg_dtype)dtype, shape, 0);
             record_spoilt(s, &call, wrong_kind, wg_dtype_name((wg_dtype)dtype));
         }
-        const wg_shape odd[] = {WG_SCALAR, WG_SHAPE(0), WG_SHAPE(7, 5, 3), WG_SHAPE(1, 1, 1, 1, 1, 1, 1, 1),
-                                WG_SHAPE(2, 2, 2, 2, 2, 2, 2, 2), WG_SHAPE(0, 3)};
+        const wg_shape odd[] = {WG_SCALAR,
+                                WG_SHAPE(0),
+                                WG_SHAPE(7, 5, 3),
+                                WG_SHAPE(1, 1, 1, 1, 1, 1, 1, 1),
+                                WG_SHAPE(2, 2, 2, 2, 2, 2, 2, 2),
+                                WG_SHAPE(0, 3)};
         for (size_t k = 0; k < sizeof odd / sizeof *odd && given; k++) {
             call.in[i] = wg_full(tape, wg_type_of(s->sample.in[i]).dtype, odd[k], 1);
             record_spoilt(s, &call, false, "an odd shape");
@@ -421,8 +435,8 @@ static void spoil_integers(const spoilt *s)
 /* Writes each of some values over an option; whatever they mean, nothing may break. */
 static void spoil_option(const spoilt *s, const wg_attr *attr)
 {
-    static const int64_t integers[] = {INT64_MIN, INT64_MIN + 1, -((int64_t)1 << 40), -9, -1, 0, 1, 9, (int64_t)1 << 40,
-                                       INT64_MAX - 1, INT64_MAX};
+    static const int64_t integers[] = {INT64_MIN, INT64_MIN + 1,    -((int64_t)1 << 40), -9,       -1, 0, 1,
+                                       9,         (int64_t)1 << 40, INT64_MAX - 1,       INT64_MAX};
     static const double reals[] = {-INFINITY, -1e308, -1, 0, 5e-324, 1, 1e308, INFINITY, NAN};
     static const char *const words[] = {NULL, "", "frobnicate", "%s%n"};
     wg_sample call = s->sample;

@@ -1,6 +1,7 @@
-/* Memory that runs out. Each scenario is run again and again, with its first allocation failing, its second, and so on until
- * none is left to fail; then in a fixed buffer of every size up to one that is enough. Each time it either succeeds with the
- * right result, or fails with WG_ERROR_MEMORY, after which the tape, rewound, does the whole right. */
+/* Memory that runs out. Each scenario is run again and again, with its first allocation failing, its second, and so on
+ * until none is left to fail; then in a fixed buffer of every size up to one that is enough. Each time it either
+ * succeeds with the right result, or fails with WG_ERROR_MEMORY, after which the tape, rewound, does the whole right.
+ */
 #include <check.h>
 #include <stdlib.h>
 
@@ -53,10 +54,9 @@ static bool names_and_scopes(wg_tape *tape, const void *what, double *result)
     wg_tensor x = wg_array(tape, WG_FLOAT64, WG_SHAPE(3), (double[]){1, 2, 3}), y = x;
     wg_mark mark = wg_tape_mark(tape);
     for (int i = 0; i < 20; i++)
-        WG_SCOPE(tape, "block", i) {
-            WG_SCOPE(tape, "inner") {
-                y = wg_name(wg_exp(wg_multiply(y, 0.1)), "y");
-            }
+        WG_SCOPE(tape, "block", i)
+        {
+            WG_SCOPE(tape, "inner") { y = wg_name(wg_exp(wg_multiply(y, 0.1)), "y"); }
         }
     wg_name(x, "the input, named late");
     wg_assign(x, y);
@@ -214,13 +214,14 @@ static void try_once(wg_tape *tape, faults *f, scenario *run, const void *what, 
         bool done = run(tape, what, &result);
         if (done) {
             ck_assert_msg(!wg_failed(tape), "%s, allocation %zu: done, and yet %s", name, f->fail_at, wg_error(tape));
-            ck_assert_msg(result == expected, "%s, allocation %zu: %.17g instead of %.17g", name, f->fail_at, result, expected);
+            ck_assert_msg(result == expected, "%s, allocation %zu: %.17g instead of %.17g", name, f->fail_at, result,
+                          expected);
             return;
         }
         ck_assert_msg(wg_error_status(tape) == WG_ERROR_MEMORY, "%s, allocation %zu: %s, \"%s\"", name, f->fail_at,
                       wg_status_name(wg_error_status(tape)), wg_error(tape));
-        ck_assert_msg(!again && (f->failed || f->largest == 0), "%s, allocation %zu: nothing failed, and yet %s", name, f->fail_at,
-                      wg_error(tape));
+        ck_assert_msg(!again && (f->failed || f->largest == 0), "%s, allocation %zu: nothing failed, and yet %s", name,
+                      f->fail_at, wg_error(tape));
         f->fail_at = 0;
         f->from_there = false;
         wg_clear_error(tape);
@@ -255,17 +256,21 @@ static void fail_each_allocation(scenario *run, const void *what, const char *na
             wg_tape_free(tape);
         }
         ck_assert_msg(f.blocks == 0 && f.bytes == 0, "%s, allocation %zu: %zu blocks leak", name, k, f.blocks);
-        ck_assert_msg(f.misused == 0, "%s, allocation %zu: a block written past its end or released by another size", name, k);
+        ck_assert_msg(f.misused == 0, "%s, allocation %zu: a block written past its end or released by another size",
+                      name, k);
     }
 }
 
 static const struct {
     const char *name;
     scenario *run;
-} scenarios[] = {
-    {"a tape", tape_alone}, {"parameters", params}, {"names and scopes", names_and_scopes},
-    {"operations by name", operations_by_name}, {"a training step", training_step},
-    {"derivatives", derivatives}, {"a gradient check", gradient_check}};
+} scenarios[] = {{"a tape", tape_alone},
+                 {"parameters", params},
+                 {"names and scopes", names_and_scopes},
+                 {"operations by name", operations_by_name},
+                 {"a training step", training_step},
+                 {"derivatives", derivatives},
+                 {"a gradient check", gradient_check}};
 
 START_TEST(each_allocation_may_fail) { fail_each_allocation(scenarios[_i].run, NULL, scenarios[_i].name, false); }
 END_TEST
@@ -291,7 +296,8 @@ START_TEST(a_buffer_of_any_size_either_does_or_gives_an_error)
             ck_assert_msg(result == expected, "%s in %zu bytes", scenarios[_i].name, size);
             enough = size;
         } else {
-            ck_assert_msg(wg_error_status(tape) == WG_ERROR_MEMORY, "%s in %zu bytes: %s", scenarios[_i].name, size, wg_error(tape));
+            ck_assert_msg(wg_error_status(tape) == WG_ERROR_MEMORY, "%s in %zu bytes: %s", scenarios[_i].name, size,
+                          wg_error(tape));
         }
         wg_tape_free(tape);
         for (size_t i = size; i < size + 64; i++)
