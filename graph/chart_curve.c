@@ -1,191 +1,281 @@
-/* The learning curve. */
-#include "graph/file.h"
+/* The learning curve: two panels over one axis of epochs, or one where only losses or accuracies are known. */
 #include "graph/svg.h"
 #include "wengert/charts.h"
 
-enum { WIDTH = 600, HEIGHT = 400, LEFT = 52, RIGHT = 504, TOP = 44, LOSS_BOTTOM = 231, ACC_TOP = 262, BOTTOM = 352 };
+enum {
+    WIDTH = 560,
+    HEIGHT = 400,
+    LEFT = 52,
+    RIGHT = 478,
+    TOP = 44,
+    BOTTOM = 354,
+    LOSS_BOTTOM = 234,
+    ACCURACY_TOP = 266
+};
 
-/* A range of values along the height from `bottom` up to `top`. */
+static const wg_stroke train_line = {WG_COLOR_input_line, 2, NULL}, valid_line = {WG_COLOR_heat4, 2, "5 3"};
+static const wg_stroke grid_line = {WG_COLOR_scope_line, 1, NULL}, best_line = {WG_COLOR_muted, 1, "2 3"};
+
+/* Two lines on a scale of their own, between two heights. */
 typedef struct {
-    double low, high, top, bottom;
-    bool logarithmic;
-} scale;
+    const char *name, *form; /* form: how the last values are written */
+    bool log;
+    double top, bottom, low, high;
+    int64_t n;
+    const double *train, *valid;
+} panel;
 
-static double placed(const scale *s, double v)
+static bool drawn(const panel *p, double v) { return isfinite(v) && (!p->log || v > 0); }
+
+static double height(const panel *p, double v)
 {
-    double part = s->logarithmic ? log(v / s->low) / log(s->high / s->low) : (v - s->low) / (s->high - s->low);
-    return s->bottom - part * (s->bottom - s->top);
+    double part = p->log ? log(v / p->low) / log(p->high / p->low) : (v - p->low) / (p->high - p->low);
+    return p->bottom - part * (p->bottom - p->top);
 }
 
-static bool drawable(double v, bool logarithmic) { return isfinite(v) && (!logarithmic || v > 0); }
-
-static void widen(scale *s, const double *v, int64_t n)
+static double across(int64_t i, int64_t n)
 {
-    for (int64_t i = 0; v && i < n; i++)
-        if (drawable(v[i], s->logarithmic)) {
-            s->low = fmin(s->low, v[i]);
-            s->high = fmax(s->high, v[i]);
+    return n > 1 ? LEFT + (double)(RIGHT - LEFT) * (double)i / (double)(n - 1) : (LEFT + RIGHT) / 2.0;
+}
+
+/* ---- Scales ------------------------------------------------------------------------------------------------------ */
+/* False: there is nothing to draw. Equal values get a range around them. */
+static bool panel_scaled(panel *p)
+{
+    const double *line[] = {p->train, p->valid};
+    p->low = (double)INFINITY;
+    p->high = -(double)INFINITY;
+    for (int k = 0; k < 2; k++)
+        for (int64_t i = 0; line[k] && i < p->n; i++)
+            if (drawn(p, line[k][i])) {
+                p->low = fmin(p->low, line[k][i]);
+                p->high = fmax(p->high, line[k][i]);
+            }
+    if (!(p->low <= p->high))
+        return false;
+    if (p->log && p->high / p->low < 1.02) {
+        p->low = fmax(p->low / 1.1, 1e-300);
+        p->high = fmin(p->high * 1.1, 1e300);
+    } else if (!p->log && p->high - p->low < 0.02) {
+        p->low -= 0.05;
+        p->high += 0.01;
+    }
+    return true;
+}
+
+static void put_mark(wg_text *svg, const panel *p, double v, const char *text)
+{
+    double y = height(p, v);
+    wg_svg_line(svg, LEFT, y, RIGHT, y, grid_line);
+    wg_svg_words(svg, LEFT - 8, y + 3.6, (wg_words){.color = WG_COLOR_muted, .anchor = WG_END}, text);
+}
+
+/* Marks at step, 2 step, ... */
+static void put_linear_marks(wg_text *svg, const panel *p, int most)
+{
+    double step = wg_tick_step(p->low, p->high, most);
+    char text[32];
+    for (double k = ceil(p->low / step - 1e-9); k * step <= p->high + 1e-9 * step; k++)
+        put_mark(svg, p, k * step, wg_tick_text(k * step, step, text, sizeof text));
+}
+
+/* Marks at the given multiples of each power of ten, or of every few; returns how many. With svg NULL it only counts.
+ */
+static int put_log_marks(wg_text *svg, const panel *p, const double *times)
+{
+    int first = (int)floor(log10(p->low)), last = (int)ceil(log10(p->high)), n = 0;
+    int every = times[1] > 0 ? 1 : 1 + (last - first) / 7;
+    for (int power = first; power <= last; power++)
+        for (int i = 0; times[i] > 0 && power % every == 0; i++) {
+            double v = times[i] * pow(10, power);
+            if (v < p->low * (1 - 1e-9) || v > p->high * (1 + 1e-9))
+                continue;
+            n++;
+            char text[32];
+            snprintf(text, sizeof text, "%g", v);
+            if (svg)
+                put_mark(svg, p, v, text);
         }
+    return n;
 }
 
-static double column(int64_t i, int64_t n) { return n > 1 ? LEFT + (double)(RIGHT - LEFT) * (double)i / (double)(n - 1) : LEFT; }
+/* The coarsest marks of which there are three; none such: evenly spaced values. */
+static void put_marks(wg_text *svg, const panel *p)
+{
+    static const double choices[][8] = {{1}, {1, 2, 5}, {1, 1.5, 2, 3, 4, 5, 7}};
+    for (int k = 0; p->log && k < 3; k++)
+        if (put_log_marks(NULL, p, choices[k]) >= 3) {
+            put_log_marks(svg, p, choices[k]);
+            return;
+        }
+    put_linear_marks(svg, p, p->log ? 5 : 3);
+}
 
-/* One point a pixel: of more the lowest and highest. */
-static void put_path(wg_text *svg, const double *v, int64_t n, const scale *s, wg_color color, const char *dash)
+/* ---- Lines ------------------------------------------------------------------------------------------------------- */
+static void put_dot(wg_text *svg, double x, double y, wg_color color)
+{
+    wg_put(svg, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3.4\" fill=\"%s\"/>\n", x, y, wg_color_light(color));
+}
+
+/* A point an epoch; where several share a pixel, its least and greatest value. One epoch alone is a dot. */
+static void put_curve(wg_text *svg, const panel *p, const double *v, wg_stroke stroke)
 {
     bool open = false;
-    wg_put(svg, "<path fill=\"none\" stroke=\"%s\" stroke-width=\"2\" stroke-linejoin=\"round\"%s%s%s d=\"", wg_color_light(color),
-           dash ? " stroke-dasharray=\"" : "", dash ? dash : "", dash ? "\"" : "");
-    int64_t most = RIGHT - LEFT, step = n > most ? (n + most - 1) / most : 1;
-    for (int64_t i = 0; i < n; i += step) {
+    int64_t most = RIGHT - LEFT, step = p->n > most ? (p->n + most - 1) / most : 1;
+    if (p->n == 1 && drawn(p, v[0]))
+        put_dot(svg, across(0, 1), height(p, v[0]), stroke.color);
+    wg_svg_path_begin(svg, stroke);
+    for (int64_t i = 0; i < p->n; i += step) {
         double low = (double)INFINITY, high = -(double)INFINITY;
-        for (int64_t k = i; k < i + step && k < n; k++)
-            if (drawable(v[k], s->logarithmic)) {
+        for (int64_t k = i; k < i + step && k < p->n; k++)
+            if (drawn(p, v[k])) {
                 low = fmin(low, v[k]);
                 high = fmax(high, v[k]);
             }
-        if (low > high) {
-            open = false;
-            continue;
-        }
-        wg_put(svg, "%c%.1f %.1f", open ? 'L' : 'M', column(i, n), placed(s, low));
-        if (high > low)
-            wg_put(svg, "L%.1f %.1f", column(i, n), placed(s, high));
-        open = true;
+        if (low <= high)
+            wg_put(svg, "%c%.1f %.1f", open ? 'L' : 'M', across(i, p->n), height(p, low));
+        if (low < high)
+            wg_put(svg, "V%.1f", height(p, high));
+        open = low <= high;
     }
-    wg_put(svg, "\"/>\n");
+    wg_svg_path_end(svg);
 }
 
-static void put_grid(wg_text *svg, double value, const scale *s)
+typedef struct {
+    const char *name;
+    const double *v;
+    wg_stroke stroke;
+    double y;
+} line;
+
+/* Each line's name and last value behind its end, apart where the ends are close. */
+static void put_ends(wg_text *svg, const panel *p, line *upper, line *lower)
+{
+    if (upper && lower && upper->y > lower->y) {
+        line *held = upper;
+        upper = lower;
+        lower = held;
+    }
+    if (upper && lower && lower->y - upper->y < 13) {
+        double middle = (upper->y + lower->y) / 2;
+        upper->y = middle - 6.5;
+        lower->y = middle + 6.5;
+    }
+    line *both[] = {upper, lower};
+    for (int k = 0; k < 2; k++)
+        if (both[k]) {
+            char value[32], text[48];
+            double last = both[k]->v[p->n - 1];
+            snprintf(value, sizeof value,
+                     p->log && last < 1e-3   ? "%.1e"
+                     : p->log && last >= 100 ? "%.3g"
+                                             : "%.3f",
+                     last);
+            snprintf(text, sizeof text, "%s %s", both[k]->name, value);
+            wg_svg_words(svg, RIGHT + 6, both[k]->y + 4,
+                         (wg_words){.size = 11, .color = both[k]->stroke.color, .bold = true}, text);
+        }
+}
+
+static void put_panel(wg_text *svg, const panel *p)
+{
+    line lines[] = {{"train", p->train, train_line, 0}, {"valid", p->valid, valid_line, 0}}, *end[2] = {NULL, NULL};
+    put_marks(svg, p);
+    wg_svg_words(svg, 14, (p->top + p->bottom) / 2,
+                 (wg_words){.color = WG_COLOR_muted, .anchor = WG_MIDDLE, .upward = true}, p->name);
+    for (int k = 0; k < 2; k++) {
+        if (!lines[k].v)
+            continue;
+        put_curve(svg, p, lines[k].v, lines[k].stroke);
+        if (!drawn(p, lines[k].v[p->n - 1]))
+            continue;
+        lines[k].y = height(p, lines[k].v[p->n - 1]);
+        end[k] = &lines[k];
+    }
+    put_ends(svg, p, end[0], end[1]);
+}
+
+/* ---- The chart --------------------------------------------------------------------------------------------------- */
+/* The epoch of the least validation loss, or training loss where there is no validation; -1: there is none. */
+static int64_t best_epoch(const panel *loss)
+{
+    const double *v = loss->valid ? loss->valid : loss->train;
+    int64_t best = -1;
+    for (int64_t i = 0; v && i < loss->n; i++)
+        if (drawn(loss, v[i]) && (best < 0 || v[i] < v[best]))
+            best = i;
+    return best;
+}
+
+static void put_epoch(wg_text *svg, int64_t epoch, int64_t n)
 {
     char text[32];
-    double y = placed(s, value);
-    snprintf(text, sizeof text, "%g", value);
-    wg_svg_line(svg, LEFT, y, RIGHT, y, WG_COLOR_scope_line, 1, NULL);
-    wg_svg_text(svg, LEFT - 8, y + 4, text, 11, WG_COLOR_muted, WG_END, false);
+    snprintf(text, sizeof text, "%lld", (long long)epoch);
+    wg_svg_words(svg, across(epoch - 1, n), BOTTOM + 16, (wg_words){.color = WG_COLOR_muted, .anchor = WG_MIDDLE},
+                 text);
 }
 
-/* 1, 2 and 5 times powers of ten; only the powers where they are many. */
-static void put_log_grid(wg_text *svg, const scale *s)
-{
-    static const double steps[] = {1, 2, 5};
-    int each = log10(s->high / s->low) > 2.5 ? 3 : 1;
-    for (int power = (int)floor(log10(s->low)); power <= (int)ceil(log10(s->high)); power++)
-        for (int i = 0; i < 3; i += each) {
-            double v = steps[i] * pow(10, power);
-            if (v >= s->low && v <= s->high)
-                put_grid(svg, v, s);
-        }
-}
-
-static void put_linear_grid(wg_text *svg, const scale *s)
-{
-    double raw = (s->high - s->low) / 3, power = pow(10, floor(log10(raw))), step = raw / power;
-    step = (step < 1.5 ? 1 : step < 3 ? 2 : step < 7 ? 5 : 10) * power;
-    for (double v = ceil(s->low / step - 1e-9) * step; v <= s->high + 1e-9; v += step)
-        put_grid(svg, fabs(v) < 1e-12 ? 0 : v, s);
-}
-
-/* The last value of a line, and its name, behind its end. */
-static double put_end(wg_text *svg, const char *name, const double *v, int64_t n, const scale *s, wg_color color, double taken)
-{
-    char text[48];
-    if (!v || !drawable(v[n - 1], s->logarithmic))
-        return taken;
-    double y = placed(s, v[n - 1]) + 4;
-    if (fabs(y - taken) < 13)
-        y = y < taken ? taken - 13 : taken + 13;
-    snprintf(text, sizeof text, "%s %.3g", name, v[n - 1]);
-    wg_svg_text(svg, RIGHT + 6, y, text, 11, color, WG_START, true);
-    return y;
-}
-
-static void put_pair(wg_text *svg, const double *train, const double *valid, int64_t n, const scale *s)
-{
-    if (valid)
-        put_path(svg, valid, n, s, WG_COLOR_heat4, "5 3");
-    if (train)
-        put_path(svg, train, n, s, WG_COLOR_input_line, NULL);
-    double taken = put_end(svg, "train", train, n, s, WG_COLOR_input_line, -100);
-    put_end(svg, "valid", valid, n, s, WG_COLOR_heat4, taken);
-}
-
-static void put_best(wg_text *svg, const wg_curve *c)
-{
-    const double *v = c->valid_loss ? c->valid_loss : c->train_loss;
-    int64_t best = -1;
-    for (int64_t i = 0; v && i < c->n; i++)
-        if (drawable(v[i], true) && (best < 0 || v[i] < v[best]))
-            best = i;
-    if (best < 0)
-        return;
-    char text[96];
-    snprintf(text, sizeof text, "best %s loss %.3g at epoch %lld", c->valid_loss ? "validation" : "training", v[best],
-             (long long)best + 1);
-    wg_svg_text(svg, WIDTH - 12, 22, text, 11, WG_COLOR_muted, WG_END, false);
-    wg_svg_line(svg, column(best, c->n), TOP, column(best, c->n), LOSS_BOTTOM, WG_COLOR_muted, 1, "2 3");
-}
-
+/* Counted from 1, which is marked, and then round numbers. */
 static void put_epochs(wg_text *svg, int64_t n)
 {
-    int64_t step = 1;
-    for (int k = 0; n / step > 10; k++)
-        step = step / (k % 3 == 1 ? 2 : 1) * (k % 3 == 1 ? 5 : 2); /* 1, 2, 5, 10, 20, 50, ... */
-    for (int64_t i = 0; i < n; i++) {
-        char text[32];
-        if ((i + 1) % step && (i || step == 2))
-            continue;
-        snprintf(text, sizeof text, "%lld", (long long)i + 1);
-        wg_svg_text(svg, column(i, n), BOTTOM + 18, text, 11, WG_COLOR_muted, WG_MIDDLE, false);
-    }
-    wg_svg_text(svg, (LEFT + RIGHT) / 2.0, BOTTOM + 38, "epoch", 11, WG_COLOR_muted, WG_MIDDLE, false);
+    int64_t step = n > 10 ? (int64_t)wg_tick_step(1, (double)n, 8) : 1;
+    put_epoch(svg, 1, n);
+    for (int64_t epoch = step > 1 ? step : 2; epoch <= n; epoch += step)
+        put_epoch(svg, epoch, n);
+    wg_svg_words(svg, (LEFT + RIGHT) / 2.0, HEIGHT - 6, (wg_words){.color = WG_COLOR_muted, .anchor = WG_MIDDLE},
+                 "epoch");
 }
 
-static void put_sideways(wg_text *svg, double y, const char *words)
+static void put_chart(wg_text *svg, const wg_curve *c, const char *title)
 {
-    wg_put(svg, "<text transform=\"translate(14 %.1f) rotate(-90)\" font-size=\"11\" fill=\"%s\" text-anchor=\"middle\">%s</text>\n", y,
-           wg_color_light(WG_COLOR_muted), words);
-}
-
-static void put_curve(wg_text *svg, const wg_curve *c)
-{
-    scale loss = {(double)INFINITY, 0, TOP, LOSS_BOTTOM, true}, accuracy = {1, 0, ACC_TOP, BOTTOM, false};
-    widen(&loss, c->train_loss, c->n);
-    widen(&loss, c->valid_loss, c->n);
-    widen(&accuracy, c->train_accuracy, c->n);
-    widen(&accuracy, c->valid_accuracy, c->n);
-    wg_svg_text(svg, LEFT, 22, c->title ? c->title : "learning curve", 13, WG_COLOR_ink, WG_START, true);
-    if (loss.low <= loss.high && loss.high > 0) {
-        loss.low /= loss.low == loss.high ? 2 : 1.05;
-        loss.high *= 1.05;
-        put_log_grid(svg, &loss);
-        put_best(svg, c);
-        put_pair(svg, c->train_loss, c->valid_loss, c->n, &loss);
-        put_sideways(svg, (TOP + LOSS_BOTTOM) / 2.0, "loss (log)");
+    panel loss = {.name = "loss (log)",
+                  .log = true,
+                  .top = TOP,
+                  .bottom = LOSS_BOTTOM,
+                  .n = c->n,
+                  .train = c->train_loss,
+                  .valid = c->valid_loss};
+    panel accuracy = {.name = "accuracy",
+                      .top = ACCURACY_TOP,
+                      .bottom = BOTTOM,
+                      .n = c->n,
+                      .train = c->train_accuracy,
+                      .valid = c->valid_accuracy};
+    bool has_loss = panel_scaled(&loss), has_accuracy = panel_scaled(&accuracy);
+    char note[96] = "";
+    if (!has_accuracy)
+        loss.bottom = BOTTOM;
+    if (!has_loss)
+        accuracy.top = TOP;
+    int64_t best = has_loss ? best_epoch(&loss) : -1;
+    if (best >= 0) {
+        snprintf(note, sizeof note, "best %s loss %.3g at epoch %lld", loss.valid ? "validation" : "training",
+                 (loss.valid ? loss.valid : loss.train)[best], (long long)best + 1);
+        wg_svg_line(svg, across(best, c->n), loss.top, across(best, c->n), loss.bottom, best_line);
     }
-    if (accuracy.high >= accuracy.low) {
-        accuracy.low -= accuracy.low == accuracy.high ? 0.05 : 0.05 * (accuracy.high - accuracy.low);
-        accuracy.high = fmin(1, accuracy.high + 0.1 * (accuracy.high - accuracy.low));
-        put_linear_grid(svg, &accuracy);
-        put_pair(svg, c->train_accuracy, c->valid_accuracy, c->n, &accuracy);
-        put_sideways(svg, (ACC_TOP + BOTTOM) / 2.0, "accuracy");
-    }
+    wg_svg_heading(svg, LEFT, WIDTH - 12, title, note);
+    if (has_loss)
+        put_panel(svg, &loss);
+    if (has_accuracy)
+        put_panel(svg, &accuracy);
     put_epochs(svg, c->n);
 }
 
-wg_status wg_plot_curve(wg_tape *tape, const wg_curve *curve, const char *path)
+wg_status(wg_plot_curve)(wg_tape *tape, const wg_curve *curve, const char *path)
 {
     if (!tape)
         return WG_ERROR_VALUE;
-    if (!curve || !path || curve->n < 1)
-        return wg_report(tape, "wg_plot_curve", WG_ERROR_VALUE, "there is nothing to draw");
+    if (tape->status)
+        return tape->status;
+    if (!curve || curve->n < 1)
+        return wg_report(tape, "wg_plot_curve", WG_ERROR_VALUE, curve ? "there are no epochs" : "the curve is NULL");
     wg_short_mark before = wg_short_at(tape);
     wg_text svg = {.tape = tape};
-    wg_svg_begin(&svg, WIDTH, HEIGHT, curve->title ? curve->title : "learning curve");
-    put_curve(&svg, curve);
-    wg_svg_end(&svg);
-    wg_status status = svg.failed ? wg_no_memory(tape, "wg_plot_curve", svg.room)
-                                  : wg_file_write(tape, "wg_plot_curve", path, svg.data, svg.size);
+    const char *title = curve->title ? curve->title : "learning curve";
+    wg_svg_begin(&svg, WIDTH, HEIGHT, title);
+    put_chart(&svg, curve, title);
+    wg_status status = wg_svg_end(&svg, "wg_plot_curve", path);
     wg_short_back(tape, before);
+    wg_forget_place(tape);
     return status;
 }

@@ -432,7 +432,7 @@ static bool boundary_drawn(run *r, const char *title)
     }
     wg_data_start(r->train, r->done);
     return wg_data_next(r->train, wg_data_size(r->train), &all) &&
-           wg_plot_boundary(scores_of, &r->s->net, all.x, all.y, title, r->s->boundary) == WG_OK;
+           wg_plot_boundary(scores_of, &r->s->net, all.x, all.y, r->s->boundary, .title = title) == WG_OK;
 }
 
 static bool pictures_drawn(run *r)

@@ -1,7 +1,8 @@
 /* Wengert: charts.
  *
- * Pictures of numbers, as SVG of our own: no program is needed. Lines are named where they end instead of in a box; the
- * colours follow the reader's light or dark theme. */
+ * Pictures of numbers, written as SVG without any program's help. Lines are named where they end instead of in a box,
+ * and the colours follow the reader's light or dark theme. A file is written beside and renamed: a failure, which is
+ * reported on the tape, leaves an old one as it was. */
 #ifndef WENGERT_CHARTS_H
 #define WENGERT_CHARTS_H
 
@@ -11,25 +12,51 @@
 extern "C" {
 #endif
 
-/* What a training run has been, epoch by epoch. An array may be NULL; what is not finite in one is not drawn. */
+/* What a training run has been, epoch by epoch. Any array may be NULL; a value that is not finite is not drawn. */
 typedef struct {
-    int64_t n; /* epochs */
+    int64_t n; /* epochs; the first is number 1 */
     const double *train_loss, *valid_loss, *train_accuracy, *valid_accuracy;
-    const char *title;
+    const char *title; /* NULL: "learning curve" */
 } wg_curve;
-/* The learning curve: loss, on a log scale, over accuracy; training solid, validation dashed, the epoch of the best
- * validation loss marked. Errors are reported on the tape. */
+/* The learning curve: loss, on a log scale, over accuracy; training solid, validation dashed, and the epoch of the best
+ * validation loss, or else training loss, marked. Of many epochs each pixel shows the least and the greatest value. */
 WG_API wg_status wg_plot_curve(wg_tape *tape, const wg_curve *curve, const char *path);
 
-/* Scores, [n, classes], of n points of the plane, [n, 2], float32. */
-typedef wg_tensor wg_plane_function(wg_tensor points, void *user);
-/* The decision boundary of a classifier of points: hue is the class, strength its probability (the softmax of the scores);
- * the points lie above it, a marker a class. x is [n, 2], y [n] of int64. */
-WG_API wg_status wg_plot_boundary(wg_plane_function *f, void *user, wg_tensor x, wg_tensor y, const char *title,
-                                  const char *path);
+/* A classifier of points: their scores, [n, classes] with two classes or more, for [n, 2] of x's dtype. */
+typedef wg_tensor wg_classifier(wg_tensor points, void *user);
+
+typedef struct {
+    const char *title; /* NULL: "decision boundary" */
+    const char *note;  /* beside it: "epoch 120   accuracy 98.3 %" */
+} wg_plot_boundary_options;
+#define wg_plot_boundary_defaults .title = NULL
+/* The plane as the classifier f sees it: hue is the likeliest class, strength its probability, the softmax of the
+ * scores. Two classes are parted by lines at p = 0.5 and, dashed, 0.1 and 0.9; more by a line where the likeliest
+ * changes. Above it the points x, [n, 2], of class y, [n] of integers, a marker a class; of very many, evenly chosen
+ * ones. What f records is rewound. */
+WG_API wg_status wg_plot_boundary(wg_classifier *f, void *user, wg_tensor x, wg_tensor y, const char *path,
+                                  wg_plot_boundary_options options);
+
+/* How often samples of one class were taken for another. */
+typedef struct {
+    int64_t n;               /* classes */
+    const int64_t *counts;   /* [n, n]: row the true class, column the predicted one */
+    const char *const *name; /* of each class; NULL: 0, 1, ... */
+    const char *title;       /* NULL: "confusion matrix" */
+} wg_confusion;
+/* The confusion matrix: counts in cells, strength a cell's share of its row, recall at the right, precision below. At
+ * most 256 classes; from 33 on without numbers. */
+WG_API wg_status wg_plot_confusion(wg_tape *tape, const wg_confusion *confusion, const char *path);
 
 #ifdef __cplusplus
 }
+#endif
+
+/* ---- How short calls are made ---------------------------------------------------------------------------------- */
+#ifndef __cplusplus
+#define wg_plot_curve(tape, curve, path) (wg_plot_curve)(WG_HERE(tape), curve, path)
+#define wg_plot_boundary(f, user, x, ...) WG_OPTIONS5(wg_plot_boundary, f, user, WG_HERE_AT(x), __VA_ARGS__, )
+#define wg_plot_confusion(tape, confusion, path) (wg_plot_confusion)(WG_HERE(tape), confusion, path)
 #endif
 
 #endif
