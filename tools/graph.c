@@ -1,0 +1,211 @@
+/* `wengert graph`: shows a built-in network, or one that `wengert train` saved, as a table or as a picture. */
+#include <argp.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+#include "model.h"
+#include "models.h"
+#include "nearest.h"
+
+enum { FORMAT = 256, DEPTH, OVERLAY, DIRECTION, VIEWS, BATCH, TITLE };
+
+typedef struct {
+    const char *what, *out;
+    int format; /* of wg_format; -1: not given */
+    wg_draw_options draw;
+    int64_t batch;
+} settings;
+
+static const struct argp_option options[] = {
+    {"output", 'o', "FILE", 0, "The picture: .svg, .png, .dot, or .txt for the table; - for standard output", 1},
+    {"format", FORMAT, "NAME", 0, "svg, png, dot or txt, on standard output", 1},
+    {"overlay", OVERLAY, "NAME", 0, "values, or grad: after a backward pass, gradients of the parameters", 1},
+    {"depth", DEPTH, "N", 0, "Close scopes that are nested deeper (default: as many open as fit a page)", 1},
+    {"direction", DIRECTION, "TB|LR", 0, "Top to bottom (the default), or left to right", 1},
+    {"views", VIEWS, NULL, 0, "Draw reshape, slice and their kin as nodes", 1},
+    {"title", TITLE, "TEXT", 0, "In the caption", 1},
+    {"batch", BATCH, "N", 0, "Samples", 1},
+    {0}};
+
+static const char *const formats[] = {
+    [WG_FORMAT_DOT] = "dot", [WG_FORMAT_SVG] = "svg", [WG_FORMAT_PNG] = "png", [WG_FORMAT_TEXT] = "txt"};
+static const char *const overlays[] = {[WG_SHOW_NOTHING] = "none", [WG_SHOW_VALUES] = "values", [WG_SHOW_GRAD] = "grad"};
+static const char *const directions[] = {[WG_DOWN] = "TB", [WG_RIGHT] = "LR"};
+#define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
+
+/* ---- Options ----------------------------------------------------------------------------------------------------- */
+static int one_of(struct argp_state *state, const char *option, const char *text, const char *const *words, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (!strcmp(text, words[i]))
+            return i;
+    char list[80] = "";
+    for (int i = 0; i < n; i++)
+        snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i ? ", " : "", words[i]);
+    argp_error(state, "--%s is one of %s, not %s", option, list, text);
+    return 0;
+}
+
+static int64_t whole(struct argp_state *state, const char *option, const char *text, int64_t most)
+{
+    char *end;
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    if (end == text || *end || errno || value < 1 || value > most)
+        argp_error(state, "--%s takes a whole number from 1 to %lld, not %s", option, (long long)most, text);
+    return value;
+}
+
+static bool is_file(const settings *s) { return s->out && strcmp(s->out, "-"); }
+
+static error_t parse(int key, char *text, struct argp_state *state)
+{
+    settings *s = state->input;
+    switch (key) {
+    case 'o':
+        s->out = text;
+        return 0;
+    case FORMAT:
+        s->format = one_of(state, "format", text, formats, COUNT(formats));
+        return 0;
+    case OVERLAY:
+        s->draw.overlay = (wg_overlay)one_of(state, "overlay", text, overlays, COUNT(overlays));
+        return 0;
+    case DIRECTION:
+        s->draw.direction = (wg_direction)one_of(state, "direction", text, directions, COUNT(directions));
+        return 0;
+    case DEPTH:
+        s->draw.depth = (int)whole(state, "depth", text, 1000);
+        return 0;
+    case VIEWS:
+        s->draw.views = true;
+        return 0;
+    case TITLE:
+        s->draw.title = text;
+        return 0;
+    case BATCH:
+        s->batch = whole(state, "batch", text, 1000000);
+        return 0;
+    case ARGP_KEY_ARG:
+        if (s->what)
+            argp_error(state, "one network at a time, not %s too", text);
+        s->what = text;
+        return 0;
+    case ARGP_KEY_NO_ARGS:
+        argp_error(state, "which: a built-in network or a .safetensors file?");
+        return 0;
+    case ARGP_KEY_SUCCESS:
+        if (s->format >= 0 && is_file(s))
+            argp_error(state, "--format is for standard output; the name %s tells", s->out);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static char *networks_listed(int key, const char *text, void *input)
+{
+    (void)input;
+    char *list = NULL;
+    size_t size = 0;
+    FILE *file = key == ARGP_KEY_HELP_POST_DOC ? open_memstream(&list, &size) : NULL;
+    if (!file)
+        return (char *)(uintptr_t)text;
+    fputs("Built in:\n", file);
+    for (int i = 0; built_in_at(i); i++)
+        fprintf(file, "  %-12s %s\n", built_in_at(i)->name, built_in_at(i)->doc);
+    fclose(file);
+    return list;
+}
+
+/* ---- The network ------------------------------------------------------------------------------------------------- */
+/* A checkpoint's, over made-up data. */
+static wg_tensor saved_loss(wg_tape *tape, const char *path, int64_t batch)
+{
+    model m = {0};
+    if (!model_open(tape, path, &m))
+        return WG_NONE;
+    model_make(tape, &m);
+    if (wg_load(path, m.param, 2 * m.n, .strict = false))
+        return WG_NONE;
+    wg_tensor x = made_up_numbers(tape, "x", WG_SHAPE(batch, m.size[0]));
+    return wg_cross_entropy(model_forward(&m, x, 0, 0), made_up_classes(tape, "y", WG_SHAPE(batch), m.size[m.n]));
+}
+
+static void unknown(const char *name)
+{
+    const char *near = NULL;
+    size_t nearest = SIZE_MAX;
+    for (int i = 0; built_in_at(i); i++) {
+        size_t distance = name_distance(name, built_in_at(i)->name);
+        if (distance < nearest) {
+            nearest = distance;
+            near = built_in_at(i)->name;
+        }
+    }
+    fprintf(stderr, "wengert graph: %s is neither a built-in network nor a .safetensors file", name);
+    if (near && is_near(nearest, name))
+        fprintf(stderr, "; the nearest is \"%s\"", near);
+    fputs("\nTry `wengert graph --help'.\n", stderr);
+}
+
+/* ---- The picture ------------------------------------------------------------------------------------------------- */
+static bool to_stdout(void *user, const void *data, size_t size)
+{
+    (void)user;
+    return fwrite(data, 1, size, stdout) == size;
+}
+
+/* The name without folder and extension. */
+static void title_of(const char *path, char *title, size_t size)
+{
+    const char *slash = strrchr(path, '/');
+    snprintf(title, size, "%s", slash ? slash + 1 : path);
+    char *dot = strrchr(title, '.');
+    if (dot && dot != title)
+        *dot = 0;
+}
+
+static void shown(wg_tensor loss, settings *s)
+{
+    char title[256];
+    title_of(s->what, title, sizeof title);
+    if (!s->draw.title)
+        s->draw.title = title;
+    if (s->draw.overlay == WG_SHOW_GRAD && wg_backward(loss))
+        return;
+    if (is_file(s))
+        (wg_draw)(loss, s->out, s->draw);
+    else
+        (wg_draw_to)(loss, s->format >= 0 ? (wg_format)s->format : WG_FORMAT_TEXT, to_stdout, NULL, s->draw);
+}
+
+int command_graph(int argc, char **argv)
+{
+    static const struct argp argp = {.options = options, .parser = parse, .args_doc = "NETWORK|FILE.safetensors",
+                                     .doc = "Shows the graph of a network's loss: a table, or with --output a picture.\v",
+                                     .help_filter = networks_listed};
+    settings s = {.format = -1};
+    argp_parse(&argp, argc, argv, 0, NULL, &s);
+    size_t n = strlen(s.what);
+    bool saved = n > 12 && !strcmp(s.what + n - 12, ".safetensors");
+    const built_in *network = built_in_find(s.what);
+    if (!network && !saved) {
+        unknown(s.what);
+        return EXIT_USAGE;
+    }
+    wg_tape *tape = wg_tape_new();
+    if (tape) {
+        int64_t batch = s.batch ? s.batch : network ? network->batch : 64;
+        wg_tensor loss = network ? network->loss(tape, batch) : saved_loss(tape, s.what, batch);
+        if (!wg_failed(tape))
+            shown(loss, &s);
+    }
+    bool failed = wg_failed(tape);
+    if (failed)
+        fprintf(stderr, "wengert graph: %s\n", tape ? wg_error(tape) : "no memory");
+    wg_tape_free(tape);
+    return failed ? EXIT_FAILED : EXIT_FINE;
+}

@@ -1,0 +1,180 @@
+/* The built-in networks. Their lines are nobody's business who looks at them: they are recorded without places. */
+#define WG_WITHOUT_PLACES
+#include "models.h"
+
+/* ---- Data -------------------------------------------------------------------------------------------------------- */
+/* In [-1, 1): the golden ratio's multiples, which look random and are the same everywhere. */
+static double made_up(int64_t i)
+{
+    double turn = (double)(i + 1) * 0.6180339887498949;
+    return 2 * (turn - floor(turn)) - 1;
+}
+
+wg_tensor made_up_numbers(wg_tape *tape, const char *name, wg_shape shape)
+{
+    wg_type type = wg_type_make(WG_FLOAT32, shape);
+    wg_tensor x = wg_name(wg_array(tape, WG_FLOAT32, shape, NULL), name);
+    float *at = (float *)(uintptr_t)wg_values(x);
+    for (int64_t i = 0; at && i < wg_type_count(&type); i++)
+        at[i] = (float)made_up(i);
+    return x;
+}
+
+wg_tensor made_up_classes(wg_tape *tape, const char *name, wg_shape shape, int64_t n)
+{
+    wg_type type = wg_type_make(WG_INT64, shape);
+    wg_tensor y = wg_name(wg_array(tape, WG_INT64, shape, NULL), name);
+    int64_t *at = (int64_t *)(uintptr_t)wg_values(y);
+    for (int64_t i = 0; at && i < wg_type_count(&type); i++)
+        at[i] = (int64_t)((made_up(i) + 1) / 2 * (double)n);
+    return y;
+}
+
+/* ---- Layers ------------------------------------------------------------------------------------------------------ */
+/* "prefix.weight" and "prefix.bias". */
+static wg_tensor weight(wg_tape *tape, const char *prefix, wg_shape shape, wg_init init)
+{
+    char name[64];
+    snprintf(name, sizeof name, "%s.weight", prefix);
+    return wg_param(tape, name, shape, .init = init);
+}
+
+static wg_tensor bias(wg_tape *tape, const char *prefix, int64_t n)
+{
+    char name[64];
+    snprintf(name, sizeof name, "%s.bias", prefix);
+    return wg_param(tape, name, WG_SHAPE(n));
+}
+
+static wg_tensor dense(wg_tape *tape, const char *prefix, wg_tensor x, int64_t in, int64_t out)
+{
+    wg_tensor w = weight(tape, prefix, WG_SHAPE(in, out), WG_XAVIER_UNIFORM);
+    return wg_linear(x, w, bias(tape, prefix, out));
+}
+
+/* ---- mlp --------------------------------------------------------------------------------------------------------- */
+static wg_tensor mlp(wg_tape *tape, int64_t batch)
+{
+    wg_tensor x = made_up_numbers(tape, "x", WG_SHAPE(batch, 784));
+    wg_tensor h = wg_relu(dense(tape, "fc1", x, 784, 128));
+    wg_tensor scores = dense(tape, "fc2", h, 128, 10);
+    return wg_cross_entropy(scores, made_up_classes(tape, "y", WG_SHAPE(batch), 10));
+}
+
+/* ---- lenet: LeCun et al. 1998, with relu and maxima ------------------------------------------------------------- */
+static wg_tensor convolved(wg_tape *tape, const char *prefix, wg_tensor x, int64_t in, int64_t out, int64_t padding)
+{
+    wg_tensor w = weight(tape, prefix, WG_SHAPE(out, in, 5, 5), WG_HE_NORMAL);
+    wg_tensor h = wg_conv2d(x, w, bias(tape, prefix, out), .padding = {padding, padding});
+    return wg_max_pool2d(wg_relu(h), .kernel_size = {2, 2});
+}
+
+static wg_tensor lenet(wg_tape *tape, int64_t batch)
+{
+    wg_tensor x = made_up_numbers(tape, "x", WG_SHAPE(batch, 1, 28, 28));
+    wg_tensor h = convolved(tape, "conv1", x, 1, 6, 2);
+    h = wg_flatten(convolved(tape, "conv2", h, 6, 16, 0), .start_axis = 1);
+    h = wg_relu(dense(tape, "fc1", h, 400, 120));
+    h = wg_relu(dense(tape, "fc2", h, 120, 84));
+    wg_tensor scores = dense(tape, "fc3", h, 84, 10);
+    return wg_cross_entropy(scores, made_up_classes(tape, "y", WG_SHAPE(batch), 10));
+}
+
+/* ---- lstm: Hochreiter and Schmidhuber 1997, with forget gates; a few steps, unrolled -------------------------------- */
+enum { STEPS = 3, FEATURES = 16, UNITS = 32 };
+
+static wg_tensor lstm(wg_tape *tape, int64_t batch)
+{
+    wg_tensor x = made_up_numbers(tape, "x", WG_SHAPE(batch, STEPS, FEATURES));
+    wg_tensor w = wg_param(tape, "w", WG_SHAPE(FEATURES, 4 * UNITS), .init = WG_XAVIER_UNIFORM);
+    wg_tensor u = wg_param(tape, "u", WG_SHAPE(UNITS, 4 * UNITS), .init = WG_ORTHOGONAL);
+    wg_tensor b = wg_param(tape, "b", WG_SHAPE(4 * UNITS));
+    wg_tensor h = wg_name(wg_array(tape, WG_FLOAT32, WG_SHAPE(batch, UNITS), NULL), "h0");
+    wg_tensor c = wg_name(wg_array(tape, WG_FLOAT32, WG_SHAPE(batch, UNITS), NULL), "c0");
+    for (int t = 0; t < STEPS; t++)
+        WG_SCOPE(tape, "step", t)
+        {
+            wg_tensor gate[4]; /* input, forget, output; the candidate */
+            wg_tensor z = wg_add(wg_linear(wg_select(x, 1, t), w, b), wg_matmul(h, u));
+            wg_split(z, 1, WG_LIST(UNITS, UNITS, UNITS, UNITS), gate);
+            c = wg_add(wg_multiply(wg_sigmoid(gate[1]), c), wg_multiply(wg_sigmoid(gate[0]), wg_tanh(gate[3])));
+            h = wg_multiply(wg_sigmoid(gate[2]), wg_tanh(c));
+        }
+    wg_tensor y = dense(tape, "head", h, UNITS, 1);
+    return wg_mse_loss(y, made_up_numbers(tape, "target", WG_SHAPE(batch, 1)));
+}
+
+/* ---- transformer: Vaswani et al. 2017, with the norms before, as in GPT-2; two blocks, the embedding tied ------------ */
+enum { BLOCKS = 2, WIDTH = 64, HEADS = 4, PLACES = 32, WORDS = 1000 };
+
+/* [batch, PLACES, WIDTH] to [batch, HEADS, PLACES, WIDTH / HEADS]. */
+static wg_tensor in_heads(wg_tensor x, int64_t batch)
+{
+    return wg_permute_dims(wg_reshape(x, WG_SHAPE(batch, PLACES, HEADS, WIDTH / HEADS)), WG_AXES(0, 2, 1, 3));
+}
+
+static wg_tensor normalised(wg_tape *tape, const char *prefix, wg_tensor x)
+{
+    wg_tensor w = weight(tape, prefix, WG_SHAPE(WIDTH), WG_ONES);
+    return wg_layer_norm(x, w, bias(tape, prefix, WIDTH));
+}
+
+static wg_tensor attention(wg_tape *tape, wg_tensor x, wg_tensor mask, int64_t batch)
+{
+    wg_tensor q = in_heads(dense(tape, "q", x, WIDTH, WIDTH), batch);
+    wg_tensor k = in_heads(dense(tape, "k", x, WIDTH, WIDTH), batch);
+    wg_tensor v = in_heads(dense(tape, "v", x, WIDTH, WIDTH), batch);
+    wg_tensor scores = wg_multiply(wg_matmul(q, wg_matrix_transpose(k)), 1 / sqrt((double)WIDTH / HEADS));
+    wg_tensor weights = wg_softmax(wg_where(mask, scores, -INFINITY));
+    wg_tensor mixed = wg_permute_dims(wg_matmul(weights, v), WG_AXES(0, 2, 1, 3));
+    return dense(tape, "out", wg_reshape(mixed, WG_SHAPE(batch, PLACES, WIDTH)), WIDTH, WIDTH);
+}
+
+static wg_tensor block(wg_tape *tape, wg_tensor x, wg_tensor mask, int64_t batch)
+{
+    wg_tensor h = WG_NONE;
+    WG_SCOPE(tape, "ln1") h = normalised(tape, "ln1", x);
+    WG_SCOPE(tape, "attn") h = attention(tape, h, mask, batch);
+    x = wg_add(x, h);
+    WG_SCOPE(tape, "ln2") h = normalised(tape, "ln2", x);
+    WG_SCOPE(tape, "mlp") h = dense(tape, "down", wg_gelu(dense(tape, "up", h, WIDTH, 4 * WIDTH)), 4 * WIDTH, WIDTH);
+    return wg_add(x, h);
+}
+
+static wg_tensor transformer(wg_tape *tape, int64_t batch)
+{
+    bool seen[PLACES][PLACES];
+    for (int i = 0; i < PLACES; i++)
+        for (int k = 0; k < PLACES; k++)
+            seen[i][k] = k <= i;
+    wg_tensor tokens = made_up_classes(tape, "tokens", WG_SHAPE(batch, PLACES), WORDS);
+    wg_tensor mask = wg_name(wg_array(tape, WG_BOOL, WG_SHAPE(PLACES, PLACES), seen), "mask");
+    wg_tensor wte = wg_param(tape, "wte", WG_SHAPE(WORDS, WIDTH), .init = WG_LECUN_NORMAL);
+    wg_tensor wpe = wg_param(tape, "wpe", WG_SHAPE(PLACES, WIDTH), .init = WG_LECUN_NORMAL);
+    wg_tensor x = wg_add(wg_embedding(wte, tokens), wpe);
+    for (int i = 0; i < BLOCKS; i++)
+        WG_SCOPE(tape, "block", i) x = block(tape, x, mask, batch);
+    WG_SCOPE(tape, "ln_f") x = normalised(tape, "ln_f", x);
+    wg_tensor scores = wg_matmul(x, wg_matrix_transpose(wte));
+    return wg_cross_entropy(wg_reshape(scores, WG_SHAPE(batch * PLACES, WORDS)),
+                            made_up_classes(tape, "targets", WG_SHAPE(batch * PLACES), WORDS));
+}
+
+/* ---- By name ----------------------------------------------------------------------------------------------------- */
+static const built_in networks[] = {
+    {"mlp", "784-128-10 with relu and cross-entropy", mlp, 64},
+    {"lenet", "two convolutions and three products for 28x28 images", lenet, 64},
+    {"lstm", "three steps of a long short-term memory", lstm, 16},
+    {"transformer", "two blocks of attention, the embedding tied", transformer, 8},
+};
+#define NETWORKS ((int)(sizeof networks / sizeof *networks))
+
+const built_in *built_in_at(int i) { return i >= 0 && i < NETWORKS ? &networks[i] : NULL; }
+
+const built_in *built_in_find(const char *name)
+{
+    int i = 0;
+    while (i < NETWORKS && strcmp(name, networks[i].name))
+        i++;
+    return built_in_at(i);
+}
