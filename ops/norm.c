@@ -292,6 +292,7 @@ WG_OP(batch_norm) = {
     .in = {{"x", 0}, {"weight", WG_OPTIONAL}, {"bias", WG_OPTIONAL}, {"running_mean", WG_NO_GRADIENT},
            {"running_var", WG_NO_GRADIENT}},
     .out = {"y", "running_mean", "running_var"},
+    .constant_outputs = 1u << 1 | 1u << 2,
     .options = WG_SCHEMA(wg_batch_norm, WG_ATTR_REQUIRED(wg_batch_norm, training), WG_ATTR(wg_batch_norm, momentum),
                          WG_ATTR(wg_batch_norm, eps)),
     .type = batch_norm_checked,

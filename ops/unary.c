@@ -374,6 +374,7 @@ WG_OP(gradient_reversal) = {
     .points = WG_POINTS(-1, 0, 1),
     .saves = "",
     .samples = {"[2,3]", "[]", "[0,3]", "[3] scale=0.5"},
+    .surrogate = true,
 };
 wg_tensor (wg_gradient_reversal)(wg_tensor x, wg_gradient_reversal_options options)
 {

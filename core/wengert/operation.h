@@ -211,6 +211,8 @@ struct wg_op {
     bool random;                       /* draws numbers: not the same function twice */
     bool hidden;                       /* the library's own, not in the contract */
     bool output_gradient_free;         /* no output has a gradient */
+    unsigned constant_outputs;         /* bit k: output k has none, though others do: running statistics */
+    bool surrogate;                    /* its chain rule is not the derivative of its value, on purpose */
 };
 
 /* A sample is the operands, then the options, apart by spaces. An operand is a shape and, behind colons, what fills it:

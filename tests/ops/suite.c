@@ -84,12 +84,11 @@ bool alike(const trial *t, const char *what, wg_tensor a, wg_tensor b, double to
 }
 
 /* ---- Trials ------------------------------------------------------------------------------------------------------ */
-/* Outputs whose gradient is no part of the contract: the running statistics. */
 bool trial_differentiable(const wg_op *op, int k, wg_tensor y)
 {
     if (op->output_gradient_free || !wg_is_float(wg_type_of(y).dtype))
         return false;
-    return k == 0 || strcmp(op->name, "batch_norm");
+    return !(op->constant_outputs >> k & 1);
 }
 
 static const wg_operand *operand(const wg_op *op, int i)

@@ -41,8 +41,6 @@ wg_status trial_record(const trial *t, const wg_tensor *in, wg_tensor *out);
 bool trial_pull(trial *t, const wg_tensor *g, wg_tensor *dx);
 bool trial_pull_recorded(trial *t, const wg_tensor *g, wg_tensor *dx);
 bool trial_push(trial *t, const wg_tensor *tangents, wg_tensor *dy);
-/* Is its rule not the derivative of its value, on purpose? */
-bool pretends(const wg_op *op);
 /* Has output k a gradient? */
 bool trial_differentiable(const wg_op *op, int k, wg_tensor y);
 

@@ -136,7 +136,7 @@ static bool zero_holds(place *p, char *why)
 static bool at_points(const wg_op *op, char *why, const wg_points *points, bool (*holds)(place *, char *))
 {
     int n = wg_op_operands(op);
-    if (!op->map || !op->map->slope[0] || op->output_gradient_free || !op->map->run[WG_FLOAT64] || pretends(op))
+    if (!op->map || !op->map->slope[0] || op->output_gradient_free || !op->map->run[WG_FLOAT64] || op->surrogate)
         return true;
     for (int i = 0; i < n; i++)
         if (op->in[i].flags & (WG_INTEGER | WG_BOOLEAN))

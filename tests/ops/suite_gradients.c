@@ -6,8 +6,6 @@
 
 #define ROUNDING 1e-11 /* between two ways to compute one derivative in float64 */
 
-bool pretends(const wg_op *op) { return !strcmp(op->name, "gradient_reversal") || !strcmp(op->name, "stop_gradient"); }
-
 /* ---- Against Ridders' extrapolation ------------------------------------------------------------------------------ */
 typedef struct {
     const trial *t;
@@ -41,7 +39,7 @@ static bool held(const trial *t, int k, const wg_check_report *report)
 
 bool vjp_is_the_derivative(trial *t)
 {
-    if (!t->smooth || pretends(t->op))
+    if (!t->smooth || t->op->surrogate)
         return true;
     bool any = false;
     for (int j = 0; j < t->n_x; j++)
@@ -312,7 +310,7 @@ static double gradient_along(double s, void *user)
 bool hessian_is_the_derivative(trial *t)
 {
     wg_tensor h[WG_SAMPLE_OPERANDS];
-    if (!t->smooth || pretends(t->op) || wg_type_of(t->out[0]).dtype == WG_FLOAT32)
+    if (!t->smooth || t->op->surrogate || wg_type_of(t->out[0]).dtype == WG_FLOAT32)
         return true;
     if (wg_hvp(weighed(t, t->out), t->x, t->t, t->n_x, h))
         return wrong(t, "no hvp");
