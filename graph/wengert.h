@@ -25,5 +25,6 @@
 #include "wengert/data.h"
 #include "wengert/pictures.h"
 #include "wengert/charts.h"
+#include "wengert/progress.h"
 
 #endif
