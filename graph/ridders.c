@@ -48,7 +48,7 @@ double wg_ridders_rounded(wg_scalar_function *f, void *user, double x, double sc
     double best = (double)NAN, h = exp2(round(log2(scale > 0 && isfinite(scale) ? scale : 1)));
     *error = unknown;
     *step = h;
-    for (int i = 0; i < STARTS; i++, h /= 16) {
+    for (int i = 0; i < STARTS && f; i++, h /= 16) {
         double own, own_step = h, value = extrapolated(f, user, x, h, rounding, &own, &own_step);
         if (own < *error) {
             *error = own;

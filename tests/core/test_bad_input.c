@@ -319,6 +319,8 @@ START_TEST(a_check_that_cannot_be_made_says_why)
         ck_assert_msg(reports[i].failed && *reports[i].message, "report %zu: \"%s\"", i, reports[i].message);
     ck_assert_ptr_nonnull(strstr(reports[9].message, "test_bad_input.c:"));
     ck_assert(!wg_failed(tape));
+    double error, step;
+    ck_assert(isnan(wg_ridders(NULL, NULL, 0, 1, &error, &step)) && isinf(error));
 }
 END_TEST
 
