@@ -9,7 +9,7 @@
 #include "wengert/softmax.h"
 
 enum { WIDTH = 560, LEFT = 44, TOP = 44, SIDE = 492, LOW_SIDE = 240, BELOW = 52, MOST_POINTS = 1000 };
-#define CELL 3.0 /* pixels between points of the grid */
+#define CELL 4.0 /* pixels between points of the grid */
 
 static const wg_color hue[] = {WG_COLOR_input_line, WG_COLOR_param_line, WG_COLOR_kept,
                                WG_COLOR_loss_line,  WG_COLOR_heat4,      WG_COLOR_muted};
@@ -167,23 +167,27 @@ static double contour_at(const contour *c, int64_t i, int64_t row)
     return (double)p[c->which] - other;
 }
 
-/* Where on the edge from corner k to the next of the cell at (i, row) the line is; corners run around from the lowest
- * left. */
-static void put_crossing(wg_text *svg, const contour *c, int64_t i, int64_t row, int k, const double *corner,
-                         char command)
-{
-    static const int right[] = {0, 1, 1, 0, 0}, up[] = {0, 0, 1, 1, 0};
-    double s = corner[k] / (corner[k] - corner[(k + 1) % 4]);
-    double x = (double)i + right[k] + s * (right[k + 1] - right[k]), y = (double)row + up[k] + s * (up[k + 1] - up[k]);
-    wg_put(svg, "%c%.1f %.1f", command, LEFT + x * c->f->size[0] / (double)(c->f->n[0] - 1),
-           TOP + c->f->size[1] - y * c->f->size[1] / (double)(c->f->n[1] - 1));
-}
-
 /* A line enters a cell by one edge and leaves it by another: it is followed from cell to cell, each edge taken once. */
 typedef struct {
     contour c;
     unsigned char *taken; /* a bit an edge of each cell */
+    long at[2];           /* the last point put, in tenths of a pixel */
 } tracing;
+
+/* Where on the edge from corner k to the next of the cell at (i, row) the line is; corners run around from the lowest
+ * left. A step from the last point takes fewer digits than a place on the page. */
+static void put_crossing(wg_text *svg, tracing *t, int64_t i, int64_t row, int k, const double *corner, bool first)
+{
+    static const int right[] = {0, 1, 1, 0, 0}, up[] = {0, 0, 1, 1, 0};
+    const field *f = t->c.f;
+    double s = corner[k] / (corner[k] - corner[(k + 1) % 4]);
+    double x = (double)i + right[k] + s * (right[k + 1] - right[k]), y = (double)row + up[k] + s * (up[k + 1] - up[k]);
+    long to[] = {lround(10 * (LEFT + x * f->size[0] / (double)(f->n[0] - 1))),
+                 lround(10 * (TOP + f->size[1] - y * f->size[1] / (double)(f->n[1] - 1)))};
+    long from[] = {first ? 0 : t->at[0], first ? 0 : t->at[1]};
+    wg_put(svg, "%c%g %g", first ? 'M' : 'l', (double)(to[0] - from[0]) / 10, (double)(to[1] - from[1]) / 10);
+    memcpy(t->at, to, sizeof to);
+}
 
 /* Are all that lie beyond the line in this cell of classes whose own line runs here too, and is drawn before this one?
  */
@@ -218,7 +222,7 @@ static bool in_grid(const field *f, int64_t i, int64_t row)
 static void put_traced(wg_text *svg, tracing *t, int64_t i, int64_t row, int from)
 {
     static const int aside[] = {0, 1, 0, -1}, above[] = {-1, 0, 1, 0};
-    char command = 'M';
+    bool first = true;
     while (in_grid(t->c.f, i, row)) {
         double corner[4];
         int edge[4], n = crossings(&t->c, i, row, corner, edge), at = 0;
@@ -229,9 +233,9 @@ static void put_traced(wg_text *svg, tracing *t, int64_t i, int64_t row, int fro
             return;
         int to = edge[at ^ 1]; /* of four, two and two belong together */
         *taken |= (unsigned char)(1 << from | 1 << to);
-        if (command == 'M')
-            put_crossing(svg, &t->c, i, row, from, corner, 'M');
-        put_crossing(svg, &t->c, i, row, to, corner, command = 'L');
+        if (first)
+            put_crossing(svg, t, i, row, from, corner, true);
+        put_crossing(svg, t, i, row, to, corner, first = false);
         i += aside[to];
         row += above[to];
         from = to ^ 2;
@@ -242,7 +246,7 @@ static void put_traced(wg_text *svg, tracing *t, int64_t i, int64_t row, int fro
 static void put_contour(wg_text *svg, const field *f, int64_t which, double level, wg_stroke stroke)
 {
     size_t cells = (size_t)(f->n[0] * f->n[1]);
-    tracing t = {{f, which, level}, wg_arena(svg->tape, cells)};
+    tracing t = {{f, which, level}, wg_arena(svg->tape, cells), {0, 0}};
     if (!t.taken) {
         svg->failed = true;
         return;

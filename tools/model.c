@@ -4,28 +4,40 @@
 #include <stdlib.h>
 #include <string.h>
 
+static wg_tensor gelu(wg_tensor x) { return wg_gelu(x); }
+
+/* With the start that keeps the variance of what goes through. */
 static const struct {
     const char *name;
     wg_tensor (*run)(wg_tensor x);
-} activations[] = {{"relu", (wg_relu)}, {"tanh", (wg_tanh)}, {"sigmoid", (wg_sigmoid)}, {"silu", (wg_silu)}};
+    wg_init init;
+} activations[] = {{"relu", (wg_relu), WG_HE_NORMAL},
+                   {"tanh", (wg_tanh), WG_XAVIER_NORMAL},
+                   {"sigmoid", (wg_sigmoid), WG_XAVIER_NORMAL},
+                   {"gelu", gelu, WG_HE_NORMAL},
+                   {"silu", (wg_silu), WG_HE_NORMAL}};
 #define N_ACTIVATIONS (sizeof activations / sizeof *activations)
 
 bool model_sizes(const char *text, model *m)
 {
+    int64_t size[MODEL_LAYERS + 1];
     int n = 0;
     char *end;
     for (const char *at = text;; at = end + 1) {
-        long long size = strtoll(at, &end, 10);
-        if (end == at || size < 1 || size > 100000000 || n > MODEL_LAYERS)
+        long long value = strtoll(at, &end, 10);
+        if (end == at || value < 1 || value > 100000000 || n > MODEL_LAYERS)
             return false;
-        m->size[n++] = size;
+        size[n++] = value;
         if (!*end)
             break;
         if (*end != ',')
             return false;
     }
+    if (n < 2)
+        return false;
+    memcpy(m->size, size, (size_t)n * sizeof *size);
     m->n = n - 1;
-    return m->n > 0;
+    return true;
 }
 
 char *model_text(const model *m, char *text, size_t size)
@@ -48,11 +60,13 @@ bool model_activation_known(const char *name) { return activation_of(name) < N_A
 
 void model_make(wg_tape *tape, model *m)
 {
+    size_t activation = activation_of(m->activation);
     for (int i = 0; i < m->n; i++) {
         char name[2][32];
         snprintf(name[0], sizeof name[0], "fc%d.weight", i + 1);
         snprintf(name[1], sizeof name[1], "fc%d.bias", i + 1);
-        m->param[2 * i] = wg_param(tape, name[0], WG_SHAPE(m->size[i], m->size[i + 1]), .init = WG_HE_NORMAL);
+        wg_init init = i + 1 < m->n && activation < N_ACTIVATIONS ? activations[activation].init : WG_XAVIER_NORMAL;
+        m->param[2 * i] = wg_param(tape, name[0], WG_SHAPE(m->size[i], m->size[i + 1]), .init = init);
         m->param[2 * i + 1] = wg_param(tape, name[1], WG_SHAPE(m->size[i + 1]));
     }
 }
@@ -74,10 +88,10 @@ wg_tensor model_forward(const model *m, wg_tensor x, double dropout, int64_t dra
 bool model_open(wg_tape *tape, const char *path, model *m)
 {
     wg_weights *weights = wg_weights_open(tape, path);
-    const char *layers = weights ? wg_weights_metadata(weights, "layers") : NULL;
-    const char *activation = weights ? wg_weights_metadata(weights, "activation") : NULL;
     if (!weights)
         return false;
+    const char *layers = wg_weights_metadata(weights, "layers"),
+               *activation = wg_weights_metadata(weights, "activation");
     if (!layers || !activation || !model_sizes(layers, m) || !model_activation_known(activation)) {
         wg_report(tape, "wengert", WG_ERROR_FORMAT, "%s was not written by `wengert train`: it names no layers", path);
         return false;

@@ -22,7 +22,7 @@ bool model_sizes(const char *text, model *m);
 /* "784,128,64,10" into text. */
 char *model_text(const model *m, char *text, size_t size);
 bool model_activation_known(const char *name);
-/* Records the parameters: He-normal weights, zero biases. */
+/* Records the parameters: weights drawn as the activation asks for, zero biases. */
 void model_make(wg_tape *tape, model *m);
 /* [n, size[0]] to [n, size[m->n]]; `dropout` of the hidden units, 0: none, drawn from `draw`. */
 wg_tensor model_forward(const model *m, wg_tensor x, double dropout, int64_t draw);

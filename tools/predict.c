@@ -1,105 +1,176 @@
-/* `wengert predict`: the classes that a trained network sees in data, one line a sample. */
+/* `wengert predict`: what a trained network says of data, as CSV, a line a sample. */
 #include <argp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "command.h"
 #include "model.h"
 
-enum { MODEL = 256, DATA, PROBABILITIES, LABELS };
+enum { MODEL = 256, DATA, PROBABILITIES, BATCH = 1000 };
 
 typedef struct {
     const char *model, *data;
-    bool probabilities, unlabelled;
-} settings;
+    bool probabilities;
+} asked;
 
-static const struct argp_option options[] = {
-    {"model", MODEL, "FILE", 0, "A checkpoint of `wengert train`", 0},
-    {"data", DATA, "PATH", 0, "A .csv whose last column is the class, or a folder of MNIST files, of which the test set is taken", 0},
-    {"unlabelled", LABELS, NULL, 0, "The .csv has features only", 0},
-    {"probabilities", PROBABILITIES, NULL, 0, "Print each class's probability too", 0},
-    {0}};
+static const struct argp_option options[] = {{"model", MODEL, "FILE", 0, "A checkpoint of `wengert train'", 0},
+                                             {"data", DATA, "PATH", 0,
+                                              "A .csv of features, with or without a last column of labels; a folder "
+                                              "of MNIST files, of which the test set is taken; "
+                                              "or one file of images, .gz or not",
+                                              0},
+                                             {"proba", PROBABILITIES, NULL, 0, "Each class's probability too", 0},
+                                             {0}};
 
 static error_t parse(int key, char *text, struct argp_state *state)
 {
-    settings *s = state->input;
+    asked *a = state->input;
     switch (key) {
-    case MODEL: s->model = text; return 0;
-    case DATA: s->data = text; return 0;
-    case PROBABILITIES: s->probabilities = true; return 0;
-    case LABELS: s->unlabelled = true; return 0;
-    case ARGP_KEY_ARG: argp_error(state, "what is %s? The model is named by --model, the data by --data", text); return 0;
-    case ARGP_KEY_END:
-        if (!s->model || !s->data)
-            argp_error(state, "--%s is missing", s->model ? "data" : "model");
+    case MODEL:
+        a->model = text;
         return 0;
-    default: return ARGP_ERR_UNKNOWN;
+    case DATA:
+        a->data = text;
+        return 0;
+    case PROBABILITIES:
+        a->probabilities = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        argp_error(state, "what is \"%s\"? The network is named by --model, the data by --data", text);
+        return 0;
+    case ARGP_KEY_END:
+        if (!a->model || !a->data)
+            argp_error(state, "--%s is missing", a->model ? "data" : "model");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
     }
 }
 
-static wg_data *data_opened(wg_tape *tape, const settings *s)
+/* ---- Data -------------------------------------------------------------------------------------------------------- */
+static bool is_folder(const char *path)
 {
     struct stat about;
-    if (stat(s->data, &about) || !S_ISDIR(about.st_mode))
-        return wg_data_csv(tape, s->data, .label = s->unlabelled ? WG_NO_AXIS : -1, .shuffle = false);
+    return !stat(path, &about) && S_ISDIR(about.st_mode);
+}
+
+/* The test images and labels of a folder, packed or not. */
+static wg_data *folder_opened(wg_tape *tape, const char *folder)
+{
+    static const char *const names[] = {"t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"};
     char path[2][4096];
-    snprintf(path[0], sizeof path[0], "%s/t10k-images-idx3-ubyte.gz", s->data);
-    snprintf(path[1], sizeof path[1], "%s/t10k-labels-idx1-ubyte.gz", s->data);
+    for (int i = 0; i < 2; i++) {
+        int n = snprintf(path[i], sizeof path[i], "%s/%s", folder, names[i]);
+        if (n >= (int)sizeof path[i]) {
+            wg_report(tape, "wengert predict", WG_ERROR_FILE, "the path of --data is too long");
+            return NULL;
+        }
+        if (access(path[i], F_OK))
+            path[i][n - 3] = 0;
+    }
     return wg_data_idx(tape, path[0], path[1], .shuffle = false);
 }
 
-static void print_batch(wg_tensor classes, wg_tensor p, bool probabilities)
+static int64_t width_of(const wg_data *data)
 {
-    int64_t n = wg_size(classes), width = n ? wg_size(p) / n : 0;
+    wg_shape shape = wg_data_shape(data);
+    return shape.rank ? shape.dim[0] : 1;
+}
+
+/* A table that is one column short with its last one taken for labels has none. */
+static wg_data *table_opened(wg_tape *tape, const char *path, int64_t features)
+{
+    wg_data *data = wg_data_csv(tape, path, .shuffle = false);
+    if (!data || width_of(data) + 1 != features)
+        return data;
+    return wg_data_csv(tape, path, .label = WG_NO_AXIS, .shuffle = false);
+}
+
+static wg_data *data_opened(wg_tape *tape, const char *path, int64_t features)
+{
+    const char *dot = strrchr(path, '.');
+    if (is_folder(path))
+        return folder_opened(tape, path);
+    if (strstr(path, "-ubyte") || (dot && !strcmp(dot, ".idx")))
+        return wg_data_idx(tape, path, NULL, .shuffle = false);
+    return table_opened(tape, path, features);
+}
+
+/* ---- Predictions ------------------------------------------------------------------------------------------------- */
+static void print_heading(int64_t classes, bool probabilities)
+{
+    printf(classes > 1 ? "class" : "value");
+    for (int64_t k = 0; probabilities && k < classes; k++)
+        printf(",p%lld", (long long)k);
+    putchar('\n');
+}
+
+static void print_batch(wg_tensor scores, wg_tensor classes, wg_tensor p)
+{
+    int64_t n = wg_type_of(scores).dim[0], width = wg_type_of(scores).dim[1];
     for (int64_t i = 0; i < n; i++) {
-        printf("%.0f", wg_element(classes, i));
-        for (int64_t k = 0; probabilities && k < width; k++)
+        if (width > 1)
+            printf("%.0f", wg_element(classes, i));
+        else
+            printf("%.9g", wg_element(scores, i));
+        for (int64_t k = 0; !wg_is_none(p) && k < width; k++)
             printf(",%.6g", wg_element(p, i * width + k));
-        printf("\n");
+        putchar('\n');
     }
 }
 
-static bool predicted(wg_tape *tape, const settings *s, const model *m, wg_data *data)
+static void predicted(wg_tape *tape, const model *m, wg_data *data, bool probabilities)
 {
     double right = 0;
-    bool labelled = false;
+    int64_t labelled = 0, classes = m->size[m->n];
     wg_mark start = wg_tape_mark(tape);
-    wg_shape shape = wg_data_shape(data);
-    if (data && (shape.rank != 1 || shape.dim[0] != m->size[0])) {
-        fprintf(stderr, "wengert predict: the network takes %lld features; the data have %lld\n", (long long)m->size[0],
-                (long long)(shape.rank ? shape.dim[0] : 1));
+    print_heading(classes, probabilities);
+    WG_NO_GRAD(tape)
+    for (wg_batch b; wg_data_next(data, BATCH, &b); wg_rewind(tape, start)) {
+        wg_tensor scores = model_forward(m, b.x, 0, 0), guess = wg_argmax(scores, .axis = 1);
+        print_batch(scores, guess, probabilities && classes > 1 ? wg_softmax(scores) : WG_NONE);
+        if (classes < 2 || wg_is_none(b.y) || wg_type_of(b.y).dtype != WG_INT64)
+            continue;
+        right += wg_item(wg_count_nonzero(wg_equal(guess, b.y)));
+        labelled += b.n;
+    }
+    if (labelled && !wg_failed(tape))
+        fprintf(stderr, "accuracy %.2f %% of %lld\n", 100 * right / (double)labelled, (long long)labelled);
+}
+
+static bool answered(wg_tape *tape, const asked *a)
+{
+    model m = {0};
+    if (!model_open(tape, a->model, &m))
+        return false;
+    model_make(tape, &m);
+    if (wg_load(a->model, m.param, 2 * m.n, .strict = false))
+        return false;
+    wg_data *data = data_opened(tape, a->data, m.size[0]);
+    if (data && width_of(data) != m.size[0]) {
+        fprintf(stderr, "wengert predict: the network takes %lld features; the data have %lld\n", (long long)m.size[0],
+                (long long)width_of(data));
         return false;
     }
-    WG_NO_GRAD(tape)
-    for (wg_batch b; wg_data_next(data, 1000, &b); wg_rewind(tape, start)) {
-        wg_tensor scores = model_forward(m, b.x, 0, 0), classes = wg_argmax(scores, .axis = 1);
-        print_batch(classes, wg_softmax(scores), s->probabilities);
-        labelled = !wg_is_none(b.y) && wg_type_of(b.y).dtype == WG_INT64;
-        right += labelled ? wg_item(wg_count_nonzero(wg_equal(classes, b.y))) : 0;
-    }
-    if (labelled)
-        fprintf(stderr, "accuracy %.2f %% of %lld\n", 100 * right / (double)wg_data_size(data), (long long)wg_data_size(data));
+    if (data)
+        predicted(tape, &m, data, a->probabilities);
     return !wg_failed(tape);
 }
 
 int command_predict(int argc, char **argv)
 {
-    static const struct argp argp = {.options = options, .parser = parse,
-                                     .doc = "Prints the class of each sample; the accuracy, where the data have labels, goes "
-                                            "to standard error."};
-    settings s = {0};
-    model m = {0};
-    argp_parse(&argp, argc, argv, 0, NULL, &s);
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .doc = "Prints the class of each sample, or the number fitted; where the data have classes, "
+               "the accuracy goes to standard error."};
+    asked a = {0};
+    argp_parse(&argp, argc, argv, 0, NULL, &a);
     wg_tape *tape = wg_tape_new();
-    bool fine = tape && model_open(tape, s.model, &m);
-    if (fine) {
-        model_make(tape, &m);
-        fine = wg_load(s.model, m.param, 2 * m.n, .strict = false) == WG_OK;
-    }
-    wg_data *data = fine ? data_opened(tape, &s) : NULL;
-    fine = data && predicted(tape, &s, &m, data);
-    if (wg_failed(tape))
+    bool fine = tape && answered(tape, &a);
+    if (!tape || wg_failed(tape))
         fprintf(stderr, "wengert predict: %s\n", wg_error(tape));
     wg_tape_free(tape);
     return fine ? EXIT_FINE : EXIT_FAILED;
