@@ -4,6 +4,8 @@
 
 #include "graph/file.h"
 
+#define PATIENCE 60.0 /* seconds for Graphviz */
+
 /* ---- SVG --------------------------------------------------------------------------------------------------------- */
 /* Each light literal becomes its dark one where the reader's page is dark. */
 static void put_style(wg_text *svg)
@@ -57,7 +59,7 @@ static wg_status write_svg(const wg_drawing *d, const char *name, wg_text *out)
     wg_write_dot(d, &dot);
     if (dot.failed)
         return wg_no_memory(d->tape, name, dot.room);
-    wg_status status = wg_graphviz(d->tape, name, &dot, "svg", &raw);
+    wg_status status = wg_graphviz(d->tape, name, &dot, "svg", PATIENCE, &raw);
     if (!status)
         finish_svg(&raw, out);
     return status;
@@ -67,7 +69,7 @@ static wg_status write_png(const wg_drawing *d, const char *name, wg_text *out)
 {
     wg_text dot = {.tape = d->tape};
     wg_write_dot(d, &dot);
-    return dot.failed ? wg_no_memory(d->tape, name, dot.room) : wg_graphviz(d->tape, name, &dot, "png", out);
+    return dot.failed ? wg_no_memory(d->tape, name, dot.room) : wg_graphviz(d->tape, name, &dot, "png", PATIENCE, out);
 }
 
 static wg_status write_dot(const wg_drawing *d, const char *name, wg_text *out)
@@ -97,7 +99,12 @@ static wg_status written(wg_tensor root, const char *name, wg_format format, con
 {
     if ((size_t)format >= N_FORMATS)
         return wg_report(root.tape, name, WG_ERROR_VALUE, "there is no format %d", (int)format);
-    const wg_drawing *d = wg_drawing_make(root, name, options);
+    wg_draw_options own = *options;
+    if (format == WG_FORMAT_TEXT) { /* a line for everything that was recorded */
+        own.depth = INT_MAX;
+        own.views = true;
+    }
+    const wg_drawing *d = wg_drawing_make(root, name, &own);
     if (!d)
         return root.tape && root.tape->status ? root.tape->status : WG_ERROR_VALUE;
     wg_status status = formats[format].write(d, name, out);
@@ -176,36 +183,5 @@ wg_status wg_summary(wg_tensor root, FILE *file)
 {
     if (!file)
         return root.tape ? wg_report(root.tape, "wg_summary", WG_ERROR_VALUE, "the file is NULL") : WG_ERROR_VALUE;
-    return (wg_draw_to)(root, WG_FORMAT_TEXT, to_file, file, (wg_draw_to_options){.views = true});
-}
-
-/* ---- Not finite -------------------------------------------------------------------------------------------------- */
-#define FINITE_LOOP(T)                                                                                                 \
-    {                                                                                                                  \
-        const T *at = data;                                                                                            \
-        T sum = 0; /* of zeros; a NaN or an infinity makes it NaN */                                                   \
-        for (int64_t i = 0; i < n; i++)                                                                                \
-            sum += at[i] * 0;                                                                                          \
-        return sum == 0;                                                                                               \
-    }
-
-static bool all_finite(const wg_node *node)
-{
-    const void *data = node->data;
-    int64_t n = wg_node_count(node);
-    if (!wg_is_float((wg_dtype)node->dtype) || wg_node_is(node, WG_NODE_VIEW))
-        return true; /* a view shows what its owner holds */
-    if (node->dtype == WG_FLOAT32)
-        FINITE_LOOP(float)
-    FINITE_LOOP(double)
-}
-
-bool wg_find_nonfinite(wg_tape *tape, wg_tensor *at)
-{
-    for (uint32_t i = 0; tape && at && i < tape->nodes; i++)
-        if (!all_finite(wg_node_at(tape, i))) {
-            *at = wg_node_tensor(tape, i);
-            return true;
-        }
-    return false;
+    return (wg_draw_to)(root, WG_FORMAT_TEXT, to_file, file, (wg_draw_to_options){wg_draw_defaults});
 }

@@ -12,8 +12,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PATIENCE 60.0 /* seconds */
-
 extern char **environ;
 
 typedef struct {
@@ -68,10 +66,10 @@ static int child_start(child *c, const char *format)
 }
 
 /* Feeds and reads until the child closes its output. False: too slow, or the text could not grow. */
-static bool child_talk(child *c, const wg_text *dot, wg_text *out)
+static bool child_talk(child *c, const wg_text *dot, double patience, wg_text *out)
 {
     size_t sent = 0;
-    double end = now() + PATIENCE;
+    double end = now() + patience;
     char piece[16384];
     for (;;) {
         struct pollfd fds[2] = {{c->out, POLLIN, 0}, {sent < dot->size ? c->in : -1, POLLOUT, 0}};
@@ -111,7 +109,8 @@ static int child_end(child *c, bool kill_it)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-wg_status wg_graphviz(wg_tape *tape, const char *name, const wg_text *dot, const char *format, wg_text *out)
+wg_status wg_graphviz(wg_tape *tape, const char *name, const wg_text *dot, const char *format, double patience,
+                      wg_text *out)
 {
     child c;
     int failed = child_start(&c, format);
@@ -120,22 +119,24 @@ wg_status wg_graphviz(wg_tape *tape, const char *name, const wg_text *dot, const
                          "Graphviz's \"dot\" not found (apt install graphviz); a .dot file can be written without it");
     if (failed)
         return wg_report(tape, name, WG_ERROR_UNSUPPORTED, "Graphviz's \"dot\" cannot be started: %s", strerror(failed));
-    bool done = child_talk(&c, dot, out);
+    bool done = child_talk(&c, dot, patience, out);
     int status = child_end(&c, !done);
     if (out->failed)
         return wg_no_memory(tape, name, out->room * 2);
     if (!done)
-        return wg_report(tape, name, WG_ERROR_UNSUPPORTED, "Graphviz's \"dot\" was stopped after %g seconds", PATIENCE);
+        return wg_report(tape, name, WG_ERROR_UNSUPPORTED, "Graphviz's \"dot\" was stopped after %g seconds", patience);
     if (status || !out->size)
         return wg_report(tape, name, WG_ERROR_UNSUPPORTED, "Graphviz's \"dot\" failed (%s %d)",
                          status < 0 ? "killed," : "exit code", status);
     return WG_OK;
 }
 #else
-wg_status wg_graphviz(wg_tape *tape, const char *name, const wg_text *dot, const char *format, wg_text *out)
+wg_status wg_graphviz(wg_tape *tape, const char *name, const wg_text *dot, const char *format, double patience,
+                      wg_text *out)
 {
     (void)dot;
     (void)format;
+    (void)patience;
     (void)out;
     return wg_report(tape, name, WG_ERROR_UNSUPPORTED, "built without Graphviz; a .dot file can be written without it");
 }

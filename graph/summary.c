@@ -1,4 +1,4 @@
-/* The drawing as a table: a line an operation, columns as wide as their content. */
+/* The drawing as a table: a line an operation, scopes open, columns as wide as their content. */
 #include "graph/drawing.h"
 
 enum { SCOPE, OP, OUTPUT, PARAMS, KEPT, FLOPS, COLUMNS };
@@ -14,6 +14,7 @@ typedef struct {
     table_row *row;
     size_t rows;
     double kept, flops;
+    unsigned char *needed; /* by node: the backward pass reads its buffer */
 } table;
 
 static char *flops_text(double flops, char *out, size_t size)
@@ -28,12 +29,12 @@ static char *flops_text(double flops, char *out, size_t size)
     return out;
 }
 
-static int64_t parameters_of(const wg_drawing *d, uint32_t item)
+static int64_t parameters_of(const wg_drawing *d, const wg_shown *shown)
 {
     int64_t n = 0;
-    for (uint32_t i = 0; i < d->items; i++)
-        for (uint32_t r = 0; d->item[i].kind == WG_ITEM_CARD && d->item[i].user == item && r < d->item[i].rows; r++)
-            n += wg_node_count(wg_node_at(d->tape, d->row[d->item[i].first_row + r]));
+    const wg_shown *card = shown->card == WG_NOWHERE ? NULL : &d->item[shown->card];
+    for (uint32_t r = 0; card && r < card->rows; r++)
+        n += wg_node_count(wg_node_at(d->tape, d->row[card->first_row + r]));
     return n;
 }
 
@@ -51,17 +52,42 @@ static double bytes_of(const wg_node *node)
     return (double)wg_node_count(node) * (double)wg_dtype_size((wg_dtype)node->dtype);
 }
 
-/* Bytes that only the backward pass still needs: saved values, and the result where the chain rule reads it. */
-static double kept_by(const wg_drawing *d, uint32_t first)
+static void need(table *t, uint32_t node)
 {
-    const wg_node *node = wg_node_at(d->tape, first);
+    if (node != WG_ABSENT)
+        t->needed[wg_node_at(t->d->tape, node)->owner] = 1;
+}
+
+/* Marks the buffers that the chain rule of a call reads: operands and results by the names that its entry lists, what it
+ * saved beside its outputs. */
+static void need_of(table *t, uint32_t first)
+{
+    const wg_node *node = wg_node_at(t->d->tape, first);
+    const wg_op *op = node->op;
+    const uint32_t *in = wg_node_in(node);
+    if (wg_node_is(node, WG_NODE_CUT | WG_NODE_LEAF))
+        return;
+    bool all = op->map && !op->saves;
+    for (int k = 0, at = 0; k < node->n_in; k++) {
+        if (all || has_word(op->saves, op->in[at].name))
+            need(t, in[k]);
+        at += at + 1 < wg_op_operands(op); /* the last stands for any number, where it is variadic */
+    }
+    int outputs = op->count ? node->n_out : wg_op_outputs(op);
+    for (int k = 0; k < node->n_out; k++)
+        if (k >= outputs || all || has_word(op->saves, op->out[0] && k < WG_MAX_OUTPUTS ? op->out[k] : "y"))
+            need(t, first + (uint32_t)k);
+}
+
+/* Bytes of a call's own buffers that the backward pass still needs; each is counted here only, where it was made. */
+static double kept_by(const table *t, uint32_t first)
+{
+    const wg_node *node = wg_node_at(t->d->tape, first);
     double bytes = 0;
-    int outputs = node->op->count ? node->n_out : wg_op_outputs(node->op);
-    for (int k = outputs; k < node->n_out; k++)
-        bytes += bytes_of(wg_node_at(d->tape, first + (uint32_t)k));
-    if (has_word(node->op->saves, "y") && !wg_node_is(node, WG_NODE_VIEW))
-        bytes += bytes_of(node);
-    return wg_node_is(node, WG_NODE_CUT) ? 0 : bytes;
+    for (uint32_t k = first; k < first + node->n_out; k++)
+        if (t->needed[k] && !wg_node_is(wg_node_at(t->d->tape, k), WG_NODE_VIEW))
+            bytes += bytes_of(wg_node_at(t->d->tape, k));
+    return bytes;
 }
 
 static double flops_of(const wg_drawing *d, uint32_t first)
@@ -89,12 +115,12 @@ static void fill_row(table *t, uint32_t item)
     snprintf(row->cell[SCOPE], sizeof row->cell[SCOPE], "%.60s", d->scope[shown->scope].path);
     snprintf(row->cell[OP], sizeof row->cell[OP], "%.60s", leaf && *wg_node_name(node) ? wg_node_name(node) : node->op->name);
     wg_form_text(&type, d->usual, row->cell[OUTPUT], sizeof row->cell[OUTPUT]);
-    int64_t parameters = shown->kind == WG_ITEM_PARAM ? wg_node_count(node) : parameters_of(d, item);
+    int64_t parameters = shown->kind == WG_ITEM_PARAM ? wg_node_count(node) : parameters_of(d, shown);
     if (parameters)
         wg_count_text(parameters, row->cell[PARAMS], sizeof row->cell[PARAMS]);
     if (leaf)
         return;
-    double kept = kept_by(d, shown->node), flops = flops_of(d, shown->node);
+    double kept = kept_by(t, shown->node), flops = flops_of(d, shown->node);
     if (kept > 0)
         wg_bytes_text(kept, row->cell[KEPT], sizeof row->cell[KEPT]);
     if (flops >= 0)
@@ -128,15 +154,19 @@ static void put_cell(wg_text *text, const char *cell, size_t width, bool right, 
 
 void wg_write_table(const wg_drawing *d, wg_text *text)
 {
-    table t = {.d = d, .row = wg_arena(d->tape, ((size_t)d->items + 2) * sizeof *t.row)};
+    size_t nodes = (size_t)d->root + 1;
+    table t = {.d = d, .row = wg_arena(d->tape, ((size_t)d->items + 2) * sizeof *t.row), .needed = wg_arena(d->tape, nodes)};
     size_t width[COLUMNS];
-    if (!t.row) {
+    if (!t.row || !t.needed) {
         text->failed = true;
         return;
     }
-    for (uint32_t i = 0; i < d->items; i++)
-        if (d->item[i].kind != WG_ITEM_CARD && d->item[i].kind != WG_ITEM_CLOSED && d->item[i].kind != WG_ITEM_UNUSED)
-            fill_row(&t, i);
+    memset(t.needed, 0, nodes);
+    for (uint32_t i = 0; i < d->ordered; i++)
+        need_of(&t, d->item[d->order[i]].node);
+    for (uint32_t i = 0; i < d->ordered; i++)
+        if (d->item[d->order[i]].kind != WG_ITEM_CARD && d->item[d->order[i]].kind != WG_ITEM_UNUSED)
+            fill_row(&t, d->order[i]);
     fill_total(&t);
     for (int c = 0; c < COLUMNS; c++) {
         width[c] = wg_text_width(headings[c]);

@@ -109,6 +109,7 @@ static void put_name(wg_text *text, const char *name, const replacement *table, 
 }
 
 void wg_put_label(wg_text *text, const char *name) { put_name(text, name, in_markup, LONGEST); }
+void wg_put_short(wg_text *text, const char *name) { put_name(text, name, in_quotes, LONGEST); }
 void wg_put_quoted(wg_text *text, const char *name) { put_name(text, name, in_quotes, SIZE_MAX / 2); }
 void wg_put_xml(wg_text *text, const char *name) { put_name(text, name, in_xml, SIZE_MAX / 2); }
 

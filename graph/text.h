@@ -18,6 +18,8 @@ void wg_put_bytes(wg_text *text, const char *data, size_t size);
 void wg_put_label(wg_text *text, const char *name);
 /* A name inside a quoted DOT string: quotes escaped, the backslash as U+2216. */
 void wg_put_quoted(wg_text *text, const char *name);
+/* The same, cut in the middle as a label is. */
+void wg_put_short(wg_text *text, const char *name);
 /* A name as text of an XML file. */
 void wg_put_xml(wg_text *text, const char *name);
 

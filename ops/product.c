@@ -17,7 +17,7 @@ static wg_tensor plus(wg_tensor a, wg_tensor b) { return wg_is_none(a) ? b : wg_
 static wg_tensor as_rows(wg_tensor x)
 {
     wg_type type = wg_type_of(x);
-    if (type.rank == 2)
+    if (type.rank == 2 || !wg_is_tensor(x)) /* it failed */
         return x;
     int64_t rows = 1;
     for (int i = 0; i < type.rank - 1; i++)
@@ -161,6 +161,12 @@ static wg_tensor linear_jvp(const wg_call *c)
     return wg_is_none(tx) && wg_is_none(tw) ? wg_broadcast_to(tb, wg_type_shape(&c->y[0])) : plus(by_w, by_x);
 }
 
+/* Of the product, and an addition for each sum. */
+static double linear_flops(const wg_call *c)
+{
+    return matmul_flops(c) + (c->n_in > 2 && wg_given(c, 2) ? (double)wg_type_count(&c->y[0]) : 0);
+}
+
 WG_OP(linear) = {
     .name = "linear",
     .doc = "y = x w + b: x [..., in], w [in, out], b [out] or absent",
@@ -172,7 +178,7 @@ WG_OP(linear) = {
     .saves = "x w",
     .samples = {"[2,3] [3,4] [4]", "[2,3] [3,4] -", "[5,2,3] [3,4] [4]", "[3] [3,2] [2]", "[0,3] [3,2] [2]",
                 "[2,0] [0,3] [3]"},
-    .flops = matmul_flops,
+    .flops = linear_flops,
     .strided = true,
 };
 wg_tensor (wg_linear)(wg_tensor x, wg_tensor w, wg_tensor b) { return WG_RECORD(linear, NULL, x, w, b); }

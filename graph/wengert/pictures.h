@@ -46,11 +46,12 @@ typedef wg_draw_options wg_draw_to_options;
 /* The same into a function of the caller's. */
 WG_API wg_status wg_draw_to(wg_tensor root, wg_format format, wg_sink *sink, void *user, wg_draw_to_options options);
 
-/* Prints what root was computed from as a table: scope, operation, output, parameters, bytes kept for the backward pass,
- * floating-point operations ("-" where the entry states none). */
+/* Prints what root was computed from as a table: scope, operation, output, parameters, bytes that the backward pass still
+ * needs of what the operation made, floating-point operations ("-" where the entry states none). */
 WG_API wg_status wg_summary(wg_tensor root, FILE *file);
 
-/* The first node, in the order of recording, whose value is not finite while its operands' are. False: there is none. */
+/* The first node, in the order of recording, whose value is not finite while its operands' are, or a NaN while none of them
+ * is. An infinite leaf or number is taken as meant. False: there is none. */
 WG_API bool wg_find_nonfinite(wg_tape *tape, wg_tensor *at);
 
 #ifdef __cplusplus
