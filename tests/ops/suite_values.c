@@ -247,9 +247,20 @@ static uint64_t bits_of(const wg_tensor *list, int n)
     return sum;
 }
 
+/* The bits of the operands before anything was recorded on them. */
+static uint64_t bits_as_made(const trial *t)
+{
+    wg_sample fresh = {0};
+    wg_tape *tape = wg_tape_new();
+    uint64_t bits =
+        tape && !wg_sample_make(tape, t->op, t->text, t->dtype, 1, &fresh) ? bits_of(fresh.in, fresh.n_in) : 0;
+    wg_tape_free(tape);
+    return bits;
+}
+
 bool operands_are_untouched(trial *t)
 {
-    uint64_t before[3] = {bits_of(t->sample.in, t->sample.n_in), bits_of(t->g, t->n_out), bits_of(t->t, t->n_x)};
+    uint64_t before[3] = {bits_as_made(t), bits_of(t->g, t->n_out), bits_of(t->t, t->n_x)};
     trial again;
     wg_tensor d[WG_SAMPLE_OPERANDS + TRIAL_OUTPUTS];
     if (!trial_again(&again, t, t->sample.in))
