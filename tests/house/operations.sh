@@ -20,7 +20,7 @@ done
 [ -z "$(echo "$names" | sort | uniq -d)" ] || tell "two entries of one name: $(echo "$names" | sort | uniq -d)"
 
 # Comparing names, or addresses of entries, is a switch over operations in disguise.
-found=$(grep -nE 'switch *\([^)]*(->op\b|\bop->)|case WG_OP_|strcmp\([^)]*op->name|strcmp\([^)]*op->doc' \
+found=$(grep -nE 'switch *\([^)]*(->op\b|\bop->)|case WG_OP_|strcmp\([^)]*op->name, *"|strcmp\("[^)]*op->name' \
     core/*.c graph/*.c tools/*.c ops/*.c 2>/dev/null || true)
 [ -z "$found" ] || tell "tells operations apart: $found"
 
