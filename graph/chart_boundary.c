@@ -189,8 +189,7 @@ static void put_crossing(wg_text *svg, tracing *t, int64_t i, int64_t row, int k
     memcpy(t->at, to, sizeof to);
 }
 
-/* Are all that lie beyond the line in this cell of classes whose own line runs here too, and is drawn before this one?
- */
+/* Are all classes beyond the line in this cell ones whose own line runs here too, and is drawn before? */
 static bool drawn_before(const contour *c, int64_t i, int64_t row, const double corner[4])
 {
     const field *f = c->f;
@@ -388,28 +387,37 @@ static wg_status plotted(wg_classifier *classify, void *user, wg_tensor x, wg_te
     return wg_svg_end(&svg, "wg_plot_boundary", path);
 }
 
-wg_status(wg_plot_boundary)(wg_classifier *f, void *user, wg_tensor x, wg_tensor y, const char *path,
-                            wg_plot_boundary_options options)
+static wg_status checked(wg_classifier *f, wg_tensor x, wg_tensor y)
 {
     wg_tape *tape = x.tape;
-    if (tape && tape->status)
-        return tape->status;
-    if (!tape || !wg_node_of(x, "wg_plot_boundary") || !wg_node_of(y, "wg_plot_boundary"))
-        return WG_ERROR_VALUE;
-    wg_type a = wg_type_of(x), b = wg_type_of(y);
+    if (!wg_node_of(x, "wg_plot_boundary") || !wg_node_of(y, "wg_plot_boundary"))
+        return tape->status ? tape->status : WG_ERROR_VALUE;
     if (!f || y.tape != tape)
         return wg_report(tape, "wg_plot_boundary", WG_ERROR_VALUE,
                          f ? "x and y are of different tapes" : "the classifier is NULL");
+    wg_type a = wg_type_of(x), b = wg_type_of(y);
     if (a.rank != 2 || a.dim[1] != 2 || b.rank != 1 || b.dim[0] != a.dim[0] || !wg_is_float(a.dtype) ||
         !wg_is_integer(b.dtype))
         return wg_report(tape, "wg_plot_boundary", WG_ERROR_SHAPE,
                          "x is not [n, 2] of floats, or y not [n] of integers");
+    return WG_OK;
+}
+
+wg_status(wg_plot_boundary)(wg_classifier *f, void *user, wg_tensor x, wg_tensor y, const char *path,
+                            wg_plot_boundary_options options)
+{
+    wg_tape *tape = x.tape;
+    if (!tape || tape->status)
+        return tape ? tape->status : WG_ERROR_VALUE;
     uint32_t held = wg_hold_place(tape);
-    wg_mark before = wg_tape_mark(tape);
-    wg_no_grad_begin(tape);
-    wg_status status = plotted(f, user, x, y, path, &options);
-    wg_no_grad_end(tape);
-    (wg_rewind)(tape, before);
+    wg_status status = checked(f, x, y);
+    if (!status) {
+        wg_mark before = wg_tape_mark(tape);
+        wg_no_grad_begin(tape);
+        status = plotted(f, user, x, y, path, &options);
+        wg_no_grad_end(tape);
+        (wg_rewind)(tape, before);
+    }
     wg_let_go_place(tape, held);
     return status;
 }

@@ -196,15 +196,31 @@ static void put_panel(wg_text *svg, const panel *p)
 }
 
 /* ---- The chart --------------------------------------------------------------------------------------------------- */
-/* The epoch of the least validation loss, or training loss where there is no validation; -1: there is none. */
-static int64_t best_epoch(const panel *loss)
+/* The epoch of the least loss; -1: there is none. */
+static int64_t best_epoch(const panel *loss, const double *v)
 {
-    const double *v = loss->valid ? loss->valid : loss->train;
     int64_t best = -1;
     for (int64_t i = 0; v && i < loss->n; i++)
         if (drawn(loss, v[i]) && (best < 0 || v[i] < v[best]))
             best = i;
     return best;
+}
+
+/* Marks it, and tells it beside the title: of the validation, or of the training where there is none. */
+static void put_best(wg_text *svg, const panel *loss, const char *title)
+{
+    char note[96];
+    const double *v = loss->valid;
+    int64_t best = best_epoch(loss, v);
+    if (best < 0)
+        best = best_epoch(loss, v = loss->train);
+    if (best >= 0) {
+        double x = across(best, loss->n);
+        snprintf(note, sizeof note, "best %s loss %.3g at epoch %lld", v == loss->valid ? "validation" : "training",
+                 v[best], (long long)best + 1);
+        wg_svg_line(svg, x, loss->top, x, loss->bottom, best_line);
+    }
+    wg_svg_heading(svg, LEFT, WIDTH - 12, title, best >= 0 ? note : NULL);
 }
 
 static void put_epoch(wg_text *svg, int64_t epoch, int64_t n)
@@ -242,18 +258,11 @@ static void put_chart(wg_text *svg, const wg_curve *c, const char *title)
                       .train = c->train_accuracy,
                       .valid = c->valid_accuracy};
     bool has_loss = panel_scaled(&loss), has_accuracy = panel_scaled(&accuracy);
-    char note[96] = "";
     if (!has_accuracy)
         loss.bottom = BOTTOM;
     if (!has_loss)
         accuracy.top = TOP;
-    int64_t best = has_loss ? best_epoch(&loss) : -1;
-    if (best >= 0) {
-        snprintf(note, sizeof note, "best %s loss %.3g at epoch %lld", loss.valid ? "validation" : "training",
-                 (loss.valid ? loss.valid : loss.train)[best], (long long)best + 1);
-        wg_svg_line(svg, across(best, c->n), loss.top, across(best, c->n), loss.bottom, best_line);
-    }
-    wg_svg_heading(svg, LEFT, WIDTH - 12, title, note);
+    put_best(svg, &loss, title);
     if (has_loss)
         put_panel(svg, &loss);
     if (has_accuracy)
