@@ -18,6 +18,7 @@ libdir=$(flags --variable=libdir)
 cc=${CC:-cc}
 $cc -std=c11 "$program" -o "$place/shared" $(flags --cflags --libs)
 LD_LIBRARY_PATH=$libdir ldd "$place/shared" | grep -q "$libdir/libwengert.so.0"
+# Not -lgfortran: Debian's openblas.pc asks for it, but only a static OpenBLAS needs it.
 $cc -std=c11 "$program" -o "$place/static" $(flags --cflags) "$libdir/libwengert.a" \
-    $(flags --static --libs | tr ' ' '\n' | grep -v -- '^-lwengert$')
+    $(flags --static --libs | tr ' ' '\n' | grep -vxe -lwengert -e -lgfortran)
 "$prefix/bin/wengert" --help >/dev/null
