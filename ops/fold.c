@@ -268,6 +268,8 @@ static wg_axes axes_last(int rank, const wg_axes *axes)
 
 wg_tensor wg_last_of(wg_tensor x, const wg_axes *axes)
 {
+    if (!wg_is_tensor(x)) /* it failed */
+        return x;
     wg_type type = wg_type_of(x);
     wg_axes order = axes_last(type.rank, axes);
     wg_shape shape = {.rank = type.rank - axes->n + 1};

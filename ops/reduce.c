@@ -114,6 +114,8 @@ static wg_status prod_run(const wg_call *c) { return reduced_with(c, &prod_fold)
 /* Along the last axis, the product of what stands before each entry. */
 static wg_tensor before(wg_tensor rows)
 {
+    if (!wg_is_tensor(rows)) /* it failed */
+        return rows;
     wg_type type = wg_type_of(rows);
     wg_shape one = wg_type_shape(&type);
     one.dim[one.rank - 1] = 1;
