@@ -159,7 +159,7 @@ static void put_caption(writer *w)
            "<TR><TD ALIGN=\"LEFT\"><FONT COLOR=\"%s\">",
            C(muted));
     wg_put_label(t, d->title);
-    wg_put(t, " \xc2\xb7 %u nodes", d->nodes);
+    wg_put(t, " \xc2\xb7 %u node%s", d->nodes, d->nodes == 1 ? "" : "s");
     if (d->parameters)
         wg_put(t, " \xc2\xb7 %s parameters (%s)", wg_count_text(d->parameters, count, sizeof count),
                wg_bytes_text(d->parameter_bytes, bytes, sizeof bytes));

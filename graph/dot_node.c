@@ -2,7 +2,7 @@
 #include "graph/dot.h"
 
 #define MOST_ROWS 12 /* parameters written out on one card */
-#define MOST_VIEWS 3 /* views told of at one operation */
+#define MOST_VIEWS 3 /* operands told of that are views, and views in a row */
 
 /* How a kind looks: shape before colour. */
 typedef struct {
@@ -121,21 +121,33 @@ static void put_attributes(writer *w, const wg_shown *item, const wg_node *node)
     note_end(w->text);
 }
 
-/* The views between an operand and what it is a view of: "reshape 64×784". */
+/* The views from x down to what it is a view of, the first one first: "reshape, permute_dims 8×4×32×16". */
+static void put_chain(writer *w, uint32_t x)
+{
+    const char *name[MOST_VIEWS];
+    char form[96];
+    int n = 0;
+    wg_type type = wg_node_type(node_of(w, x));
+    for (uint32_t at = x, source = wg_drawing_source(w->d, x); at != source; at = wg_node_in(node_of(w, at))[0])
+        if (n++ < MOST_VIEWS)
+            name[n - 1] = node_of(w, at)->op->name;
+    note_begin(w->text);
+    if (n > MOST_VIEWS)
+        wg_put(w->text, "\xe2\x80\xa6, ");
+    for (int i = (n < MOST_VIEWS ? n : MOST_VIEWS) - 1; i >= 0; i--)
+        wg_put(w->text, "%s%s", name[i], i ? ", " : " ");
+    wg_put(w->text, "%s", wg_form_text(&type, w->d->usual, form, sizeof form));
+    note_end(w->text);
+}
+
+/* What stands between an operation's operands and what they are views of. */
 static void put_views(writer *w, const wg_node *node)
 {
     const uint32_t *in = wg_node_in(node);
     int n = 0;
-    for (int k = 0; k < node->n_in; k++) {
-        uint32_t x = in[k];
-        if (x == WG_ABSENT || wg_drawing_source(w->d, x) == x || n++ >= MOST_VIEWS)
-            continue;
-        char form[96];
-        wg_type type = wg_node_type(node_of(w, x));
-        note_begin(w->text);
-        wg_put(w->text, "%s %s", node_of(w, x)->op->name, wg_form_text(&type, w->d->usual, form, sizeof form));
-        note_end(w->text);
-    }
+    for (int k = 0; k < node->n_in; k++)
+        if (in[k] != WG_ABSENT && wg_drawing_source(w->d, in[k]) != in[k] && n++ < MOST_VIEWS)
+            put_chain(w, in[k]);
     if (n > MOST_VIEWS) {
         note_begin(w->text);
         wg_put(w->text, "and %d more views", n - MOST_VIEWS);

@@ -151,7 +151,8 @@ wg_status (wg_draw)(wg_tensor root, const char *path, wg_draw_options options)
     wg_text out = {.tape = tape};
     if (!options.title)
         options.title = title_of(tape, path);
-    wg_status status = written(root, "wg_draw", format, &options, &out);
+    wg_status status = options.title ? written(root, "wg_draw", format, &options, &out)
+                                     : wg_no_memory(tape, "wg_draw", strlen(path));
     tape->here = here;
     if (!status)
         status = wg_file_write(tape, "wg_draw", path, out.data, out.size);

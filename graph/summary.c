@@ -135,7 +135,7 @@ static void fill_total(table *t)
     for (int c = 0; c < COLUMNS; c++)
         row->cell[c][0] = 0;
     snprintf(row->cell[SCOPE], sizeof row->cell[SCOPE], "%.60s", t->d->title);
-    snprintf(row->cell[OP], sizeof row->cell[OP], "%u nodes", t->d->nodes);
+    snprintf(row->cell[OP], sizeof row->cell[OP], "%u node%s", t->d->nodes, t->d->nodes == 1 ? "" : "s");
     wg_count_text(t->d->parameters, row->cell[PARAMS], sizeof row->cell[PARAMS]);
     wg_bytes_text(t->kept, row->cell[KEPT], sizeof row->cell[KEPT]);
     flops_text(t->flops, row->cell[FLOPS], sizeof row->cell[FLOPS]);

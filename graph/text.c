@@ -37,14 +37,19 @@ void wg_put_bytes(wg_text *text, const char *data, size_t size)
 void wg_put(wg_text *text, const char *format, ...)
 {
     va_list va;
+    size_t room = text->room > text->size ? text->room - text->size : 0;
     va_start(va, format);
-    int n = vsnprintf(NULL, 0, format, va);
+    int n = vsnprintf(room ? text->data + text->size : NULL, room, format, va);
     va_end(va);
-    if (n < 0 || !text_fits(text, (size_t)n + 1))
+    if (n < 0 || text->failed)
         return;
-    va_start(va, format);
-    vsnprintf(text->data + text->size, (size_t)n + 1, format, va);
-    va_end(va);
+    if ((size_t)n >= room) {
+        if (!text_fits(text, (size_t)n + 1))
+            return;
+        va_start(va, format);
+        vsnprintf(text->data + text->size, (size_t)n + 1, format, va);
+        va_end(va);
+    }
     text->size += (size_t)n;
 }
 

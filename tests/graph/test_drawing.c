@@ -1,0 +1,591 @@
+/* Pictures: DOT to the byte, what stands in it, what Graphviz makes of it, and every way in which drawing can fail. */
+#define WG_WITHOUT_PLACES /* the lines of this file are not in the goldens */
+#include "files.h"
+
+#include "graph/drawing.h"
+
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#define HOSTILE "\\N\\G<b>\"&|{}\n\xff"
+
+static wg_tape *tape;
+static char *old_path; /* of the environment */
+
+static void set_up(void)
+{
+    tape = wg_tape_new();
+    folder_make();
+    old_path = strdup(getenv("PATH"));
+}
+
+static void tear_down(void)
+{
+    setenv("PATH", old_path, 1);
+    free(old_path);
+    folder_remove();
+    wg_tape_free(tape);
+}
+
+/* ---- Into memory ------------------------------------------------------------------------------------------------- */
+typedef struct {
+    char *data;
+    size_t size;
+} memory;
+
+static bool to_memory(void *user, const void *data, size_t size)
+{
+    memory *m = user;
+    m->data = realloc(m->data, m->size + size + 1);
+    memcpy(m->data + m->size, data, size);
+    m->size += size;
+    m->data[m->size] = 0;
+    return true;
+}
+
+/* The picture, to be freed. */
+static char *drawn(wg_tensor root, wg_format format, wg_draw_options options)
+{
+    memory m = {0};
+    wg_status status = (wg_draw_to)(root, format, to_memory, &m, options);
+    ck_assert_msg(!status && m.data, "%s", wg_error(root.tape));
+    return m.data;
+}
+
+static int count(const char *text, const char *word)
+{
+    int n = 0;
+    for (const char *at = text; (at = strstr(at, word)); at += strlen(word))
+        n++;
+    return n;
+}
+
+static bool have_graphviz(void)
+{
+    return system("dot -V >/dev/null 2>&1") == 0;
+}
+
+/* ---- The graphs -------------------------------------------------------------------------------------------------- */
+static wg_tensor filled(wg_tape *on, const char *name, wg_shape shape, double value)
+{
+    return wg_name(wg_full(on, WG_FLOAT64, shape, value), name);
+}
+
+static wg_tensor param(wg_tape *on, const char *name, wg_shape shape)
+{
+    return wg_param(on, name, shape, .dtype = WG_FLOAT64, .init = WG_ONES);
+}
+
+/* With places, as a user's file has them. */
+#line 4 "model.c"
+static wg_tensor mlp(wg_tape *on)
+{
+    static const int64_t labels[4] = {0, 1, 2, 0};
+    static const double weights[24] = {0.5, -0.25, 0.125};
+    wg_tensor x = wg_at(filled(on, "x", WG_SHAPE(4, 5), 0.5), __FILE__, __LINE__);
+    wg_tensor y = wg_name(wg_array(on, WG_INT64, WG_SHAPE(4), labels), "y");
+    wg_tensor w1 = wg_at(param(on, "fc1.weight", WG_SHAPE(5, 8)), __FILE__, __LINE__), b1 = param(on, "fc1.bias", WG_SHAPE(8));
+    wg_tensor w2 = wg_param(on, "fc2.weight", WG_SHAPE(8, 3), .dtype = WG_FLOAT64, .data = weights), b2 = param(on, "fc2.bias", WG_SHAPE(3));
+    wg_tensor h = wg_name(wg_at(wg_relu(wg_linear(x, w1, b1)), __FILE__, __LINE__), "h");
+    return wg_cross_entropy(wg_linear(h, w2, b2), y);
+}
+#line 94 "test_drawing.c"
+
+static wg_tensor mlp_with_gradients(wg_tape *on)
+{
+    wg_tensor loss = mlp(on);
+    wg_backward(loss);
+    return loss;
+}
+
+static wg_tensor scopes(wg_tape *on)
+{
+    wg_tensor x = filled(on, "x", WG_SHAPE(2, 3), 1), h = x;
+    for (int i = 0; i < 2; i++)
+        WG_SCOPE(on, "block", i)
+        {
+            WG_SCOPE(on, "norm") h = wg_layer_norm(h, WG_NONE, WG_NONE);
+            WG_SCOPE(on, "mlp")
+            {
+                h = wg_linear(h, param(on, "w", WG_SHAPE(3, 3)), WG_NONE);
+                h = wg_exp(wg_negative(wg_tanh(h)));
+            }
+            h = wg_add(x, h);
+        }
+    return wg_sum(h);
+}
+
+/* One tied, one frozen, two that nothing uses. */
+static wg_tensor parameters(wg_tape *on)
+{
+    wg_tensor tied = param(on, "tied", WG_SHAPE(3, 3)), x = filled(on, "x", WG_SHAPE(2, 3), 1);
+    wg_tensor basis = wg_param(on, "basis", WG_SHAPE(3, 3), .dtype = WG_FLOAT64, .frozen = true);
+    param(on, "spare.weight", WG_SHAPE(2));
+    param(on, "spare.bias", WG_SHAPE(2));
+    wg_tensor h = wg_matmul(wg_stop_gradient(wg_matmul(x, basis)), tied);
+    return wg_mean(wg_square(wg_matmul(h, wg_matrix_transpose(tied))));
+}
+
+static wg_tensor not_finite(wg_tape *on)
+{
+    static const double values[4] = {1, -2, 3, -4};
+    wg_tensor x = wg_name(wg_array(on, WG_FLOAT64, WG_SHAPE(4), values), "x"), mask = filled(on, "mask", WG_SHAPE(4), -INFINITY);
+    wg_tensor p = wg_softmax(wg_add(wg_where(wg_full(on, WG_BOOL, WG_SHAPE(4), 1), x, mask), 1));
+    return wg_sum(wg_multiply(p, wg_log(x)));
+}
+
+static wg_tensor numbers_and_views(wg_tape *on)
+{
+    wg_tensor x = filled(on, "x", WG_SHAPE(4, 6), 2), c = wg_full(on, WG_FLOAT64, WG_SHAPE(3), 1);
+    wg_tensor h = wg_reshape(wg_subtract(1, wg_multiply(2, wg_pow(x, 3))), WG_SHAPE(8, 3));
+    return wg_sum(wg_divide(1, wg_add(wg_slice(h, .start = WG_INTS(1)), c)), .axis = WG_AXES(0));
+}
+
+static wg_tensor several_outputs(wg_tape *on)
+{
+    wg_tensor x = filled(on, "x", WG_SHAPE(2, 6), 1), part[3];
+    wg_split(x, 1, WG_LIST(2, 2, 2), part);
+    part[0] = wg_sin(part[0]);
+    part[2] = wg_cos(part[2]);
+    wg_split(wg_concat(WG_TENSORS(part[0], part[2], part[1]), .axis = 1), 1, WG_LIST(3, 3), part);
+    return part[1];
+}
+
+static wg_tensor hostile(wg_tape *on)
+{
+    wg_tensor x = filled(on, HOSTILE, WG_SHAPE(2, 2), 1), y = WG_NONE;
+    WG_SCOPE(on, HOSTILE) y = wg_name(wg_linear(x, param(on, HOSTILE, WG_SHAPE(2, 2)), WG_NONE), HOSTILE);
+    return wg_sum(y);
+}
+
+static wg_tensor nothing(wg_tape *on)
+{
+    wg_tensor x = wg_name(wg_array(on, WG_FLOAT32, WG_SHAPE(0, 3), NULL), "x");
+    return wg_sum(wg_matmul(x, wg_param(on, "w", WG_SHAPE(3, 2))));
+}
+
+static wg_tensor one_leaf(wg_tape *on) { return filled(on, "x", WG_SHAPE(2, 2), 1); }
+static wg_tensor one_number(wg_tape *on) { return wg_scalar(on, 0.25); }
+static wg_tensor one_parameter(wg_tape *on) { return param(on, "w", WG_SHAPE(2)); }
+
+static const struct {
+    const char *name;
+    wg_tensor (*record)(wg_tape *on);
+    wg_draw_options options;
+} graphs[] = {
+    {"mlp", mlp, {.title = "mlp"}},
+    {"gradients", mlp_with_gradients, {.title = "mlp", .overlay = WG_SHOW_GRAD}},
+    {"values", mlp, {.title = "mlp", .overlay = WG_SHOW_VALUES, .direction = WG_RIGHT}},
+    {"scopes", scopes, {.title = "scopes"}},
+    {"closed", scopes, {.title = "closed", .depth = 1}},
+    {"parameters", parameters, {.title = "parameters"}},
+    {"not_finite", not_finite, {.title = "not finite"}},
+    {"numbers", numbers_and_views, {.title = "numbers"}},
+    {"views", numbers_and_views, {.title = "views", .views = true}},
+    {"several_outputs", several_outputs, {.title = "outputs"}},
+    {"hostile", hostile, {.title = HOSTILE}},
+    {"nothing", nothing, {0}},
+    {"leaf", one_leaf, {0}},
+    {"number", one_number, {0}},
+    {"parameter", one_parameter, {0}},
+};
+
+/* ---- Goldens ----------------------------------------------------------------------------------------------------- */
+static const char *golden_path(int i)
+{
+    static char path[512];
+    snprintf(path, sizeof path, "%s/dot/%s.dot", getenv("WENGERT_TEST_DATA"), graphs[i].name);
+    return path;
+}
+
+/* WENGERT_WRITE_GOLDENS=1 writes them anew: to be looked at before they are committed. */
+START_TEST(dot_is_the_same_to_the_byte)
+{
+    char *dot = drawn(graphs[_i].record(tape), WG_FORMAT_DOT, graphs[_i].options);
+    if (getenv("WENGERT_WRITE_GOLDENS")) {
+        FILE *file = fopen(golden_path(_i), "wb");
+        ck_assert_ptr_nonnull(file);
+        fputs(dot, file);
+        fclose(file);
+    }
+    static char golden[1 << 16];
+    FILE *file = fopen(golden_path(_i), "rb");
+    ck_assert_msg(file, "%s", golden_path(_i));
+    golden[fread(golden, 1, sizeof golden - 1, file)] = 0;
+    fclose(file);
+    ck_assert_str_eq(dot, golden);
+    free(dot);
+}
+END_TEST
+
+START_TEST(dot_is_the_same_wherever_on_the_tape)
+{
+    char *first = drawn(graphs[_i].record(tape), WG_FORMAT_DOT, graphs[_i].options);
+    wg_tape *other = wg_tape_new();
+    wg_tensor x = wg_scalar(other, 1);
+    for (int i = 0; i < 300; i++)
+        WG_SCOPE(other, "elsewhere", i) x = wg_sin(x);
+    char *second = drawn(graphs[_i].record(other), WG_FORMAT_DOT, graphs[_i].options);
+    ck_assert_str_eq(first, second);
+    free(first);
+    free(second);
+    wg_tape_free(other);
+}
+END_TEST
+
+START_TEST(graphviz_reads_it_without_a_warning)
+{
+    char line[256] = "", command[700];
+    if (!have_graphviz())
+        return;
+    snprintf(command, sizeof command, "dot -Tsvg -o /dev/null '%s' 2>&1", golden_path(_i));
+    FILE *run = popen(command, "r");
+    char *said = fgets(line, sizeof line, run);
+    ck_assert_int_eq(pclose(run), 0);
+    ck_assert_msg(!said, "%s", line);
+}
+END_TEST
+
+/* ---- SVG --------------------------------------------------------------------------------------------------------- */
+/* Every element that is opened is closed, in turn; text holds no < and & but in entities. NULL: well-formed. */
+static const char *xml_fault(const char *at)
+{
+    const char *open[64];
+    size_t length[64];
+    int n = 0;
+    for (; *at; at++) {
+        if ((unsigned char)*at < 0x20 && *at != '\n' && *at != '\t')
+            return at;
+        if (*at == '&' && (strcspn(at, ";") > 8 || strcspn(at, "< ") < strcspn(at, ";")))
+            return at;
+        if (*at != '<')
+            continue;
+        const char *start = at++;
+        bool closing = *at == '/';
+        const char *name = at + closing;
+        size_t size = strcspn(name, " \t\n/>");
+        for (char quote = 0; *at && (quote || *at != '>'); at++) {
+            if (quote ? *at == quote : *at == '"' || *at == '\'')
+                quote = quote ? 0 : *at;
+            else if (*at == '<')
+                return start;
+        }
+        if (!*at || n == 64)
+            return start;
+        if (closing && (!n-- || length[n] != size || memcmp(open[n], name, size)))
+            return start;
+        if (!closing && at[-1] != '/') {
+            open[n] = name;
+            length[n++] = size;
+        }
+    }
+    return n ? open[0] : NULL;
+}
+
+START_TEST(svg_is_well_formed_and_has_both_themes)
+{
+    if (!have_graphviz())
+        return;
+    wg_tensor root = graphs[_i].record(tape);
+    char *svg = drawn(root, WG_FORMAT_SVG, graphs[_i].options), *dot = drawn(root, WG_FORMAT_DOT, graphs[_i].options);
+    const char *fault = xml_fault(svg);
+    ck_assert_msg(!fault, "%s", fault ? fault : "");
+    ck_assert_int_eq(strncmp(svg, "<svg width=\"", 12), 0);
+    ck_assert_int_eq(count(svg, "prefers-color-scheme:dark"), 1);
+    ck_assert_int_eq(count(svg, "<!--"), 0);
+    ck_assert_int_eq(count(svg, "class=\"node"), count(dot, " [id=\"n") + count(dot, "class=\"scope\" label=<<FONT"));
+    ck_assert_int_eq(count(svg, "class=\"edge"), count(dot, " -> "));
+    free(svg);
+    free(dot);
+}
+END_TEST
+
+/* ---- What stands in it ------------------------------------------------------------------------------------------- */
+static wg_tensor chain(int n, bool in_scopes)
+{
+    wg_tensor x = filled(tape, "x", WG_SCALAR, 1);
+    for (int i = 1; i < n; i++)
+        if (in_scopes && i < n - 1)
+            WG_SCOPE(tape, "part", i / 10) x = wg_sin(x);
+        else
+            x = wg_sin(x);
+    return x;
+}
+
+static const struct {
+    int nodes, scopes, closed; /* scopes drawn open, closed */
+} pages[] = {{150, 15, 0}, {151, 0, 15}};
+
+START_TEST(scopes_close_when_a_page_is_full)
+{
+    char *dot = drawn(chain(pages[_i].nodes, true), WG_FORMAT_DOT, (wg_draw_options){0}), *at;
+    ck_assert_int_eq(count(dot, "class=\"scope\" label=<<B>"), pages[_i].scopes);
+    ck_assert_int_eq(count(dot, "class=\"scope\" label=<<FONT"), pages[_i].closed);
+    ck_assert_int_eq(count(dot, "drawn closed to fit a page"), pages[_i].closed > 0);
+    at = strstr(dot, "\xc2\xb7 15"); /* what is counted does not depend on what is drawn */
+    ck_assert(at && atoi(at + 3) == pages[_i].nodes);
+    free(dot);
+    dot = drawn(chain(pages[_i].nodes, true), WG_FORMAT_DOT, (wg_draw_options){.depth = 9});
+    ck_assert_int_eq(count(dot, " [id=\"n"), pages[_i].nodes);
+    free(dot);
+}
+END_TEST
+
+START_TEST(the_not_finite_one_is_where_it_starts)
+{
+    wg_tensor at, y = not_finite(tape);
+    ck_assert(wg_find_nonfinite(tape, &at));
+    char *dot = drawn(y, WG_FORMAT_DOT, (wg_draw_options){0});
+    ck_assert_int_eq(count(dot, "class=\"bad\""), 1);
+    ck_assert_int_eq(count(dot, "<B>log</B></FONT><BR/>"), 1);
+    ck_assert_int_eq(count(dot, "NaN starts here: 2 of 4"), 1);
+    ck_assert_int_eq(count(dot, "input in [-4, 3]"), 1);
+    free(dot);
+}
+END_TEST
+
+START_TEST(what_is_finite_has_no_start)
+{
+    wg_tensor at = WG_NONE;
+    mlp(tape);
+    ck_assert(!wg_find_nonfinite(tape, &at));
+    ck_assert(wg_is_none(at));
+    wg_add(wg_full(tape, WG_FLOAT64, WG_SHAPE(2), INFINITY), 1); /* meant */
+    ck_assert(!wg_find_nonfinite(tape, &at));
+    wg_tensor bad = wg_full(tape, WG_FLOAT32, WG_SHAPE(300), NAN);
+    ck_assert(wg_find_nonfinite(tape, &at));
+    ck_assert_uint_eq(at.node, bad.node);
+    ck_assert(!wg_find_nonfinite(NULL, &at));
+    ck_assert(!wg_find_nonfinite(tape, NULL));
+}
+END_TEST
+
+START_TEST(a_table_has_a_line_for_everything)
+{
+    char *table = drawn(mlp(tape), WG_FORMAT_TEXT, (wg_draw_options){.title = "mlp"});
+    ck_assert_str_eq(table, "scope  op             output   params   kept  FLOPs\n"
+                            "       x              4\xc3\x97"
+                            "5           -      -      -\n"
+                            "fc1    linear         4\xc3\x97"
+                            "8          48  256 B    352\n"
+                            "       relu           4\xc3\x97"
+                            "8           -  256 B     32\n"
+                            "fc2    linear         4\xc3\x97"
+                            "3          27   96 B    204\n"
+                            "       y              4 int64       -      -      -\n"
+                            "       cross_entropy  scalar        -  104 B      -\n"
+                            "mlp    10 nodes                    75  712 B    588\n");
+    free(table);
+}
+END_TEST
+
+START_TEST(long_and_deep_names_are_drawn)
+{
+    char name[3000];
+    for (int i = 0; i < 1400; i++)
+        memcpy(name + 2 * i, "a.", 2);
+    strcpy(name + 2800, "w");
+    wg_tensor y = wg_sum(wg_linear(filled(tape, "x", WG_SHAPE(1, 1), 1), param(tape, name, WG_SHAPE(1, 1)), WG_NONE));
+    char *dot = drawn(y, WG_FORMAT_DOT, (wg_draw_options){0});
+    ck_assert_int_le(count(dot, "subgraph"), 40);
+    free(dot);
+}
+END_TEST
+
+/* ---- Time -------------------------------------------------------------------------------------------------------- */
+START_TEST(a_hundred_thousand_nodes_take_linear_time)
+{
+    wg_tensor x = filled(tape, "x", WG_SCALAR, 1), y = x;
+    for (int i = 0; i < 100000; i++)
+        WG_SCOPE(tape, "block", i / 50) WG_SCOPE(tape, "part", i % 5) y = wg_add(y, x);
+    for (int depth = 0; depth < 3; depth++) {
+        clock_t start = clock();
+        char *dot = drawn(y, WG_FORMAT_DOT, (wg_draw_options){.depth = depth});
+        ck_assert_double_lt((double)(clock() - start) / CLOCKS_PER_SEC, 20); /* 0.6 s, without a sanitizer; quadratic: minutes */
+        free(dot);
+    }
+}
+END_TEST
+
+/* ---- Bad input --------------------------------------------------------------------------------------------------- */
+static const char *const bad_paths[] = {NULL, "", "picture", "picture.jpeg", "dir.svg/", "missing/folder/a.dot", "directory.dot"};
+
+START_TEST(a_path_that_will_not_do_is_refused)
+{
+    wg_tensor y = mlp(tape);
+    const char *path = bad_paths[_i] && *bad_paths[_i] ? in_folder(bad_paths[_i]) : bad_paths[_i];
+    ck_assert_int_eq(mkdir(in_folder("directory.dot"), 0700), 0);
+    ck_assert_int_ne(wg_draw(y, path), WG_OK);
+    ck_assert(wg_failed(tape));
+    ck_assert_int_eq(files_in_folder(), 1);
+    wg_clear_error(tape);
+    ck_assert_int_eq(wg_draw(y, in_folder("fine.dot")), WG_OK);
+}
+END_TEST
+
+static bool sink_full(void *user, const void *data, size_t size)
+{
+    (void)user;
+    (void)data;
+    (void)size;
+    return false;
+}
+
+START_TEST(what_cannot_be_drawn_is_refused)
+{
+    wg_tensor y = mlp(tape);
+    memory m = {0};
+    ck_assert_int_eq(wg_draw_to(y, (wg_format)9, to_memory, &m), WG_ERROR_VALUE);
+    ck_assert_int_eq(wg_draw_to(y, (wg_format)-1, to_memory, &m), WG_ERROR_VALUE);
+    ck_assert_int_eq(wg_draw_to(y, WG_FORMAT_DOT, NULL, NULL), WG_ERROR_VALUE);
+    ck_assert_int_eq(wg_draw_to(y, WG_FORMAT_DOT, sink_full, NULL), WG_ERROR_FILE);
+    ck_assert_int_ne(wg_draw_to(WG_NONE, WG_FORMAT_DOT, to_memory, &m), WG_OK);
+    ck_assert_int_ne(wg_draw_to(WG_INVALID, WG_FORMAT_DOT, to_memory, &m), WG_OK);
+    ck_assert_int_ne(wg_draw_to(wg_number(2), WG_FORMAT_DOT, to_memory, &m), WG_OK);
+    ck_assert_int_eq(wg_summary(y, NULL), WG_ERROR_VALUE);
+    wg_clear_error(tape);
+    ck_assert_int_eq(wg_draw_to(y, WG_FORMAT_DOT, to_memory, &m, .overlay = WG_SHOW_GRAD), WG_ERROR_VALUE);
+    ck_assert_ptr_nonnull(strstr(wg_error(tape), "no gradients on this tape; call wg_backward first"));
+    ck_assert_ptr_null(m.data);
+    wg_clear_error(tape);
+    wg_mark start = wg_tape_mark(tape);
+    wg_tensor stale = wg_sin(y);
+    wg_rewind(tape, start);
+    ck_assert_int_eq(wg_draw_to(stale, WG_FORMAT_DOT, to_memory, &m), WG_ERROR_STALE);
+}
+END_TEST
+
+/* ---- Graphviz ---------------------------------------------------------------------------------------------------- */
+/* A "dot" of ours, first in the PATH. */
+static void fake_dot(const char *script)
+{
+    char path[600];
+    ck_assert_int_eq(chmod(file_of("dot", script, strlen(script)), 0700), 0);
+    snprintf(path, sizeof path, "%s:%.400s", folder, old_path);
+    setenv("PATH", path, 1);
+}
+
+static const struct {
+    const char *script, *message; /* no script: no "dot" either */
+} failures[] = {
+    {NULL, "Graphviz's \"dot\" not found"},
+    {"#!/bin/sh\ncat >/dev/null\necho half a picture\nexit 3\n", "failed (exit code 3)"},
+    {"#!/bin/sh\nkill -9 $$\n", "killed"},
+    {"#!/bin/sh\ncat >/dev/null\n", "failed (exit code 0)"},
+    {"#!/bin/sh\nexit 1\n", "failed (exit code 1)"},
+};
+
+START_TEST(a_graphviz_that_fails_leaves_the_old_picture)
+{
+    wg_tensor y = mlp(tape);
+    const char *path = file_of("mlp.svg", "old", 3);
+    size_t used = wg_tape_used_bytes(tape);
+    if (failures[_i].script)
+        fake_dot(failures[_i].script);
+    else
+        setenv("PATH", folder, 1);
+    ck_assert_int_eq(wg_draw(y, path), WG_ERROR_UNSUPPORTED);
+    ck_assert_msg(strstr(wg_error(tape), failures[_i].message), "%s", wg_error(tape));
+    char content[8] = "";
+    FILE *file = fopen(path, "rb");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_uint_eq(fread(content, 1, sizeof content, file), 3);
+    fclose(file);
+    ck_assert_str_eq(content, "old");
+    ck_assert_int_eq(files_in_folder(), failures[_i].script ? 2 : 1);
+    ck_assert_uint_eq(wg_tape_used_bytes(tape), used);
+    ck_assert_int_lt(waitpid(-1, NULL, WNOHANG), 0); /* no child is left */
+}
+END_TEST
+
+START_TEST(a_graphviz_that_hangs_is_stopped)
+{
+    wg_text dot = {.tape = tape}, out = {.tape = tape};
+    wg_put(&dot, "digraph {}");
+    fake_dot("#!/bin/sh\nexec sleep 60\n");
+    time_t start = time(NULL);
+    ck_assert_int_eq(wg_graphviz(tape, "wg_draw", &dot, "svg", 0.2, &out), WG_ERROR_UNSUPPORTED);
+    ck_assert_ptr_nonnull(strstr(wg_error(tape), "was stopped after 0.2 seconds"));
+    ck_assert_int_lt(time(NULL) - start, 30);
+    ck_assert_int_lt(waitpid(-1, NULL, WNOHANG), 0);
+}
+END_TEST
+
+/* ---- No memory --------------------------------------------------------------------------------------------------- */
+static const wg_format formats[] = {WG_FORMAT_DOT, WG_FORMAT_TEXT, WG_FORMAT_SVG};
+
+START_TEST(a_buffer_that_is_too_small_is_an_error)
+{
+    static unsigned char buffer[1 << 19];
+    bool drew = false;
+    for (size_t bytes = 16 << 10; bytes <= sizeof buffer && !drew; bytes += 3000) {
+        memory m = {0};
+        wg_tape *small = wg_tape_new(.buffer = buffer, .buffer_bytes = bytes);
+        wg_tensor y = small ? mlp(small) : WG_NONE;
+        if (small && !wg_failed(small)) {
+            wg_status status = wg_draw_to(y, formats[_i], to_memory, &m);
+            drew = status == WG_OK;
+            ck_assert_msg(drew || status == WG_ERROR_MEMORY, "%s", wg_error(small));
+            ck_assert(drew == !wg_failed(small));
+            wg_clear_error(small);
+            ck_assert_double_eq(wg_item(y), wg_item(y));
+        }
+        free(m.data);
+        wg_tape_free(small);
+    }
+    ck_assert(drew || (formats[_i] == WG_FORMAT_SVG && !have_graphviz()));
+}
+END_TEST
+
+static void draw_all(wg_tape *on)
+{
+    memory m = {0};
+    if (!have_graphviz())
+        return;
+    wg_tensor y = scopes(on);
+    if (!wg_failed(on))
+        wg_draw_to(y, WG_FORMAT_SVG, to_memory, &m);
+    free(m.data);
+}
+
+START_TEST(every_allocation_may_fail) { fail_each_allocation(draw_all); }
+END_TEST
+
+static Suite *drawing_suite(void)
+{
+    Suite *s = suite_create("drawing");
+    TCase *golden = tcase_create("golden"), *content = tcase_create("content"), *failure = tcase_create("failure");
+    tcase_add_checked_fixture(golden, set_up, tear_down);
+    tcase_add_loop_test(golden, dot_is_the_same_to_the_byte, 0, COUNT(graphs));
+    tcase_add_loop_test(golden, dot_is_the_same_wherever_on_the_tape, 0, COUNT(graphs));
+    tcase_add_loop_test(golden, graphviz_reads_it_without_a_warning, 0, COUNT(graphs));
+    tcase_add_loop_test(golden, svg_is_well_formed_and_has_both_themes, 0, COUNT(graphs));
+    suite_add_tcase(s, golden);
+    tcase_add_checked_fixture(content, set_up, tear_down);
+    tcase_add_loop_test(content, scopes_close_when_a_page_is_full, 0, COUNT(pages));
+    tcase_add_test(content, the_not_finite_one_is_where_it_starts);
+    tcase_add_test(content, what_is_finite_has_no_start);
+    tcase_add_test(content, a_table_has_a_line_for_everything);
+    tcase_add_test(content, long_and_deep_names_are_drawn);
+    tcase_add_test(content, a_hundred_thousand_nodes_take_linear_time);
+    suite_add_tcase(s, content);
+    tcase_add_checked_fixture(failure, set_up, tear_down);
+    tcase_add_loop_test(failure, a_path_that_will_not_do_is_refused, 0, COUNT(bad_paths));
+    tcase_add_test(failure, what_cannot_be_drawn_is_refused);
+    tcase_add_loop_test(failure, a_graphviz_that_fails_leaves_the_old_picture, 0, COUNT(failures));
+    tcase_add_test(failure, a_graphviz_that_hangs_is_stopped);
+    tcase_add_loop_test(failure, a_buffer_that_is_too_small_is_an_error, 0, COUNT(formats));
+    tcase_add_test(failure, every_allocation_may_fail);
+    suite_add_tcase(s, failure);
+    return s;
+}
+
+int main(void)
+{
+    SRunner *runner = srunner_create(drawing_suite());
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}

@@ -1,0 +1,25 @@
+#!/bin/sh
+# The pictures of docs/ are those that this build draws: the same nodes, edges and words. Not compared: where things stand,
+# which the fonts decide; values, which the back end of products does; source lines in tooltips. pictures.sh BUILD
+set -eu
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+
+# Ids, and texts with numbers after an equals sign or alone left out.
+words() {
+    grep -o -e 'id="[^"]*"' -e '<text [^>]*>[^<]*</text>' "$1" |
+        sed -e 's/<text [^>]*>//' -e 's|</text>||' -e 's/= .*/=/' -e '/^[ 0-9.e+-]*$/d' -e '/gradient 2-norm/d' | sort
+}
+
+docs/pictures/make "$1" "$folder"
+failed=0
+for picture in "$folder"/*.svg; do
+    name=$(basename "$picture")
+    words "$picture" >"$folder/now"
+    words "docs/pictures/$name" >"$folder/then"
+    diff -u "$folder/then" "$folder/now" || { echo "docs/pictures/$name is old: docs/pictures/make BUILD"; failed=1; }
+done
+for picture in $(grep -oh 'pictures/[a-z_]*[.]svg' docs/*.md README.md | sort -u); do
+    [ -f "docs/$picture" ] || { echo "docs/$picture is shown but is not there"; failed=1; }
+done
+exit $failed
