@@ -26,12 +26,21 @@ static double memory_there_is(void)
     return bytes;
 }
 
+/* A sanitizer sets aside more address space than any machine has memory. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#define SANITIZED (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer))
+#else
+#define SANITIZED 0
+#endif
+
 /* A request for more memory than there is gets an error for an answer, and not the program killed by the system. */
 static void memory_limit(void)
 {
     struct rlimit limit;
     double most = 0.75 * memory_there_is();
-    if (most > 0 && !getrlimit(RLIMIT_DATA, &limit) && (double)limit.rlim_cur > most) {
+    if (!SANITIZED && most > 0 && !getrlimit(RLIMIT_DATA, &limit) && (double)limit.rlim_cur > most) {
         limit.rlim_cur = (rlim_t)most;
         setrlimit(RLIMIT_DATA, &limit);
     }

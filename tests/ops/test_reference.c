@@ -332,15 +332,15 @@ int main(int argc, char **argv)
         fine &= add_file(s, folder, argv[i]);
     struct dirent **entry = NULL;
     int n = argc > 1 ? 0 : scandir(folder, &entry, is_data, alphasort);
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < n; i++)
         fine &= add_file(s, folder, entry[i]->d_name);
-        free(entry[i]);
-    }
-    free(entry);
     SRunner *runner = srunner_create(s);
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
+    for (int i = 0; i < n; i++) /* until here, the names of the cases */
+        free(entry[i]);
+    free(entry);
     for (int i = 0; i < n_lines; i++)
         free(lines[i].text);
     free(lines);
