@@ -47,7 +47,6 @@ static int trained(run *r)
     if (wg_failed(r->tape))
         return EXIT_FAILED;
     r->start = wg_tape_mark(r->tape);
-    stop_on_signals();
     if (!epochs_run(r))
         return EXIT_FAILED;
     if (stopped_by())
@@ -61,6 +60,7 @@ int command_train(int argc, char **argv)
     const struct argp argp = {
         .options = options, .parser = settings_parse, .doc = "Trains a multilayer perceptron and draws what happened."};
     settings s = settings_default;
+    stop_on_signals();
     settings_options(options);
     argp_parse(&argp, argc, argv, 0, NULL, &s);
     if (s.resume && !checkpoint_settings(&s))

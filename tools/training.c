@@ -139,13 +139,16 @@ static void stop(int number) { stopped = number; }
 
 int stopped_by(void) { return stopped; }
 
-/* The first signal lets the step be finished; the second one ends the program. */
+/* The first signal lets the step be finished; the second one ends the program. One that is ignored, as by nohup, stays
+ * so. */
 void stop_on_signals(void)
 {
-    struct sigaction action = {.sa_handler = stop, .sa_flags = (int)(SA_RESETHAND | SA_RESTART)};
+    static const int numbers[] = {SIGINT, SIGTERM};
+    struct sigaction action = {.sa_handler = stop, .sa_flags = (int)(SA_RESETHAND | SA_RESTART)}, before;
     sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    for (int i = 0; i < 2; i++)
+        if (!sigaction(numbers[i], NULL, &before) && before.sa_handler != SIG_IGN)
+            sigaction(numbers[i], &action, NULL);
 }
 
 /* ---- Measuring --------------------------------------------------------------------------------------------------- */
@@ -307,12 +310,14 @@ bool epochs_run(run *r)
     find_best(r);
     while (!stopped && r->done < r->s->epochs && !out_of_patience(r)) {
         bool whole = epoch(r);
-        if (!whole && !stopped)
+        if (!whole && (!stopped || wg_failed(r->tape)))
             return false;
         find_best(r);
-        if (wg_failed(r->tape) || !checkpoint_save(r) || !log_write(r))
+        if (whole && !stopped && (!checkpoint_save(r) || !log_write(r)))
             return false;
     }
+    if (stopped && (!checkpoint_save(r) || !log_write(r)))
+        return false;
     wg_progress_end(r->progress);
     if (!stopped && out_of_patience(r))
         fprintf(stderr, "stopped after epoch %lld: no better loss since epoch %lld\n", (long long)r->done,
