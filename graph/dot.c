@@ -167,12 +167,12 @@ static void put_caption(writer *w)
     if (d->options.overlay == WG_SHOW_GRAD) {
         wg_put(t,
                "<TR><TD ALIGN=\"LEFT\"><TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"2\" CELLPADDING=\"0\"><TR>"
-               "<TD><FONT COLOR=\"%s\">gradient 2-norm  %.2g </FONT></TD>",
+               "<TD><FONT COLOR=\"%s\">gradient 2-norm  %.2g</FONT></TD><TD WIDTH=\"2\"></TD>",
                C(muted), d->top_norm * pow(10, -WG_DECADES));
         for (int i = 0; i < WG_HEATS; i++)
             wg_put(t, "<TD BGCOLOR=\"%s\" WIDTH=\"16\" HEIGHT=\"8\" FIXEDSIZE=\"TRUE\"></TD>",
                    wg_color_light((wg_color)(WG_COLOR_heat1 + i)));
-        wg_put(t, "<TD><FONT COLOR=\"%s\"> %.3g  (log scale, parameters)</FONT></TD></TR></TABLE></TD></TR>", C(muted),
+        wg_put(t, "<TD WIDTH=\"2\"></TD><TD><FONT COLOR=\"%s\">%.3g  (log scale, parameters)</FONT></TD></TR></TABLE></TD></TR>", C(muted),
                d->top_norm);
     }
     if (d->closed_by_itself)

@@ -4,7 +4,10 @@
 
 #include "graph/file.h"
 
-#define PATIENCE 60.0 /* seconds for Graphviz */
+#include <locale.h>
+
+#define PATIENCE 60.0  /* seconds for Graphviz */
+#define PNG_SIDE 32767 /* pixels that its renderer can */
 
 /* ---- SVG --------------------------------------------------------------------------------------------------------- */
 /* Each light literal becomes its dark one where the reader's page is dark. */
@@ -65,11 +68,26 @@ static wg_status write_svg(const wg_drawing *d, const char *name, wg_text *out)
     return status;
 }
 
+/* A side in pixels, from the header: big-endian, 16 bytes in the width, 20 the height. */
+static unsigned long png_side(const wg_text *png, size_t at)
+{
+    unsigned long side = 0;
+    for (size_t i = at; i < at + 4 && i < png->size; i++)
+        side = side << 8 | (unsigned char)png->data[i];
+    return side;
+}
+
 static wg_status write_png(const wg_drawing *d, const char *name, wg_text *out)
 {
     wg_text dot = {.tape = d->tape};
     wg_write_dot(d, &dot);
-    return dot.failed ? wg_no_memory(d->tape, name, dot.room) : wg_graphviz(d->tape, name, &dot, "png", PATIENCE, out);
+    if (dot.failed)
+        return wg_no_memory(d->tape, name, dot.room);
+    wg_status status = wg_graphviz(d->tape, name, &dot, "png", PATIENCE, out);
+    if (!status && (png_side(out, 16) >= PNG_SIDE || png_side(out, 20) >= PNG_SIDE)) /* shrunk without a word */
+        return wg_report(d->tape, name, WG_ERROR_UNSUPPORTED, "a side has more than %d pixels; draw .svg, or close scopes by depth",
+                         PNG_SIDE);
+    return status;
 }
 
 static wg_status write_dot(const wg_drawing *d, const char *name, wg_text *out)
@@ -95,7 +113,7 @@ static const struct {
                [WG_FORMAT_TEXT] = {".txt", write_table}};
 #define N_FORMATS (sizeof formats / sizeof *formats)
 
-static wg_status written(wg_tensor root, const char *name, wg_format format, const wg_draw_options *options, wg_text *out)
+static wg_status written_here(wg_tensor root, const char *name, wg_format format, const wg_draw_options *options, wg_text *out)
 {
     if ((size_t)format >= N_FORMATS)
         return wg_report(root.tape, name, WG_ERROR_VALUE, "there is no format %d", (int)format);
@@ -109,6 +127,19 @@ static wg_status written(wg_tensor root, const char *name, wg_format format, con
         return root.tape && root.tape->status ? root.tape->status : WG_ERROR_VALUE;
     wg_status status = formats[format].write(d, name, out);
     return !status && out->failed ? wg_no_memory(root.tape, name, out->room * 2) : status;
+}
+
+/* Numbers have a point, whatever the program's locale. */
+static wg_status written(wg_tensor root, const char *name, wg_format format, const wg_draw_options *options, wg_text *out)
+{
+    locale_t plain = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0);
+    if (!plain)
+        return wg_no_memory(root.tape, name, 0);
+    locale_t before = uselocale(plain);
+    wg_status status = written_here(root, name, format, options, out);
+    uselocale(before);
+    freelocale(plain);
+    return status;
 }
 
 /* ---- To a file or a function ------------------------------------------------------------------------------------- */

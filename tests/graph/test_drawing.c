@@ -4,6 +4,7 @@
 
 #include "graph/drawing.h"
 
+#include <locale.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -90,7 +91,7 @@ static wg_tensor mlp(wg_tape *on)
     wg_tensor h = wg_name(wg_at(wg_relu(wg_linear(x, w1, b1)), __FILE__, __LINE__), "h");
     return wg_cross_entropy(wg_linear(h, w2, b2), y);
 }
-#line 94 "test_drawing.c"
+#line 95 "test_drawing.c"
 
 static wg_tensor mlp_with_gradients(wg_tape *on)
 {
@@ -380,6 +381,34 @@ START_TEST(a_table_has_a_line_for_everything)
 }
 END_TEST
 
+START_TEST(numbers_have_a_point_in_every_locale)
+{
+    wg_tensor y = mlp(tape);
+    char *usual = drawn(y, WG_FORMAT_DOT, (wg_draw_options){.overlay = WG_SHOW_VALUES});
+    const char *const commas[] = {"de_DE.UTF-8", "de_DE", "fr_FR.UTF-8", "nl_NL.UTF-8"};
+    bool set = false;
+    for (int i = 0; i < COUNT(commas) && !set; i++)
+        set = setlocale(LC_NUMERIC, commas[i]);
+    char *there = drawn(y, WG_FORMAT_DOT, (wg_draw_options){.overlay = WG_SHOW_VALUES});
+    setlocale(LC_NUMERIC, "C");
+    ck_assert_str_eq(usual, there);
+    free(usual);
+    free(there);
+}
+END_TEST
+
+START_TEST(a_png_that_would_be_shrunk_is_refused)
+{
+    if (!have_graphviz())
+        return;
+    ck_assert_int_eq(wg_draw(chain(600, false), in_folder("long.png")), WG_ERROR_UNSUPPORTED);
+    ck_assert_ptr_nonnull(strstr(wg_error(tape), "draw .svg"));
+    wg_clear_error(tape);
+    ck_assert_int_eq(wg_draw(mlp(tape), in_folder("mlp.png")), WG_OK);
+    ck_assert_int_eq(files_in_folder(), 1);
+}
+END_TEST
+
 START_TEST(long_and_deep_names_are_drawn)
 {
     char name[3000];
@@ -567,6 +596,8 @@ static Suite *drawing_suite(void)
     tcase_add_test(content, the_not_finite_one_is_where_it_starts);
     tcase_add_test(content, what_is_finite_has_no_start);
     tcase_add_test(content, a_table_has_a_line_for_everything);
+    tcase_add_test(content, numbers_have_a_point_in_every_locale);
+    tcase_add_test(content, a_png_that_would_be_shrunk_is_refused);
     tcase_add_test(content, long_and_deep_names_are_drawn);
     tcase_add_test(content, a_hundred_thousand_nodes_take_linear_time);
     suite_add_tcase(s, content);

@@ -1,0 +1,136 @@
+/* `wengert graph`: what it shows, and the exit codes of what it cannot. The command is WENGERT_COMMAND. */
+#include <check.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tools/models.h"
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
+
+static char folder[64], output[1 << 20];
+
+static void set_up(void)
+{
+    strcpy(folder, "/tmp/wengert-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+}
+
+static void tear_down(void)
+{
+    char command[128];
+    snprintf(command, sizeof command, "rm -r '%s'", folder);
+    ck_assert_int_eq(system(command), 0);
+}
+
+/* Runs `wengert ARGUMENTS` in the folder; its output, errors included, is in `output`. Returns the exit code. */
+static int run(const char *arguments)
+{
+    char command[1024];
+    snprintf(command, sizeof command, "cd '%s' && '%s' %s 2>&1", folder, getenv("WENGERT_COMMAND"), arguments);
+    FILE *from = popen(command, "r");
+    ck_assert_ptr_nonnull(from);
+    output[fread(output, 1, sizeof output - 1, from)] = 0;
+    int status = pclose(from);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void said(const char *text) { ck_assert_msg(strstr(output, text), "%.2000s\ndoes not hold %s", output, text); }
+
+static bool is_there(const char *name)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return !access(path, R_OK);
+}
+
+/* ---- The networks ------------------------------------------------------------------------------------------------ */
+START_TEST(every_built_in_network_is_shown)
+{
+    char arguments[64];
+    for (int i = 0; built_in_at(i); i++) {
+        snprintf(arguments, sizeof arguments, "graph %s", built_in_at(i)->name);
+        ck_assert_int_eq(run(arguments), 0);
+        ck_assert_int_eq(strncmp(output, "scope ", 6), 0);
+        said("FLOPs");
+        snprintf(arguments, sizeof arguments, "graph %s -o - --format dot --overlay grad", built_in_at(i)->name);
+        ck_assert_int_eq(run(arguments), 0);
+        ck_assert_int_eq(strncmp(output, "digraph \"", 9), 0);
+        said("gradient 2-norm");
+    }
+}
+END_TEST
+
+START_TEST(what_was_trained_is_shown)
+{
+    ck_assert_msg(run("train --layers 2,5,2 --epochs 1 --checkpoint m.safetensors") == 0, "%s", output);
+    ck_assert_msg(run("graph m.safetensors --batch 3") == 0, "%s", output);
+    said("3\xc3\x97"
+         "5");
+    said("fc2    linear");
+    ck_assert_int_eq(run("graph m.safetensors -o m.dot --title 'the net'"), 0);
+    ck_assert(is_there("m.dot"));
+    ck_assert_int_eq(run("graph m.safetensors -o - --format dot"), 0);
+    said("digraph \"m\"");
+}
+END_TEST
+
+START_TEST(options_change_the_picture)
+{
+    ck_assert_int_eq(run("graph transformer -o - --format dot --depth 1 --direction LR --title hello"), 0);
+    said("digraph \"hello\"");
+    said("rankdir=\"LR\"");
+    said("9 ops");
+    ck_assert_int_eq(run("graph lenet -o - --format dot --views"), 0);
+    said("<B>flatten</B>");
+    ck_assert_int_eq(run("graph lenet -o - --format dot --overlay values"), 0);
+    said("mean ");
+}
+END_TEST
+
+/* ---- Refused ----------------------------------------------------------------------------------------------------- */
+static const struct {
+    const char *arguments;
+    int code;
+    const char *message;
+} refused[] = {
+    {"graph", 2, "which:"},
+    {"graph mpl", 2, "the nearest is \"mlp\""},
+    {"graph mlp lenet", 2, "one network at a time"},
+    {"graph mlp --depth 0", 2, "--depth takes"},
+    {"graph mlp --batch 1e9", 2, "--batch takes"},
+    {"graph mlp --overlay heat", 2, "none, values, grad"},
+    {"graph mlp --format jpeg", 2, "dot, svg, png, txt"},
+    {"graph mlp -o a.svg --format svg", 2, "standard output"},
+    {"graph mlp -o a.jpeg", 1, "not one of .dot, .svg, .png, .txt"},
+    {"graph mlp -o missing/a.dot", 1, "missing/a.dot"},
+    {"graph none.safetensors", 1, "No such file"},
+    {"graph mlp > /dev/full", 1, ""},
+};
+
+START_TEST(what_cannot_be_shown_is_refused)
+{
+    ck_assert_int_eq(run(refused[_i].arguments), refused[_i].code);
+    said(refused[_i].message);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("graph");
+    TCase *command = tcase_create("command");
+    tcase_add_checked_fixture(command, set_up, tear_down);
+    tcase_add_test(command, every_built_in_network_is_shown);
+    tcase_add_test(command, what_was_trained_is_shown);
+    tcase_add_test(command, options_change_the_picture);
+    tcase_add_loop_test(command, what_cannot_be_shown_is_refused, 0, COUNT(refused));
+    suite_add_tcase(s, command);
+    SRunner *runner = srunner_create(s);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
