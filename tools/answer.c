@@ -36,6 +36,7 @@ typedef struct {
     options options;
     size_t n_in, n_out;
     wg_tensor *in, *tangent, *pulled;               /* one an input */
+    wg_tensor *wrt;                                 /* the input; WG_NONE where it has no derivative */
     wg_tensor out[MOST_OUTPUTS], cotangent[MOST_OUTPUTS];
 } request;
 
@@ -161,7 +162,8 @@ static bool inputs_read(request *r, refusal *why)
     r->in = calloc(room, sizeof *r->in);
     r->tangent = calloc(room, sizeof *r->tangent);
     r->pulled = calloc(room, sizeof *r->pulled);
-    if (!r->in || !r->tangent || !r->pulled)
+    r->wrt = calloc(room, sizeof *r->wrt);
+    if (!r->in || !r->tangent || !r->pulled || !r->wrt)
         return refuse(why, "memory", "no memory for %zu inputs", r->n_in);
     return tensors_read(r, "inputs", r->layout, r->in, r->n_in, why);
 }
@@ -180,19 +182,32 @@ static bool outputs_recorded(request *r, refusal *why)
     return true;
 }
 
-/* An input that may have a tangent. */
-static bool is_differentiable(wg_tensor t) { return wg_is_tensor(t) && wg_is_float(wg_type_of(t).dtype); }
+/* Inputs that have a derivative: floats, but for running statistics and their kind. */
+static void differentiable_found(request *r)
+{
+    int named = wg_op_operands(r->op);
+    for (size_t i = 0; i < r->n_in; i++) {
+        int operand = i < (size_t)named ? (int)i : named - 1; /* the last one is variadic */
+        bool has = wg_is_tensor(r->in[i]) && wg_is_float(wg_type_of(r->in[i]).dtype) &&
+                   !(r->op->in[operand].flags & WG_NO_GRADIENT);
+        r->wrt[i] = has ? r->in[i] : WG_NONE;
+    }
+}
 
+/* A float without derivative may have a tangent: it is zero to what follows. */
 static bool tangents_fit(const request *r, refusal *why)
 {
     for (size_t i = 0; i < r->n_in; i++)
-        if (!wg_is_none(r->tangent[i]) && !is_differentiable(r->in[i]))
-            return refuse(why, wg_is_none(r->in[i]) ? "shape" : "dtype", "tangents[%zu] is of an input without one", i);
+        if (!wg_is_none(r->tangent[i]) && !wg_is_float(wg_type_of(r->in[i]).dtype))
+            return refuse(why, "dtype", "tangents[%zu] is of an input without one", i);
+        else if (!wg_is_none(r->tangent[i]) && wg_is_none(r->in[i]))
+            return refuse(why, "shape", "tangents[%zu] is of an input that is absent", i);
     return true;
 }
 
 static bool directions_read(request *r, refusal *why)
 {
+    differentiable_found(r);
     return tensors_read(r, "cotangents", LAYOUT_CONTIGUOUS, r->cotangent, r->n_out, why) &&
            tensors_read(r, "tangents", LAYOUT_CONTIGUOUS, r->tangent, r->n_in, why) && tangents_fit(r, why);
 }
@@ -205,7 +220,7 @@ static bool pull(request *r, const wg_tensor *ys, const wg_tensor *gs, size_t n_
     if (!n_ys || !r->n_in)
         return true;
     wg_vjp_options how = {.create_graph = record};
-    return !(wg_vjp)(ys, gs, (int)n_ys, r->in, (int)r->n_in, out, how) || refuse_as_tape(why, r->tape);
+    return !(wg_vjp)(ys, gs, (int)n_ys, r->wrt, (int)r->n_in, out, how) || refuse_as_tape(why, r->tape);
 }
 
 /* The tangents of ys along the request's; absent ys have none. `out` has n_ys entries, and the inputs have room for it. */
@@ -217,8 +232,8 @@ static bool push(request *r, const wg_tensor *ys, size_t n_ys, wg_tensor *out, r
     if (!list)
         return refuse(why, "memory", "no memory for %zu tangents", r->n_in);
     for (size_t i = 0; i < r->n_in; i++)
-        if (is_differentiable(r->in[i])) {
-            x[n] = r->in[i];
+        if (!wg_is_none(r->wrt[i])) {
+            x[n] = r->wrt[i];
             t[n++] = r->tangent[i];
         }
     for (size_t i = 0; i < n_ys; i++)
@@ -302,6 +317,7 @@ static bool request_answered(request *r, FILE *to, refusal *why)
     free(r->in);
     free(r->tangent);
     free(r->pulled);
+    free(r->wrt);
     return fine;
 }
 
