@@ -48,29 +48,35 @@ static void write_edge(writer *w, const wg_edge *e, bool first)
     wg_put(w->text, "tooltip=\"%s\"];\n", e->labelled ? wg_form_text(&type, d->usual, form, sizeof form) : " ");
 }
 
-/* Side inputs and cards stand on the rank of the operation that takes them, to its left, in its cluster. */
-static void write_beside(writer *w, uint32_t item)
+/* An operation. Side inputs and its card stand on its rank, to its left: a cluster without an outline keeps other things on
+ * that rank out of between. Its name is no scope's, which has an underscore. */
+static void write_with_sides(writer *w, uint32_t item)
 {
     const wg_shown *to = &w->d->item[item];
-    bool any = false;
-    for (uint32_t e = to->first_edge; e < to->first_edge + to->edges; e++) {
-        if (!wg_is_beside(&w->d->item[w->d->edge[e].from]))
-            continue;
-        if (!any) {
-            line_start(w);
-            wg_put(w->text, "{ rank=\"same\"; ");
-        }
-        any = true;
-        put_id(w, w->d->edge[e].from);
-        wg_put(w->text, "; ");
-    }
-    if (!any)
+    uint32_t end = to->first_edge + to->edges, sides = 0;
+    for (uint32_t e = to->first_edge; e < end; e++)
+        sides += wg_is_beside(&w->d->item[w->d->edge[e].from]);
+    if (!sides) {
+        wg_write_node(w, item);
         return;
+    }
+    line_start(w);
+    wg_put(w->text, "subgraph \"cluster ");
     put_id(w, item);
-    wg_put(w->text, "; }\n");
-    for (uint32_t e = to->first_edge; e < to->first_edge + to->edges; e++)
+    wg_put(w->text, "\" {\n");
+    w->indent++;
+    line_start(w);
+    wg_put(w->text, "graph [rank=\"same\" style=\"invis\" label=\"\" margin=\"0\"];\n");
+    for (uint32_t e = to->first_edge; e < end; e++)
+        if (wg_is_beside(&w->d->item[w->d->edge[e].from]))
+            wg_write_node(w, w->d->edge[e].from);
+    wg_write_node(w, item);
+    for (uint32_t e = to->first_edge; e < end; e++)
         if (wg_is_beside(&w->d->item[w->d->edge[e].from]))
             write_edge(w, &w->d->edge[e], true);
+    w->indent--;
+    line_start(w);
+    wg_put(w->text, "}\n");
 }
 
 /* ---- Scopes ------------------------------------------------------------------------------------------------------ */
@@ -136,8 +142,8 @@ static void write_scope(writer *w, const contents *c, uint32_t scope)
 {
     for (uint32_t entry = c->first[scope]; entry != WG_NOWHERE; entry = c->next[entry]) {
         if (entry < w->d->items) {
-            wg_write_node(w, entry);
-            write_beside(w, entry);
+            if (!wg_is_beside(&w->d->item[entry]))
+                write_with_sides(w, entry);
             continue;
         }
         cluster_begin(w, entry - w->d->items);
