@@ -192,7 +192,7 @@ WG_API const wg_tensor *wg_here_in(const wg_tensor *list, int n, const char *fil
 #define wg_element(t, i) (wg_element)(WG_HERE_AT(t), i)
 #define wg_copy_out(t, ...) (wg_copy_out)(WG_HERE_AT(t), __VA_ARGS__)
 #define wg_values(t) (wg_values)(WG_HERE_AT(t))
-#define wg_assign(t, ...) (wg_assign)(WG_HERE_AT(t), __VA_ARGS__)
+#define wg_assign(t, ...) (wg_assign)(WG_HERE_AT(t), WG_HERE_AT((__VA_ARGS__))) /* whichever is evaluated last */
 #define wg_grad_of(param) (wg_grad_of)(WG_HERE_AT(param))
 #define wg_zero_grad(param) (wg_zero_grad)(WG_HERE_AT(param))
 #define wg_name(t, name) (wg_name)(WG_HERE_AT(t), name)
