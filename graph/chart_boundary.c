@@ -364,13 +364,14 @@ static void put_legend(wg_text *svg, const field *f, int64_t drawn, int64_t n)
 static wg_status plotted(wg_classifier *classify, void *user, wg_tensor x, wg_tensor y, const char *path,
                          const wg_plot_boundary_options *o)
 {
+    wg_plain plain;
     wg_text svg = {.tape = x.tape};
     field f = field_of(x);
     wg_status status = field_filled(&f, classify, user, x.tape, wg_type_of(x).dtype);
     if (status)
         return status;
     const char *title = o->title ? o->title : "decision boundary";
-    wg_svg_begin(&svg, WIDTH, (int)f.size[1] + TOP + BELOW, title);
+    wg_svg_begin(&svg, &plain, WIDTH, (int)f.size[1] + TOP + BELOW, title);
     wg_svg_heading(&svg, LEFT, LEFT + SIDE, title, o->note);
     put_shapes(&svg, f.classes);
     put_field(&svg, &f);
@@ -384,7 +385,7 @@ static wg_status plotted(wg_classifier *classify, void *user, wg_tensor x, wg_te
     int64_t drawn = put_points(&svg, &f, x, y);
     put_axes(&svg, &f);
     put_legend(&svg, &f, drawn, wg_size(y));
-    return wg_svg_end(&svg, "wg_plot_boundary", path);
+    return wg_svg_end(&svg, &plain, "wg_plot_boundary", path);
 }
 
 static wg_status checked(wg_classifier *f, wg_tensor x, wg_tensor y)

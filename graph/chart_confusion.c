@@ -150,6 +150,7 @@ wg_status(wg_plot_confusion)(wg_tape *tape, const wg_confusion *confusion, const
         if (confusion->counts[i] < 0)
             return wg_report(tape, "wg_plot_confusion", WG_ERROR_VALUE, "count %lld is negative", (long long)i);
     wg_short_mark before = wg_short_at(tape);
+    wg_plain plain;
     wg_text svg = {.tape = tape};
     double cell = (double)SIDE / (double)confusion->n;
     matrix m = {.of = confusion,
@@ -160,9 +161,9 @@ wg_status(wg_plot_confusion)(wg_tape *tape, const wg_confusion *confusion, const
                 .size = confusion->n <= NUMBERED ? fmin(11, cell * 0.34) : 0};
     make_room(&m);
     const char *title = confusion->title ? confusion->title : "confusion matrix";
-    wg_svg_begin(&svg, m.left + SIDE + RIGHT, m.top + SIDE + BELOW, title);
+    wg_svg_begin(&svg, &plain, m.left + SIDE + RIGHT, m.top + SIDE + BELOW, title);
     put_chart(&m, title);
-    wg_status status = wg_svg_end(&svg, "wg_plot_confusion", path);
+    wg_status status = wg_svg_end(&svg, &plain, "wg_plot_confusion", path);
     wg_short_back(tape, before);
     wg_forget_place(tape);
     return status;

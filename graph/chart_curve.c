@@ -70,12 +70,14 @@ static void put_mark(wg_text *svg, const panel *p, double v, const char *text)
     wg_svg_words(svg, LEFT - 8, y + 3.6, (wg_words){.color = WG_COLOR_muted, .anchor = WG_END}, text);
 }
 
-/* Marks at step, 2 step, ... */
+/* Marks at step, 2 step, ...: two of them at least. */
 static void put_linear_marks(wg_text *svg, const panel *p, int most)
 {
     double step = wg_tick_step(p->low, p->high, most);
+    if (floor(p->high / step + 1e-9) - ceil(p->low / step - 1e-9) < 1)
+        step = wg_tick_step(p->low, p->high, 2 * most);
     char text[32];
-    for (double k = ceil(p->low / step - 1e-9); k * step <= p->high + 1e-9 * step; k++)
+    for (double k = ceil(p->low / step - 1e-9); k <= floor(p->high / step + 1e-9); k++)
         put_mark(svg, p, k * step, wg_tick_text(k * step, step, text, sizeof text));
 }
 
@@ -108,7 +110,7 @@ static void put_marks(wg_text *svg, const panel *p)
             put_log_marks(svg, p, choices[k]);
             return;
         }
-    put_linear_marks(svg, p, p->log ? 5 : 3);
+    put_linear_marks(svg, p, p->log ? 5 : 4);
 }
 
 /* ---- Lines ------------------------------------------------------------------------------------------------------- */
@@ -279,11 +281,12 @@ wg_status(wg_plot_curve)(wg_tape *tape, const wg_curve *curve, const char *path)
     if (!curve || curve->n < 1)
         return wg_report(tape, "wg_plot_curve", WG_ERROR_VALUE, curve ? "there are no epochs" : "the curve is NULL");
     wg_short_mark before = wg_short_at(tape);
+    wg_plain plain;
     wg_text svg = {.tape = tape};
     const char *title = curve->title ? curve->title : "learning curve";
-    wg_svg_begin(&svg, WIDTH, HEIGHT, title);
+    wg_svg_begin(&svg, &plain, WIDTH, HEIGHT, title);
     put_chart(&svg, curve, title);
-    wg_status status = wg_svg_end(&svg, "wg_plot_curve", path);
+    wg_status status = wg_svg_end(&svg, &plain, "wg_plot_curve", path);
     wg_short_back(tape, before);
     wg_forget_place(tape);
     return status;

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "graph/plain.h"
 #include "graph/text.h"
 
 #define LIVE 0.1       /* seconds between two live lines */
@@ -329,6 +330,9 @@ static void put_json(FILE *file, const char *name, double value)
 
 static void show_json(const wg_progress *p, const wg_progress_epoch_options *o, double seconds)
 {
+    wg_plain plain;
+    if (!wg_plain_begin(&plain))
+        return;
     fprintf(p->file, "{\"epoch\": %lld, \"epochs\": %lld", (long long)p->epoch + 1, (long long)p->epochs);
     put_json(p->file, "loss", o->loss);
     put_json(p->file, "accuracy", o->accuracy);
@@ -337,6 +341,7 @@ static void show_json(const wg_progress *p, const wg_progress_epoch_options *o, 
     put_json(p->file, "grad_norm", o->grad_norm);
     put_json(p->file, "seconds", seconds);
     fprintf(p->file, "}\n");
+    wg_plain_end(&plain);
 }
 
 static void show_plain(const wg_progress *p, const wg_progress_epoch_options *o, double seconds)

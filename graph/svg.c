@@ -16,8 +16,9 @@ void wg_svg_style(wg_text *svg)
 }
 
 /* The font is an attribute too: some readers know no style sheets. */
-void wg_svg_begin(wg_text *svg, int width, int height, const char *title)
+void wg_svg_begin(wg_text *svg, wg_plain *plain, int width, int height, const char *title)
 {
+    svg->failed = !wg_plain_begin(plain);
     wg_put(svg,
            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\" role=\"img\" "
            "font-family=\"Helvetica,Arial,sans-serif\">\n<title>",
@@ -28,8 +29,10 @@ void wg_svg_begin(wg_text *svg, int width, int height, const char *title)
     wg_put(svg, "<rect width=\"%d\" height=\"%d\" fill=\"%s\"/>\n", width, height, wg_color_light(WG_COLOR_page));
 }
 
-wg_status wg_svg_end(wg_text *svg, const char *name, const char *path)
+wg_status wg_svg_end(wg_text *svg, const wg_plain *plain, const char *name, const char *path)
 {
+    if (plain->plain)
+        wg_plain_end(plain);
     wg_put(svg, "</svg>\n");
     if (svg->failed)
         return wg_no_memory(svg->tape, name, 2 * svg->room);

@@ -4,12 +4,13 @@
 #define GRAPH_SVG_H
 
 #include "graph/palette.h"
+#include "graph/plain.h"
 #include "graph/text.h"
 
-/* Opens a picture of that many pixels, with its page, style and title. */
-void wg_svg_begin(wg_text *svg, int width, int height, const char *title);
+/* Opens a picture of that many pixels, with its page, style and title. Numbers are plain from here to wg_svg_end. */
+void wg_svg_begin(wg_text *svg, wg_plain *plain, int width, int height, const char *title);
 /* Closes it and writes the file; errors are those of the public function `name`. */
-wg_status wg_svg_end(wg_text *svg, const char *name, const char *path);
+wg_status wg_svg_end(wg_text *svg, const wg_plain *plain, const char *name, const char *path);
 
 typedef enum { WG_START = 0, WG_MIDDLE, WG_END } wg_anchor;
 

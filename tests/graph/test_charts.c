@@ -2,6 +2,7 @@
  * Progress: what a file gets, and what a terminal gets. */
 #include "files.h"
 
+#include <locale.h>
 #include <pty.h>
 #include <sys/ioctl.h>
 
@@ -295,6 +296,22 @@ START_TEST(confusion_of_many_classes_has_no_numbers)
 }
 END_TEST
 
+/* ---- Locales ----------------------------------------------------------------------------------------------------- */
+START_TEST(numbers_have_a_point_in_every_locale)
+{
+    static const char *const names[] = {"de_DE.UTF-8", "de_DE", "fr_FR.UTF-8", "nl_NL.UTF-8"};
+    int i = 0;
+    while (i < COUNT(names) && !setlocale(LC_NUMERIC, names[i]))
+        i++;
+    fill_in();
+    wg_curve curve = {.n = 40, .train_loss = down, .train_accuracy = up};
+    ck_assert_int_eq(wg_plot_curve(tape, &curve, in_folder("c.svg")), WG_OK);
+    ck_assert_int_eq(localeconv()->decimal_point[0], i < COUNT(names) ? ',' : '.');
+    is_chart(in_folder("c.svg"), ">train 0.054<");
+    is_chart(in_folder("c.svg"), "<line x1=\"52.0\"");
+}
+END_TEST
+
 /* ---- Errors ------------------------------------------------------------------------------------------------------ */
 START_TEST(bad_charts_are_refused_and_leave_the_old_file)
 {
@@ -478,6 +495,7 @@ int main(void)
     tcase_add_test(charts, boundary_of_odd_points_and_scores_is_drawn);
     tcase_add_loop_test(charts, confusion_tells_recall_and_precision, 0, 2);
     tcase_add_test(charts, confusion_of_many_classes_has_no_numbers);
+    tcase_add_test(charts, numbers_have_a_point_in_every_locale);
     tcase_add_test(charts, bad_charts_are_refused_and_leave_the_old_file);
     tcase_add_test(memory, no_memory_is_an_error);
     tcase_add_checked_fixture(progress, set_up, tear_down);
