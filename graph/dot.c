@@ -182,10 +182,8 @@ static void put_caption(writer *w)
                d->top_norm);
     }
     if (d->closed_by_itself)
-        wg_put(t,
-               "<TR><TD ALIGN=\"LEFT\"><FONT COLOR=\"%s\">%u scopes are drawn closed to fit a page; a larger depth opens "
-               "them</FONT></TD></TR>",
-               C(muted), d->closed_by_itself);
+        wg_put(t, "<TR><TD ALIGN=\"LEFT\"><FONT COLOR=\"%s\">%u part%s closed to fit a page; a depth opens them</FONT></TD></TR>",
+               C(muted), d->closed_by_itself, d->closed_by_itself == 1 ? "" : "s");
     wg_put(t, "</TABLE>>");
 }
 

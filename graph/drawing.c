@@ -231,8 +231,7 @@ static bool drawing_filled(wg_drawing *d)
     unused_add(d, reached);
     if (!bad_mark(d, reached))
         return false;
-    wg_scopes_close(d);
-    return wg_edges_make(d);
+    return wg_scopes_close(d) && wg_edges_make(d);
 }
 
 static bool gradients_measured(wg_drawing *d)

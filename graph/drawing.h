@@ -52,6 +52,7 @@ typedef struct {
     uint32_t parent;
     const char *name, *path; /* "attn", "block.0.attn" */
     int depth;               /* 0: the outermost, which is not drawn */
+    bool run;                /* not the caller's: operations in a row, joined because a page is full */
     uint32_t closed;         /* the item that stands for it; WG_NOWHERE while it is open */
     uint32_t ops;            /* operations in it and beneath it */
     uint32_t few[WG_FEW];    /* the first of them, items */
@@ -79,7 +80,7 @@ typedef struct {
     uint32_t *row;             /* nodes of the parameters on cards */
     uint32_t *order;           /* items as they are written: each behind its card and its inputs */
     uint32_t ordered;
-    uint32_t closed_by_itself; /* scopes */
+    uint32_t closed_by_itself; /* scopes and runs */
     double top_norm;           /* the largest gradient norm, for the scale */
 } wg_drawing;
 
@@ -105,10 +106,13 @@ uint32_t wg_seen_as(const wg_drawing *d, uint32_t item);
 bool wg_scopes_begin(wg_drawing *d);
 /* The scope of a call: that it was recorded in, or that of the dotted name its parameters share; WG_NOWHERE: no memory. */
 uint32_t wg_scope_of_node(wg_drawing *d, const wg_node *node);
-/* Counts what is in each scope; closes those that are too deep for the options or for a page. */
-void wg_scopes_close(wg_drawing *d);
+/* Counts what is in each scope; closes those that are too deep for the options or for a page, and joins operations in a row
+ * where that is not enough. False: no memory. */
+bool wg_scopes_close(wg_drawing *d);
 
 /* ---- drawing_edge.c ---- */
+/* The item that operand k of a call comes from, and its tensor; WG_NOWHERE where none is drawn. */
+uint32_t wg_source_item(const wg_drawing *d, const wg_node *node, int k, uint32_t *tensor);
 /* The edges and the order of writing. False: no memory. */
 bool wg_edges_make(wg_drawing *d);
 

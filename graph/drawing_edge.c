@@ -20,8 +20,7 @@ uint32_t wg_seen_as(const wg_drawing *d, uint32_t item)
     return wg_is_hidden(d, &d->item[item]) ? d->scope[d->item[item].scope].closed : item;
 }
 
-/* The item that operand k of a call comes from; WG_NOWHERE where none is drawn. */
-static uint32_t source_item(const wg_drawing *d, const wg_node *node, int k, uint32_t *tensor)
+uint32_t wg_source_item(const wg_drawing *d, const wg_node *node, int k, uint32_t *tensor)
 {
     uint32_t x = wg_node_in(node)[k];
     if (x == WG_ABSENT)
@@ -38,7 +37,7 @@ static void main_path(wg_drawing *d, uint32_t *length)
         const wg_node *node = wg_node_at(d->tape, d->item[i].node);
         uint32_t longest = 0, x;
         for (int k = 0; !is_leaf(node) && d->item[i].kind != WG_ITEM_CLOSED && k < node->n_in; k++) {
-            uint32_t from = source_item(d, node, k, &x);
+            uint32_t from = wg_source_item(d, node, k, &x);
             longest = from != WG_NOWHERE && length[from] > longest ? length[from] : longest;
         }
         length[i] = is_leaf(node) ? 0 : longest + 1;
@@ -49,7 +48,7 @@ static void main_path(wg_drawing *d, uint32_t *length)
         int best = -1;
         next = WG_NOWHERE;
         for (int k = 0; !is_leaf(node) && k < node->n_in; k++) {
-            uint32_t x = 0, from = source_item(d, node, k, &x);
+            uint32_t x = 0, from = wg_source_item(d, node, k, &x);
             if (from == WG_NOWHERE || wg_node_is(wg_node_at(d->tape, x), WG_NODE_PARAM))
                 continue;
             bool flows = !wg_node_is(wg_node_at(d->tape, x), WG_NODE_CUT) && !is_leaf(wg_node_at(d->tape, x));
@@ -80,7 +79,7 @@ static void edges_into(wg_drawing *d, uint32_t item)
     const wg_node *node = wg_node_at(d->tape, d->item[item].node);
     bool named = operands_named(d, node);
     for (int k = 0; k < node->n_in; k++) {
-        uint32_t x = 0, from = source_item(d, node, k, &x);
+        uint32_t x = 0, from = wg_source_item(d, node, k, &x);
         if (from == WG_NOWHERE)
             continue;
         wg_edge e = {.from = wg_seen_as(d, from), .to = wg_seen_as(d, item), .node = x, .operand = k, .named = named};

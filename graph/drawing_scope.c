@@ -1,7 +1,8 @@
 /* The scopes of a drawing: a tree, found by the hash of their path; which of them are drawn closed. */
 #include "graph/drawing.h"
 
-#define PAGE 150  /* drawn nodes that fit one */
+#define PAGE 150   /* drawn nodes that fit one */
+#define A_RUN 4    /* operations in a row that are worth joining */
 #define DEEPEST 32 /* scopes nested deeper are one with the last: writers go down by recursion */
 
 /* ---- By path ----------------------------------------------------------------------------------------------------- */
@@ -169,29 +170,101 @@ static int deepest(const wg_drawing *d)
     return depth;
 }
 
-void wg_scopes_close(wg_drawing *d)
+/* The only item that an operation takes, parameters of its own aside; WG_NOWHERE where there are none or several. */
+static uint32_t only_source(const wg_drawing *d, uint32_t item, uint32_t *takers)
+{
+    const wg_node *node = wg_node_at(d->tape, d->item[item].node);
+    uint32_t only = WG_NOWHERE;
+    int n = 0;
+    for (int k = 0; k < node->n_in; k++) {
+        uint32_t x, from = wg_source_item(d, node, k, &x);
+        if (from == WG_NOWHERE || d->item[from].kind == WG_ITEM_CARD)
+            continue;
+        takers[from]++;
+        only = n++ ? WG_NOWHERE : from;
+    }
+    return only;
+}
+
+/* May an operation be one of a row? Not where there is something to see at it. */
+static bool is_plain(const wg_drawing *d, uint32_t item)
+{
+    const wg_shown *shown = &d->item[item];
+    return shown->kind == WG_ITEM_OP && !shown->bad && !*wg_node_name(wg_node_at(d->tape, shown->node));
+}
+
+static bool run_add(wg_drawing *d, uint32_t parent)
+{
+    if (d->scopes == d->scope_room && !scopes_grow(d))
+        return false;
+    d->scope[d->scopes++] = (wg_place_in){.parent = parent, .name = "\xe2\x80\xa6", .path = d->scope[parent].path, .run = true,
+                                          .depth = d->scope[parent].depth + 1, .closed = WG_NOWHERE};
+    return true;
+}
+
+/* Operations in a row, each taking only the one before, which nothing else takes, become a scope of their own. */
+static bool runs_join(wg_drawing *d, int depth)
+{
+    uint32_t n = d->items, *memory = wg_arena(d->tape, 5 * (size_t)n * sizeof *memory);
+    if (!memory)
+        return false;
+    uint32_t *takers = memory, *only = takers + n, *run = only + n, *length = run + n, *scope = length + n;
+    memset(memory, 0, 5 * (size_t)n * sizeof *memory);
+    for (uint32_t i = 0; i < n; i++)
+        only[i] = is_op(d, &d->item[i]) ? only_source(d, i, takers) : WG_NOWHERE;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t s = only[i];
+        bool joins = s != WG_NOWHERE && only[s] != WG_NOWHERE && takers[s] == 1 && is_plain(d, i) && is_plain(d, s) &&
+                     d->item[s].scope == d->item[i].scope;
+        run[i] = joins ? run[s] : i;
+        length[run[i]]++;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        wg_shown *item = &d->item[i];
+        if (length[run[i]] < A_RUN || d->scope[item->scope].depth > depth)
+            continue;
+        if (!scope[run[i]]) {
+            if (!run_add(d, item->scope))
+                return false;
+            scope[run[i]] = d->scopes - 1;
+        }
+        item->scope = scope[run[i]];
+        if (item->card != WG_NOWHERE)
+            d->item[item->card].scope = item->scope;
+    }
+    return true;
+}
+
+static bool is_closed(const wg_drawing *d, uint32_t s, int depth) { return d->scope[s].run || d->scope[s].depth > depth; }
+
+bool wg_scopes_close(wg_drawing *d)
 {
     int depth = d->options.depth;
-    count_scopes(d);
-    if (depth <= 0)
+    bool by_itself = depth <= 0;
+    if (by_itself) {
         for (depth = deepest(d); depth > 0 && drawn_at(d, depth) > PAGE; depth--)
             ;
+        if (drawn_at(d, depth) > PAGE && !runs_join(d, depth))
+            return false;
+    }
+    count_scopes(d);
     for (uint32_t i = 0, items = d->items; i < items; i++) {
         uint32_t s = d->item[i].scope;
-        if (d->item[i].kind == WG_ITEM_CARD || d->scope[s].depth <= depth)
+        if (d->item[i].kind == WG_ITEM_CARD || !is_closed(d, s, depth))
             continue;
-        while (d->scope[s].depth > depth + 1)
+        while (is_closed(d, d->scope[s].parent, depth))
             s = d->scope[s].parent;
         if (d->scope[s].closed == WG_NOWHERE) {
             d->item[d->items] = (wg_shown){.kind = WG_ITEM_CLOSED, .node = d->item[i].node, .id = d->item[i].id,
                                            .scope = d->scope[s].parent, .stands_for = s, .card = WG_NOWHERE,
                                            .above = WG_NOWHERE};
             d->scope[s].closed = d->items++;
-            d->closed_by_itself += d->options.depth <= 0;
+            d->closed_by_itself += by_itself;
         }
         d->item[d->scope[s].closed].bad |= d->item[i].bad;
     }
     for (uint32_t s = 1; s < d->scopes; s++) /* inside a closed one */
         if (d->scope[s].closed == WG_NOWHERE)
             d->scope[s].closed = d->scope[d->scope[s].parent].closed;
+    return true;
 }

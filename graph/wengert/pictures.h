@@ -27,7 +27,8 @@ typedef enum {
 typedef enum { WG_DOWN = 0, WG_RIGHT } wg_direction;
 
 typedef struct {
-    int depth; /* scopes nested deeper are drawn closed, as one node; 0: as many open as fit a page (150 nodes) */
+    int depth; /* scopes nested deeper are drawn closed, as one node; 0: as many open as fit a page (150 nodes), and where
+                  none does, operations in a row are one node */
     wg_overlay overlay;
     wg_direction direction;
     bool views;        /* draw reshape, slice and their kin as nodes; else they are a note in their consumer */

@@ -323,12 +323,26 @@ START_TEST(scopes_close_when_a_page_is_full)
     char *dot = drawn(chain(pages[_i].nodes, true), WG_FORMAT_DOT, (wg_draw_options){0}), *at;
     ck_assert_int_eq(count(dot, "class=\"scope\" label=<<B>"), pages[_i].scopes);
     ck_assert_int_eq(count(dot, "class=\"scope\" label=<<FONT"), pages[_i].closed);
-    ck_assert_int_eq(count(dot, "drawn closed to fit a page"), pages[_i].closed > 0);
+    ck_assert_int_eq(count(dot, "closed to fit a page"), pages[_i].closed > 0);
     at = strstr(dot, "\xc2\xb7 15"); /* what is counted does not depend on what is drawn */
     ck_assert(at && atoi(at + 3) == pages[_i].nodes);
     free(dot);
     dot = drawn(chain(pages[_i].nodes, true), WG_FORMAT_DOT, (wg_draw_options){.depth = 9});
     ck_assert_int_eq(count(dot, " [id=\"n"), pages[_i].nodes);
+    free(dot);
+}
+END_TEST
+
+/* A page of operations is drawn; one more, and those in a row are one node, but not the named one. */
+START_TEST(operations_in_a_row_are_joined_when_a_page_is_full)
+{
+    char *dot = drawn(chain(150, false), WG_FORMAT_DOT, (wg_draw_options){0});
+    ck_assert_int_eq(count(dot, " [id=\"n"), 150);
+    free(dot);
+    dot = drawn(wg_sum(wg_exp(wg_name(wg_sin(chain(200, false)), "h"))), WG_FORMAT_DOT, (wg_draw_options){0});
+    ck_assert_int_eq(count(dot, " [id=\"n"), 4);
+    ck_assert_int_eq(count(dot, ">199 ops<"), 1);
+    ck_assert_int_eq(count(dot, " -> "), 4);
     free(dot);
 }
 END_TEST
@@ -401,7 +415,7 @@ START_TEST(a_png_that_would_be_shrunk_is_refused)
 {
     if (!have_graphviz())
         return;
-    ck_assert_int_eq(wg_draw(chain(600, false), in_folder("long.png")), WG_ERROR_UNSUPPORTED);
+    ck_assert_int_eq(wg_draw(chain(600, false), in_folder("long.png"), .depth = 1), WG_ERROR_UNSUPPORTED);
     ck_assert_ptr_nonnull(strstr(wg_error(tape), "draw .svg"));
     wg_clear_error(tape);
     ck_assert_int_eq(wg_draw(mlp(tape), in_folder("mlp.png")), WG_OK);
@@ -473,6 +487,7 @@ START_TEST(what_cannot_be_drawn_is_refused)
     ck_assert_int_ne(wg_draw_to(WG_INVALID, WG_FORMAT_DOT, to_memory, &m), WG_OK);
     ck_assert_int_ne(wg_draw_to(wg_number(2), WG_FORMAT_DOT, to_memory, &m), WG_OK);
     ck_assert_int_eq(wg_summary(y, NULL), WG_ERROR_VALUE);
+    ck_assert_int_ne(wg_draw(y, "/proc/unwritable.dot"), WG_OK);
     wg_clear_error(tape);
     ck_assert_int_eq(wg_draw_to(y, WG_FORMAT_DOT, to_memory, &m, .overlay = WG_SHOW_GRAD), WG_ERROR_VALUE);
     ck_assert_ptr_nonnull(strstr(wg_error(tape), "no gradients on this tape; call wg_backward first"));
@@ -593,6 +608,7 @@ static Suite *drawing_suite(void)
     suite_add_tcase(s, golden);
     tcase_add_checked_fixture(content, set_up, tear_down);
     tcase_add_loop_test(content, scopes_close_when_a_page_is_full, 0, COUNT(pages));
+    tcase_add_test(content, operations_in_a_row_are_joined_when_a_page_is_full);
     tcase_add_test(content, the_not_finite_one_is_where_it_starts);
     tcase_add_test(content, what_is_finite_has_no_start);
     tcase_add_test(content, a_table_has_a_line_for_everything);
