@@ -19,7 +19,7 @@
 #include "wengert/training.h"
 
 /* ---- Every malloc of the process --------------------------------------------------------------------------------- */
-static atomic_size_t mallocs, mallocs_of_onednn;
+static __attribute__((unused)) atomic_size_t mallocs, mallocs_of_onednn;
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define COUNTS_MALLOC 1
