@@ -21,7 +21,7 @@
     COLOR(loss_line, "#a3417c", "#e8a6cc")                                                                             \
     COLOR(constant_line, "#8b949e", "#77828e")                                                                         \
     COLOR(unused_line, "#b4bcc4", "#4d5761")                                                                           \
-    COLOR(unused_ink, "#8d96a0", "#6d7884")                                                                            \
+    COLOR(unused_ink, "#8a939d", "#6d7884")                                                                            \
     COLOR(bad, "#ffe0ea", "#450a20")                                                                                   \
     COLOR(bad_line, "#c2004d", "#ff4d6d")                                                                              \
     COLOR(kept, "#007a5a", "#17a57f")                                                                                  \

@@ -3,6 +3,7 @@
 #include "files.h"
 
 #include "graph/drawing.h"
+#include "graph/palette.h"
 
 #include <locale.h>
 #include <sys/stat.h>
@@ -91,7 +92,7 @@ static wg_tensor mlp(wg_tape *on)
     wg_tensor h = wg_name(wg_at(wg_relu(wg_linear(x, w1, b1)), __FILE__, __LINE__), "h");
     return wg_cross_entropy(wg_linear(h, w2, b2), y);
 }
-#line 95 "test_drawing.c"
+#line 96 "test_drawing.c"
 
 static wg_tensor mlp_with_gradients(wg_tape *on)
 {
@@ -436,6 +437,68 @@ START_TEST(long_and_deep_names_are_drawn)
 }
 END_TEST
 
+/* ---- Colours ----------------------------------------------------------------------------------------------------- */
+/* Relative luminance and contrast: WCAG 2.1. */
+static double luminance(const char *literal)
+{
+    unsigned rgb = (unsigned)strtoul(literal + 1, NULL, 16);
+    double l = 0;
+    for (int i = 0; i < 3; i++) {
+        double c = (rgb >> (16 - 8 * i) & 255) / 255.0;
+        l += (const double[]){0.2126, 0.7152, 0.0722}[i] * (c <= 0.04045 ? c / 12.92 : pow((c + 0.055) / 1.055, 2.4));
+    }
+    return l;
+}
+
+static double contrast(const char *a, const char *b)
+{
+    double x = luminance(a), y = luminance(b);
+    return (fmax(x, y) + 0.05) / (fmin(x, y) + 0.05);
+}
+
+static const struct {
+    wg_color text, ground;
+    double least;
+} readable[] = {
+    {WG_COLOR_ink, WG_COLOR_page, 4.5},    {WG_COLOR_ink, WG_COLOR_op, 4.5},       {WG_COLOR_ink, WG_COLOR_input, 4.5},
+    {WG_COLOR_ink, WG_COLOR_param, 4.5},   {WG_COLOR_ink, WG_COLOR_loss, 4.5},     {WG_COLOR_ink, WG_COLOR_closed, 4.5},
+    {WG_COLOR_ink, WG_COLOR_bad, 4.5},     {WG_COLOR_muted, WG_COLOR_page, 4.5},   {WG_COLOR_muted, WG_COLOR_op, 4.5},
+    {WG_COLOR_muted, WG_COLOR_input, 4.5}, {WG_COLOR_muted, WG_COLOR_param, 4.5},  {WG_COLOR_muted, WG_COLOR_loss, 4.5},
+    {WG_COLOR_muted, WG_COLOR_scope, 4.5}, {WG_COLOR_muted, WG_COLOR_closed, 4.5}, {WG_COLOR_muted, WG_COLOR_bad, 4.5},
+    {WG_COLOR_bad_line, WG_COLOR_bad, 4.5}, {WG_COLOR_unused_ink, WG_COLOR_page, 3},
+};
+
+START_TEST(text_stands_out_from_its_ground)
+{
+    const char *(*const themes[])(wg_color) = {wg_color_light, wg_color_dark};
+    for (int t = 0; t < 2; t++) {
+        double c = contrast(themes[t](readable[_i].text), themes[t](readable[_i].ground));
+        ck_assert_msg(c >= readable[_i].least, "%s on %s: %.2f", themes[t](readable[_i].text),
+                      themes[t](readable[_i].ground), c);
+    }
+}
+END_TEST
+
+START_TEST(a_literal_has_one_role)
+{
+    for (int i = 0; i < WG_COLORS; i++)
+        for (int k = 0; k < WG_COLORS; k++) {
+            ck_assert_str_ne(wg_color_light((wg_color)i), wg_color_dark((wg_color)k));
+            ck_assert(i == k || strcmp(wg_color_light((wg_color)i), wg_color_light((wg_color)k)));
+        }
+}
+END_TEST
+
+/* Told apart in grey too: a larger gradient is always further from the page. */
+START_TEST(heat_grows_from_the_page)
+{
+    for (int i = WG_COLOR_heat1; i < WG_COLOR_heat6; i++) {
+        ck_assert_double_gt(luminance(wg_color_light((wg_color)i)), luminance(wg_color_light((wg_color)(i + 1))));
+        ck_assert_double_lt(luminance(wg_color_dark((wg_color)i)), luminance(wg_color_dark((wg_color)(i + 1))));
+    }
+}
+END_TEST
+
 /* ---- Time -------------------------------------------------------------------------------------------------------- */
 START_TEST(a_hundred_thousand_nodes_take_linear_time)
 {
@@ -612,6 +675,9 @@ static Suite *drawing_suite(void)
     tcase_add_test(content, the_not_finite_one_is_where_it_starts);
     tcase_add_test(content, what_is_finite_has_no_start);
     tcase_add_test(content, a_table_has_a_line_for_everything);
+    tcase_add_loop_test(content, text_stands_out_from_its_ground, 0, COUNT(readable));
+    tcase_add_test(content, a_literal_has_one_role);
+    tcase_add_test(content, heat_grows_from_the_page);
     tcase_add_test(content, numbers_have_a_point_in_every_locale);
     tcase_add_test(content, a_png_that_would_be_shrunk_is_refused);
     tcase_add_test(content, long_and_deep_names_are_drawn);
