@@ -48,8 +48,8 @@ static void write_edge(writer *w, const wg_edge *e, bool first)
     wg_put(w->text, "tooltip=\"%s\"];\n", e->labelled ? wg_form_text(&type, d->usual, form, sizeof form) : " ");
 }
 
-/* An operation. Side inputs and its card stand on its rank, to its left: a cluster without an outline keeps other things on
- * that rank out of between. Its name is no scope's, which has an underscore. */
+/* An operation. Side inputs and its card stand on its rank, to its left: a cluster without an outline keeps other
+ * things on that rank out of between. Its name is no scope's, which has an underscore. */
 static void write_with_sides(writer *w, uint32_t item)
 {
     const wg_shown *to = &w->d->item[item];
@@ -130,7 +130,8 @@ static void cluster_begin(writer *w, uint32_t scope)
     wg_put(w->text, "\" class=\"scope\" label=<<B>");
     wg_put_label(w->text, w->d->scope[scope].name);
     wg_put(w->text,
-           "</B>> labelloc=\"t\" labeljust=\"l\" fontsize=\"11\" fontcolor=\"%s\" style=\"rounded,filled\" fillcolor=\"%s\" "
+           "</B>> labelloc=\"t\" labeljust=\"l\" fontsize=\"11\" fontcolor=\"%s\" style=\"rounded,filled\" "
+           "fillcolor=\"%s\" "
            "color=\"%s\" margin=\"10\" tooltip=\"scope ",
            C(muted), C(scope), C(scope_line));
     wg_put_quoted(w->text, w->d->scope[scope].path);
@@ -178,11 +179,15 @@ static void put_caption(writer *w)
         for (int i = 0; i < WG_HEATS; i++)
             wg_put(t, "<TD BGCOLOR=\"%s\" WIDTH=\"16\" HEIGHT=\"8\" FIXEDSIZE=\"TRUE\"></TD>",
                    wg_color_light((wg_color)(WG_COLOR_heat1 + i)));
-        wg_put(t, "<TD WIDTH=\"2\"></TD><TD><FONT COLOR=\"%s\">%.3g  (log scale, parameters)</FONT></TD></TR></TABLE></TD></TR>", C(muted),
-               d->top_norm);
+        wg_put(t,
+               "<TD WIDTH=\"2\"></TD><TD><FONT COLOR=\"%s\">%.3g  (log scale, "
+               "parameters)</FONT></TD></TR></TABLE></TD></TR>",
+               C(muted), d->top_norm);
     }
     if (d->closed_by_itself)
-        wg_put(t, "<TR><TD ALIGN=\"LEFT\"><FONT COLOR=\"%s\">%u part%s closed to fit a page; a depth opens them</FONT></TD></TR>",
+        wg_put(t,
+               "<TR><TD ALIGN=\"LEFT\"><FONT COLOR=\"%s\">%u part%s closed to fit a page; a depth opens "
+               "them</FONT></TD></TR>",
                C(muted), d->closed_by_itself, d->closed_by_itself == 1 ? "" : "s");
     wg_put(t, "</TABLE>>");
 }
@@ -197,15 +202,18 @@ void wg_write_dot(const wg_drawing *d, wg_text *text)
     }
     wg_put(text, "digraph \"");
     wg_put_quoted(text, d->title);
-    wg_put(text,
-           "\" {\n  graph [rankdir=\"%s\" ranksep=\"0.36\" nodesep=\"0.3\" newrank=\"true\" bgcolor=\"%s\" pad=\"0.2\"\n"
-           "         fontname=\"" FONT "\" fontsize=\"11\" fontcolor=\"%s\" labelloc=\"b\" labeljust=\"l\"\n         label=",
-           d->options.direction == WG_RIGHT ? "LR" : "TB", C(page), C(muted));
+    wg_put(
+        text,
+        "\" {\n  graph [rankdir=\"%s\" ranksep=\"0.36\" nodesep=\"0.3\" newrank=\"true\" bgcolor=\"%s\" pad=\"0.2\"\n"
+        "         fontname=\"" FONT
+        "\" fontsize=\"11\" fontcolor=\"%s\" labelloc=\"b\" labeljust=\"l\"\n         label=",
+        d->options.direction == WG_RIGHT ? "LR" : "TB", C(page), C(muted));
     put_caption(&w);
     wg_put(text,
            " tooltip=\" \"];\n"
            "  node  [fontname=\"" FONT "\" fontsize=\"12\" height=\"0.36\" margin=\"0.12,0.055\" penwidth=\"1.2\"];\n"
-           "  edge  [fontname=\"" FONT "\" fontsize=\"10\" fontcolor=\"%s\" color=\"%s\" penwidth=\"1.2\" arrowsize=\"0.6\"];\n",
+           "  edge  [fontname=\"" FONT
+           "\" fontsize=\"10\" fontcolor=\"%s\" color=\"%s\" penwidth=\"1.2\" arrowsize=\"0.6\"];\n",
            C(muted), C(line));
     write_scope(&w, &c, 0);
     unsigned char *seen = wg_arena(d->tape, (size_t)d->items + 1); /* has an edge of this item been written? */

@@ -13,12 +13,17 @@ typedef struct {
 
 static const look looks[] = {
     [WG_ITEM_OP] = {"op", "box", "rounded,filled", WG_COLOR_op, WG_COLOR_op_line, WG_COLOR_ink, ""},
-    [WG_ITEM_INPUT] = {"input", "ellipse", "filled", WG_COLOR_input, WG_COLOR_input_line, WG_COLOR_ink, "margin=\"0.02,0.02\" "},
+    [WG_ITEM_INPUT] = {"input", "ellipse", "filled", WG_COLOR_input, WG_COLOR_input_line, WG_COLOR_ink,
+                       "margin=\"0.02,0.02\" "},
     [WG_ITEM_CONSTANT] = {"const", "box", "dotted", WG_COLOR_page, WG_COLOR_constant_line, WG_COLOR_ink, ""},
-    [WG_ITEM_CARD] = {"param", "cylinder", "filled", WG_COLOR_param, WG_COLOR_param_line, WG_COLOR_ink, "margin=\"0.06,0.03\" "},
-    [WG_ITEM_PARAM] = {"param", "cylinder", "filled", WG_COLOR_param, WG_COLOR_param_line, WG_COLOR_ink, "margin=\"0.06,0.03\" "},
-    [WG_ITEM_ROOT] = {"loss", "box", "rounded,filled", WG_COLOR_loss, WG_COLOR_loss_line, WG_COLOR_ink, "peripheries=\"2\" "},
-    [WG_ITEM_CLOSED] = {"scope", "box", "filled", WG_COLOR_closed, WG_COLOR_op_line, WG_COLOR_ink, "peripheries=\"2\" "},
+    [WG_ITEM_CARD] = {"param", "cylinder", "filled", WG_COLOR_param, WG_COLOR_param_line, WG_COLOR_ink,
+                      "margin=\"0.06,0.03\" "},
+    [WG_ITEM_PARAM] = {"param", "cylinder", "filled", WG_COLOR_param, WG_COLOR_param_line, WG_COLOR_ink,
+                       "margin=\"0.06,0.03\" "},
+    [WG_ITEM_ROOT] = {"loss", "box", "rounded,filled", WG_COLOR_loss, WG_COLOR_loss_line, WG_COLOR_ink,
+                      "peripheries=\"2\" "},
+    [WG_ITEM_CLOSED] = {"scope", "box", "filled", WG_COLOR_closed, WG_COLOR_op_line, WG_COLOR_ink,
+                        "peripheries=\"2\" "},
     [WG_ITEM_UNUSED] = {"dead", "box", "rounded,dotted", WG_COLOR_page, WG_COLOR_unused_line, WG_COLOR_unused_ink, ""},
 };
 static const look frozen_card = {"frozen", "cylinder", "solid", WG_COLOR_page, WG_COLOR_constant_line, WG_COLOR_ink,
@@ -31,7 +36,8 @@ static look look_of(const wg_shown *item)
         l.class = "bad";
         l.fill = WG_COLOR_bad;
         l.line = WG_COLOR_bad_line;
-        l.extra = item->kind == WG_ITEM_ROOT || item->kind == WG_ITEM_CLOSED ? "penwidth=\"3\" peripheries=\"2\" " : "penwidth=\"3\" ";
+        l.extra = item->kind == WG_ITEM_ROOT || item->kind == WG_ITEM_CLOSED ? "penwidth=\"3\" peripheries=\"2\" "
+                                                                             : "penwidth=\"3\" ";
     }
     return l;
 }
@@ -57,9 +63,13 @@ static bool commutes(const wg_op *op)
     return op->map && (!strcmp(op->map->value, "a + b") || !strcmp(op->map->value, "a * b"));
 }
 
-static bool is_number(const writer *w, uint32_t x) { return x != WG_ABSENT && wg_node_is(node_of(w, x), WG_NODE_NUMBER); }
+static bool is_number(const writer *w, uint32_t x)
+{
+    return x != WG_ABSENT && wg_node_is(node_of(w, x), WG_NODE_NUMBER);
+}
 
-/* Behind the name, which it ends: the numbers that were written as operands, "multiply 2", "pow 3"; where a tensor stands behind one, "divide 1, ·". */
+/* Behind the name, which it ends: the numbers that were written as operands, "multiply 2", "pow 3"; where a tensor
+ * stands behind one, "divide 1, ·". */
 static void put_numbers(writer *w, const wg_node *node)
 {
     const uint32_t *in = wg_node_in(node);
@@ -109,7 +119,8 @@ static void put_attributes(writer *w, const wg_shown *item, const wg_node *node)
     memcpy(own, options, schema->size);
     for (int i = 0; i < schema->n; i++) {
         const wg_attr *attr = &schema->attr[i];
-        const char *member = (const char *)options + attr->offset, *standard = (const char *)schema->defaults + attr->offset;
+        const char *member = (const char *)options + attr->offset,
+                   *standard = (const char *)schema->defaults + attr->offset;
         bool told = item->kind == WG_ITEM_ROOT && !strcmp(attr->name, "reduction");
         if (told || is_default_axis(attr, member, standard, rank))
             memcpy((char *)own + attr->offset, standard, attr->size);
@@ -402,7 +413,8 @@ static void put_row(writer *w, const wg_node *param, uint32_t scope, wg_color in
     wg_put(w->text, "<TR><TD ALIGN=\"LEFT\"><FONT COLOR=\"%s\"><B>", wg_color_light(ink));
     wg_put_label(w->text, short_name(w, param, scope));
     wg_put(w->text, "</B></FONT></TD><TD ALIGN=\"RIGHT\"><FONT COLOR=\"%s\" POINT-SIZE=\"10\">%s%s</FONT></TD>",
-           ink == WG_COLOR_ink ? C(muted) : wg_color_light(ink), wg_form_text(&type, w->d->usual, form, sizeof form), note);
+           ink == WG_COLOR_ink ? C(muted) : wg_color_light(ink), wg_form_text(&type, w->d->usual, form, sizeof form),
+           note);
     put_gradient_cells(w, param);
     wg_put(w->text, "</TR>");
 }

@@ -85,8 +85,8 @@ static wg_status write_png(const wg_drawing *d, const char *name, wg_text *out)
         return wg_no_memory(d->tape, name, dot.room);
     wg_status status = wg_graphviz(d->tape, name, &dot, "png", PATIENCE, out);
     if (!status && (png_side(out, 16) >= PNG_SIDE || png_side(out, 20) >= PNG_SIDE)) /* shrunk without a word */
-        return wg_report(d->tape, name, WG_ERROR_UNSUPPORTED, "a side has more than %d pixels; draw .svg, or close scopes by depth",
-                         PNG_SIDE);
+        return wg_report(d->tape, name, WG_ERROR_UNSUPPORTED,
+                         "a side has more than %d pixels; draw .svg, or close scopes by depth", PNG_SIDE);
     return status;
 }
 
@@ -113,7 +113,8 @@ static const struct {
                [WG_FORMAT_TEXT] = {".txt", write_table}};
 #define N_FORMATS (sizeof formats / sizeof *formats)
 
-static wg_status written_here(wg_tensor root, const char *name, wg_format format, const wg_draw_options *options, wg_text *out)
+static wg_status written_here(wg_tensor root, const char *name, wg_format format, const wg_draw_options *options,
+                              wg_text *out)
 {
     if ((size_t)format >= N_FORMATS)
         return wg_report(root.tape, name, WG_ERROR_VALUE, "there is no format %d", (int)format);
@@ -130,7 +131,8 @@ static wg_status written_here(wg_tensor root, const char *name, wg_format format
 }
 
 /* Numbers have a point, whatever the program's locale. */
-static wg_status written(wg_tensor root, const char *name, wg_format format, const wg_draw_options *options, wg_text *out)
+static wg_status written(wg_tensor root, const char *name, wg_format format, const wg_draw_options *options,
+                         wg_text *out)
 {
     locale_t plain = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0);
     if (!plain)

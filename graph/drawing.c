@@ -1,5 +1,5 @@
-/* The drawing model. In a few passes over the nodes that the root depends on: which they are, to which scope each belongs,
- * what each is drawn as, and which tensors run between. Nothing recurses over the tape. */
+/* The drawing model. In a few passes over the nodes that the root depends on: which they are, to which scope each
+ * belongs, what each is drawn as, and which tensors run between. Nothing recurses over the tape. */
 #include "graph/drawing.h"
 
 /* ---- Questions about nodes --------------------------------------------------------------------------------------- */
@@ -169,7 +169,8 @@ static bool items_make(wg_drawing *d, const uint32_t *users)
     return true;
 }
 
-/* Parameters of the tape that a root with parameters does not reach are shown on one grey card: that is seldom meant. */
+/* Parameters of the tape that a root with parameters does not reach are shown on one grey card: that is seldom
+ * meant. */
 static void unused_add(wg_drawing *d, const unsigned char *reached)
 {
     uint32_t rows = 0, card = WG_NOWHERE;

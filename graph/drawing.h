@@ -1,5 +1,5 @@
-/* The drawing model: what is to be seen of a graph, computed once from the tape. Writers (DOT, the table) only write it.
- * Everything lives in the tape's arena and is given back when the picture is done. Private to graph/. */
+/* The drawing model: what is to be seen of a graph, computed once from the tape. Writers (DOT, the table) only write
+ * it. Everything lives in the tape's arena and is given back when the picture is done. Private to graph/. */
 #ifndef GRAPH_DRAWING_H
 #define GRAPH_DRAWING_H
 
@@ -104,10 +104,11 @@ uint32_t wg_seen_as(const wg_drawing *d, uint32_t item);
 /* ---- drawing_scope.c ---- */
 /* The outermost scope; false: no memory. */
 bool wg_scopes_begin(wg_drawing *d);
-/* The scope of a call: that it was recorded in, or that of the dotted name its parameters share; WG_NOWHERE: no memory. */
+/* The scope of a call: that it was recorded in, or that of the dotted name its parameters share; WG_NOWHERE: no
+ * memory. */
 uint32_t wg_scope_of_node(wg_drawing *d, const wg_node *node);
-/* Counts what is in each scope; closes those that are too deep for the options or for a page, and joins operations in a row
- * where that is not enough. False: no memory. */
+/* Counts what is in each scope; closes those that are too deep for the options or for a page, and joins operations in a
+ * row where that is not enough. False: no memory. */
 bool wg_scopes_close(wg_drawing *d);
 
 /* ---- drawing_edge.c ---- */
@@ -117,8 +118,8 @@ uint32_t wg_source_item(const wg_drawing *d, const wg_node *node, int k, uint32_
 bool wg_edges_make(wg_drawing *d);
 
 /* ---- finite.c ---- */
-/* The first of the nodes up to `last` at which something that is not finite starts, of those that `among` marks (NULL: all);
- * WG_NOWHERE: there is none. */
+/* The first of the nodes up to `last` at which something that is not finite starts, of those that `among` marks (NULL:
+ * all); WG_NOWHERE: there is none. */
 uint32_t wg_first_nonfinite(const wg_tape *tape, uint32_t last, const unsigned char *among);
 bool wg_node_finite(const wg_node *node);
 
@@ -126,6 +127,7 @@ bool wg_node_finite(const wg_node *node);
 void wg_write_dot(const wg_drawing *d, wg_text *text);
 void wg_write_table(const wg_drawing *d, wg_text *text);
 /* Runs Graphviz on `dot`, for `patience` seconds at most; its output, NUL-terminated, is put into `out`. */
-wg_status wg_graphviz(wg_tape *tape, const char *name, const wg_text *dot, const char *format, double patience, wg_text *out);
+wg_status wg_graphviz(wg_tape *tape, const char *name, const wg_text *dot, const char *format, double patience,
+                      wg_text *out);
 
 #endif

@@ -88,8 +88,8 @@ static void edges_into(wg_drawing *d, uint32_t item)
     }
 }
 
-/* Sorts the edges by what they go into, and drops those that are there already: one a tensor, one a card. Counting, so that
- * the order of recording stays. `sorted` has room for all. */
+/* Sorts the edges by what they go into, and drops those that are there already: one a tensor, one a card. Counting, so
+ * that the order of recording stays. `sorted` has room for all. */
 static void edges_grouped(wg_drawing *d, wg_edge *sorted, uint32_t *last)
 {
     for (uint32_t e = 0; e < d->edges; e++)

@@ -132,7 +132,8 @@ uint32_t wg_scope_of_node(wg_drawing *d, const wg_node *node)
 /* ---- Closed ------------------------------------------------------------------------------------------------------ */
 static bool is_op(const wg_drawing *d, const wg_shown *item)
 {
-    return (item->kind == WG_ITEM_OP || item->kind == WG_ITEM_ROOT) && !wg_node_is(wg_node_at(d->tape, item->node), WG_NODE_LEAF);
+    return (item->kind == WG_ITEM_OP || item->kind == WG_ITEM_ROOT) &&
+           !wg_node_is(wg_node_at(d->tape, item->node), WG_NODE_LEAF);
 }
 
 static void count_scopes(wg_drawing *d)
@@ -197,8 +198,12 @@ static bool run_add(wg_drawing *d, uint32_t parent)
 {
     if (d->scopes == d->scope_room && !scopes_grow(d))
         return false;
-    d->scope[d->scopes++] = (wg_place_in){.parent = parent, .name = "\xe2\x80\xa6", .path = d->scope[parent].path, .run = true,
-                                          .depth = d->scope[parent].depth + 1, .closed = WG_NOWHERE};
+    d->scope[d->scopes++] = (wg_place_in){.parent = parent,
+                                          .name = "\xe2\x80\xa6",
+                                          .path = d->scope[parent].path,
+                                          .run = true,
+                                          .depth = d->scope[parent].depth + 1,
+                                          .closed = WG_NOWHERE};
     return true;
 }
 
@@ -235,7 +240,10 @@ static bool runs_join(wg_drawing *d, int depth)
     return true;
 }
 
-static bool is_closed(const wg_drawing *d, uint32_t s, int depth) { return d->scope[s].run || d->scope[s].depth > depth; }
+static bool is_closed(const wg_drawing *d, uint32_t s, int depth)
+{
+    return d->scope[s].run || d->scope[s].depth > depth;
+}
 
 bool wg_scopes_close(wg_drawing *d)
 {

@@ -48,7 +48,8 @@ static int kind_of(const wg_node *node)
 
 bool wg_node_finite(const wg_node *node) { return kind_of(node) == FINITE; }
 
-/* Does it start here? Not what an operand had already: an infinity may have been meant (a mask), a NaN out of it was not. */
+/* Does it start here? Not what an operand had already: an infinity may have been meant (a mask), a NaN out of it was
+ * not. */
 static bool starts_at(const wg_tape *tape, const wg_node *node)
 {
     int kind = kind_of(node);

@@ -58,8 +58,8 @@ static void need(table *t, uint32_t node)
         t->needed[wg_node_at(t->d->tape, node)->owner] = 1;
 }
 
-/* Marks the buffers that the chain rule of a call reads: operands and results by the names that its entry lists, what it
- * saved beside its outputs. */
+/* Marks the buffers that the chain rule of a call reads: operands and results by the names that its entry lists, what
+ * it saved beside its outputs. */
 static void need_of(table *t, uint32_t first)
 {
     const wg_node *node = wg_node_at(t->d->tape, first);
@@ -112,8 +112,9 @@ static void fill_row(table *t, uint32_t item)
     wg_type type = wg_node_type(node);
     for (int c = 0; c < COLUMNS; c++)
         snprintf(row->cell[c], sizeof row->cell[c], "-");
-    snprintf(row->cell[SCOPE], sizeof row->cell[SCOPE], "%.60s", d->scope[shown->scope].path);
-    snprintf(row->cell[OP], sizeof row->cell[OP], "%.60s", leaf && *wg_node_name(node) ? wg_node_name(node) : node->op->name);
+    snprintf(row->cell[SCOPE], sizeof row->cell[SCOPE], "%.60s", leaf ? "" : d->scope[shown->scope].path);
+    snprintf(row->cell[OP], sizeof row->cell[OP], "%.60s",
+             leaf && *wg_node_name(node) ? wg_node_name(node) : node->op->name);
     wg_form_text(&type, d->usual, row->cell[OUTPUT], sizeof row->cell[OUTPUT]);
     int64_t parameters = shown->kind == WG_ITEM_PARAM ? wg_node_count(node) : parameters_of(d, shown);
     if (parameters)
@@ -146,7 +147,7 @@ static void put_cell(wg_text *text, const char *cell, size_t width, bool right, 
     size_t own = wg_text_width(cell), pad = width > own ? width - own : 0;
     for (size_t i = 0; right && i < pad; i++)
         wg_put(text, " ");
-    wg_put(text, "%s", cell);
+    wg_put_plain(text, cell);
     for (size_t i = 0; !right && !last && i < pad; i++)
         wg_put(text, " ");
     wg_put(text, last ? "\n" : "  ");
@@ -155,7 +156,8 @@ static void put_cell(wg_text *text, const char *cell, size_t width, bool right, 
 void wg_write_table(const wg_drawing *d, wg_text *text)
 {
     size_t nodes = (size_t)d->root + 1;
-    table t = {.d = d, .row = wg_arena(d->tape, ((size_t)d->items + 2) * sizeof *t.row), .needed = wg_arena(d->tape, nodes)};
+    table t = {
+        .d = d, .row = wg_arena(d->tape, ((size_t)d->items + 2) * sizeof *t.row), .needed = wg_arena(d->tape, nodes)};
     size_t width[COLUMNS];
     if (!t.row || !t.needed) {
         text->failed = true;

@@ -58,7 +58,11 @@ void wg_put(wg_text *text, const char *format, ...)
 static size_t character(const char *s)
 {
     const unsigned char *c = (const unsigned char *)s;
-    size_t n = c[0] < 0x80 ? 1 : c[0] >= 0xc2 && c[0] < 0xe0 ? 2 : (c[0] & 0xf0) == 0xe0 ? 3 : c[0] >= 0xf0 && c[0] < 0xf5 ? 4 : 0;
+    size_t n = c[0] < 0x80                   ? 1
+               : c[0] >= 0xc2 && c[0] < 0xe0 ? 2
+               : (c[0] & 0xf0) == 0xe0       ? 3
+               : c[0] >= 0xf0 && c[0] < 0xf5 ? 4
+                                             : 0;
     for (size_t i = 1; i < n; i++)
         if ((c[i] & 0xc0) != 0x80)
             return 0;
@@ -79,8 +83,10 @@ typedef struct {
     const char *from, *to;
 } replacement;
 
-static const replacement in_markup[] = {{"&", "&amp;"}, {"<", "&lt;"}, {">", "&gt;"}, {"\"", "&quot;"}, {"\\", "\\\\"}, {0}};
+static const replacement in_markup[] = {{"&", "&amp;"},   {"<", "&lt;"},  {">", "&gt;"},
+                                        {"\"", "&quot;"}, {"\\", "\\\\"}, {0}};
 static const replacement in_xml[] = {{"&", "&amp;"}, {"<", "&lt;"}, {">", "&gt;"}, {"\"", "&quot;"}, {0}};
+static const replacement as_it_is[] = {{0}};
 static const replacement in_quotes[] = {{"\"", "\\\""}, {"\\", "\xe2\x88\x96"}, {0}};
 
 /* Puts the character at s, replaced as the table says; returns its bytes. */
@@ -113,6 +119,7 @@ static void put_name(wg_text *text, const char *name, const replacement *table, 
     }
 }
 
+void wg_put_plain(wg_text *text, const char *name) { put_name(text, name, as_it_is, SIZE_MAX / 2); }
 void wg_put_label(wg_text *text, const char *name) { put_name(text, name, in_markup, LONGEST); }
 void wg_put_short(wg_text *text, const char *name) { put_name(text, name, in_quotes, LONGEST); }
 void wg_put_quoted(wg_text *text, const char *name) { put_name(text, name, in_quotes, SIZE_MAX / 2); }

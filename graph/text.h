@@ -23,6 +23,9 @@ void wg_put_short(wg_text *text, const char *name);
 /* A name as text of an XML file. */
 void wg_put_xml(wg_text *text, const char *name);
 
+/* A name as plain text: control bytes and bad UTF-8 as U+FFFD, as in all of these. */
+void wg_put_plain(wg_text *text, const char *name);
+
 /* "64×784", "scalar"; " int64" behind it where the dtype differs from `usual`. Into `out`; returns out. */
 char *wg_form_text(const wg_type *type, wg_dtype usual, char *out, size_t size);
 /* "398 KiB", "512 B". */

@@ -31,7 +31,8 @@ static const struct argp_option options[] = {
 
 static const char *const formats[] = {
     [WG_FORMAT_DOT] = "dot", [WG_FORMAT_SVG] = "svg", [WG_FORMAT_PNG] = "png", [WG_FORMAT_TEXT] = "txt"};
-static const char *const overlays[] = {[WG_SHOW_NOTHING] = "none", [WG_SHOW_VALUES] = "values", [WG_SHOW_GRAD] = "grad"};
+static const char *const overlays[] = {
+    [WG_SHOW_NOTHING] = "none", [WG_SHOW_VALUES] = "values", [WG_SHOW_GRAD] = "grad"};
 static const char *const directions[] = {[WG_DOWN] = "TB", [WG_RIGHT] = "LR"};
 #define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
 
@@ -184,8 +185,11 @@ static void shown(wg_tensor loss, settings *s)
 
 int command_graph(int argc, char **argv)
 {
-    static const struct argp argp = {.options = options, .parser = parse, .args_doc = "NETWORK|FILE.safetensors",
-                                     .doc = "Shows the graph of a network's loss: a table, or with --output a picture.\v",
+    static const struct argp argp = {.options = options,
+                                     .parser = parse,
+                                     .args_doc = "NETWORK|FILE.safetensors",
+                                     .doc =
+                                         "Shows the graph of a network's loss: a table, or with --output a picture.\v",
                                      .help_filter = networks_listed};
     settings s = {.format = -1};
     argp_parse(&argp, argc, argv, 0, NULL, &s);

@@ -1,5 +1,6 @@
-/* The built-in networks. Who looks at them does not have this file: they are recorded without places. One call follows the
- * other where both record, since the order in which C evaluates arguments is free and the pictures are to be the same. */
+/* The built-in networks. Who looks at them does not have this file: they are recorded without places. One call follows
+ * the other where both record, since the order in which C evaluates arguments is free and the pictures are to be the
+ * same. */
 #define WG_WITHOUT_PLACES
 #include "models.h"
 
@@ -81,7 +82,8 @@ static wg_tensor lenet(wg_tape *tape, int64_t batch)
     return wg_cross_entropy(scores, made_up_classes(tape, "y", WG_SHAPE(batch), 10));
 }
 
-/* ---- lstm: Hochreiter and Schmidhuber 1997, with forget gates; a few steps, unrolled -------------------------------- */
+/* ---- lstm: Hochreiter and Schmidhuber 1997, with forget gates; a few steps, unrolled --------------------------------
+ */
 enum { STEPS = 3, FEATURES = 16, UNITS = 32 };
 
 static wg_tensor lstm(wg_tape *tape, int64_t batch)
@@ -108,7 +110,8 @@ static wg_tensor lstm(wg_tape *tape, int64_t batch)
     return wg_mse_loss(y, made_up_numbers(tape, "target", WG_SHAPE(batch, 1)));
 }
 
-/* ---- transformer: Vaswani et al. 2017, with the norms before, as in GPT-2; two blocks, the embedding tied ------------ */
+/* ---- transformer: Vaswani et al. 2017, with the norms before, as in GPT-2; two blocks, the embedding tied
+ * ------------ */
 enum { BLOCKS = 2, WIDTH = 64, HEADS = 4, PLACES = 32, WORDS = 1000 };
 
 /* [batch, PLACES, WIDTH] to [batch, HEADS, PLACES, WIDTH / HEADS]. */
