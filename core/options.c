@@ -12,11 +12,12 @@ static int entries_of(const wg_attr *attr, size_t size) { return (int)(attr->siz
 /* ---- Resolving --------------------------------------------------------------------------------------------------- */
 static bool is_missing(const wg_attr *attr, const void *member)
 {
+    static const double no_real = WG_NO_REAL;
     switch (attr->kind) {
     case WG_ATTR_BOOL: return false;
     case WG_ATTR_AXIS: return *(const int *)member == WG_NO_AXIS;
     case WG_ATTR_INTEGER: return *(const int64_t *)member == WG_NO_INTEGER;
-    case WG_ATTR_REAL: return isnan(*(const double *)member);
+    case WG_ATTR_REAL: return !memcmp(member, &no_real, sizeof no_real);
     case WG_ATTR_CHOICE: return !*(const char *const *)member;
     case WG_ATTR_AXES: return ((const wg_axes *)member)->n == -1;
     case WG_ATTR_SHAPE: return ((const wg_shape *)member)->rank == -1;

@@ -99,7 +99,7 @@ typedef struct {
 /* An option that was not given, where that means something of its own (argmax of the flattened array, logit that does not
  * clamp): the default of such an option. */
 #define WG_NO_AXIS INT_MIN
-#define WG_NO_REAL ((double)NAN)
+#define WG_NO_REAL __builtin_nan("0x6e6f6e65") /* a NaN, but not the one that is computed with: that may be an option's value */
 #define WG_NO_INTEGER INT64_MIN
 
 /* Elements a type holds: the product of its dimensions, 1 for rank 0. */

@@ -146,6 +146,84 @@ START_TEST(the_same_request_draws_the_same_numbers)
 }
 END_TEST
 
+/* ---- The protocol, sentence by sentence -------------------------------------------------------------------------- */
+#define T(shape, data) "{\"dtype\": \"float64\", \"shape\": " shape ", \"data\": " data "}"
+#define T32(shape, data) "{\"dtype\": \"float32\", \"shape\": " shape ", \"data\": " data "}"
+#define I(shape, data) "{\"dtype\": \"int64\", \"shape\": " shape ", \"data\": " data "}"
+
+static const struct {
+    const char *sentence, *request, *answer; /* without the braces around them; the answer behind its id */
+} sentences[] = {
+    {"inputs are in the order of the function's arguments", "\"op\": \"subtract\", \"inputs\": [" X ", " T("[]", "[1]") "]",
+     "\"values\": [" T("[2]", "[0.0, 1.0]") "]"},
+    {"an absent tensor is null", "\"op\": \"layer_norm\", \"inputs\": [" X ", null, " X "], \"attrs\": {\"eps\": 0.75}",
+     "\"values\": [" T("[2]", "[0.5, 2.5]") "]"},
+    {"trailing nulls may be left out", "\"op\": \"linear\", \"inputs\": [" X ", " T("[2, 1]", "[1, 1]") "], \"want\": [\"vjp\"], "
+     "\"cotangents\": [" T("[1]", "[2]") "]",
+     "\"vjp\": [" T("[2]", "[2.0, 2.0]") ", " T("[2, 1]", "[2.0, 4.0]") "]"},
+    {"or written", "\"op\": \"linear\", \"inputs\": [" X ", " T("[2, 1]", "[1, 1]") ", null], \"want\": [\"vjp\"]",
+     "\"vjp\": [" T("[2]", "[0.0, 0.0]") ", " T("[2, 1]", "[0.0, 0.0]") ", null]"},
+    {"a variadic operation has as many inputs as tensors", "\"op\": \"concat\", \"inputs\": [" X ", " T("[0]", "[]") ", " X "]",
+     "\"values\": [" T("[4]", "[1.0, 2.0, 1.0, 2.0]") "]"},
+    {"a number is of its dtype when written as a float", "\"op\": \"flip\", \"inputs\": [" I("[2]", "[1.0, 2e3]") "]",
+     "\"values\": [" I("[2]", "[2000, 1]") "]"},
+    {"what overflows float32 is infinite", "\"op\": \"flip\", \"inputs\": [" T32("[2]", "[1e300, -2]") "]",
+     "\"values\": [" T32("[2]", "[-2.0, \"inf\"]") "]"},
+    {"a number attribute may be a word", "\"op\": \"norm\", \"inputs\": [" X "], \"attrs\": {\"p\": \"inf\"}",
+     "\"values\": [" T("[]", "[2.0]") "]"},
+    {"also minus infinity", "\"op\": \"clip\", \"inputs\": [" X "], \"attrs\": {\"min\": \"-inf\", \"max\": 1}",
+     "\"values\": [" T("[2]", "[1.0, 1.0]") "]"},
+    {"and not a number", "\"op\": \"masked_fill\", \"inputs\": [" X ", {\"dtype\": \"bool\", \"shape\": [], \"data\": [1]}], "
+     "\"attrs\": {\"value\": \"nan\"}", "\"values\": [" T("[2]", "[\"nan\", \"nan\"]") "]"},
+    {"an axis is an integer or a list of them", "\"op\": \"sum\", \"inputs\": [" X "], \"attrs\": {\"axis\": [-1], \"keepdims\": true}",
+     "\"values\": [" T("[1]", "[3.0]") "]"},
+    {"nothing wanted is nothing answered", "\"op\": \"tanh\", \"inputs\": [" X "], \"want\": []", ""},
+    {"only what is wanted is answered", "\"op\": \"sum\", \"inputs\": [" X "], \"want\": [\"jvp\"], \"tangents\": [" X "]",
+     "\"jvp\": [" T("[]", "[3.0]") "]"},
+    {"cotangents are null for zero", "\"op\": \"square\", \"inputs\": [" X "], \"want\": [\"vjp\"], \"cotangents\": [null]",
+     "\"vjp\": [" T("[2]", "[0.0, 0.0]") "]"},
+    {"tangents are null for zero", "\"op\": \"multiply\", \"inputs\": [" X ", " X "], \"want\": [\"jvp\"], \"tangents\": [null, " X "]",
+     "\"jvp\": [" T("[2]", "[1.0, 4.0]") "]"},
+    {"tangents left out are zero", "\"op\": \"multiply\", \"inputs\": [" X ", " X "], \"want\": [\"jvp\"], \"tangents\": [" X "]",
+     "\"jvp\": [" T("[2]", "[1.0, 4.0]") "]"},
+    {"a cast's cotangent has the output's dtype, its vjp the input's", "\"op\": \"cast\", \"inputs\": [" X "], \"attrs\": {\"dtype\": "
+     "\"float32\"}, \"want\": [\"vjp\", \"jvp\"], \"cotangents\": [" T32("[2]", "[3, 4]") "], \"tangents\": [" X "]",
+     "\"vjp\": [" T("[2]", "[3.0, 4.0]") "], \"jvp\": [" T32("[2]", "[1.0, 2.0]") "]"},
+    {"a cast to bool is x != 0", "\"op\": \"cast\", \"inputs\": [" T("[3]", "[-0.5, 0, \"nan\"]") "], \"attrs\": {\"dtype\": \"bool\"}",
+     "\"values\": [{\"dtype\": \"bool\", \"shape\": [3], \"data\": [true, false, true]}]"},
+    {"an output without gradient has a null cotangent and jvp", "\"op\": \"topk\", \"inputs\": [" X "], \"attrs\": {\"k\": 1}, "
+     "\"want\": [\"value\", \"vjp\", \"jvp\"], \"cotangents\": [" T("[1]", "[5]") ", null], \"tangents\": [" X "]",
+     "\"values\": [" T("[1]", "[2.0]") ", " I("[1]", "[1]") "], \"vjp\": [" T("[2]", "[0.0, 5.0]") "], \"jvp\": [" T("[1]", "[2.0]")
+     ", null]"},
+    {"a vjp through an operation without gradient is zero", "\"op\": \"argmax\", \"inputs\": [" X "], \"want\": [\"vjp\", \"jvp\"]",
+     "\"vjp\": [" T("[2]", "[0.0, 0.0]") "], \"jvp\": [null]"},
+    {"unstack answers with an output an entry", "\"op\": \"unstack\", \"inputs\": [" X "], \"attrs\": {\"axis\": 0}, \"want\": [\"value\", "
+     "\"vjp\"], \"cotangents\": [null, " T("[]", "[7]") "]",
+     "\"values\": [" T("[]", "[1.0]") ", " T("[]", "[2.0]") "], \"vjp\": [" T("[2]", "[0.0, 7.0]") "]"},
+    {"a strided input has the same gradient", "\"op\": \"prod\", \"inputs\": [" T("[2, 2]", "[1, 2, 3, 4]") "], \"want\": [\"vjp\", "
+     "\"hvp\", \"hvp_rr\"], \"cotangents\": [" T("[]", "[1]") "], \"tangents\": [" T("[2, 2]", "[1, 0, 0, 0]") "], \"how\": "
+     "{\"layout\": \"strided\", \"threads\": 5}",
+     "\"vjp\": [" T("[2, 2]", "[24.0, 12.0, 8.0, 6.0]") "], \"hvp\": [" T("[2, 2]", "[0.0, 12.0, 8.0, 6.0]") "], \"hvp_rr\": ["
+     T("[2, 2]", "[0.0, 12.0, 8.0, 6.0]") "]"},
+    {"a broadcast input has the gradient of each entry", "\"op\": \"square\", \"inputs\": [" T("[2]", "[3, 3]") "], \"want\": [\"vjp\"], "
+     "\"cotangents\": [" T("[2]", "[1, 10]") "], \"how\": {\"layout\": \"broadcast\"}", "\"vjp\": [" T("[2]", "[6.0, 60.0]") "]"},
+    {"each member of how is optional", "\"op\": \"positive\", \"inputs\": [" X "], \"how\": {}", "\"values\": [" T("[2]", "[1.0, 2.0]") "]"},
+    {"no function need be compiled", "\"op\": \"positive\", \"inputs\": [" X "], \"how\": {\"compiled\": false, \"exported\": false}",
+     "\"values\": [" T("[2]", "[1.0, 2.0]") "]"},
+    {"more threads than there are do no harm", "\"op\": \"positive\", \"inputs\": [" X "], \"how\": {\"threads\": 1000000000000}",
+     "\"values\": [" T("[2]", "[1.0, 2.0]") "]"},
+};
+
+START_TEST(the_protocol_holds)
+{
+    char request[2000], expected[2000];
+    const char *behind = sentences[_i].answer;
+    snprintf(request, sizeof request, "{\"id\": %d, %s}", _i, sentences[_i].request);
+    snprintf(expected, sizeof expected, "{\"id\": %d%s%s}\n", _i, *behind ? ", " : "", behind);
+    ck_assert_msg(!strcmp(ask(request), expected), "%s: %s\ngives\n%snot\n%s", sentences[_i].sentence, request, answer, expected);
+}
+END_TEST
+
 /* ---- Refusals ---------------------------------------------------------------------------------------------------- */
 static const struct {
     const char *line, *code;
@@ -207,6 +285,16 @@ static const struct {
     {"{\"op\": \"tanh\", \"inputs\": [" X "], \"want\": [\"vjp\"], \"cotangents\": [" X ", " X "]}", "shape"},
     {"{\"op\": \"sum\", \"inputs\": [" X "], \"want\": [\"vjp\"], \"cotangents\": [" X "]}", "shape"},
     {"{\"op\": \"tanh\", \"inputs\": [" X "], \"want\": [\"jvp\"], \"tangents\": [" X ", " X "]}", "shape"},
+    {"{\"op\": \"sum\", \"inputs\": [" X "], \"want\": [\"vjp\"], \"cotangents\": [{\"dtype\": \"float32\", \"shape\": [], \"data\": [1]}]}", "dtype"},
+    {"{\"op\": \"tanh\", \"inputs\": [" X "], \"want\": null}", "json"},
+    {"{\"op\": \"tanh\", \"inputs\": [" X "], \"want\": [\"jvp\"], \"tangents\": 1}", "json"},
+    {"{\"op\": \"tanh\", \"inputs\": [" X "], \"want\": [\"jvp\"], \"tangents\": [{\"dtype\": \"float64\", \"shape\": [1], \"data\": [1]}]}", "shape"},
+    {"{\"op\": \"linear\", \"inputs\": [" X "]}", "shape"},
+    {"{\"op\": \"add\", \"inputs\": [" X ", {\"dtype\": \"float32\", \"shape\": [], \"data\": [1]}]}", "dtype"},
+    {"{\"op\": \"add\", \"inputs\": [" X ", {\"dtype\": \"int64\", \"shape\": [], \"data\": [1]}]}", "dtype"},
+    {"{\"op\": \"take\", \"inputs\": [" X ", {\"dtype\": \"int64\", \"shape\": [1], \"data\": [2]}], \"attrs\": {\"axis\": 0}}", "index"},
+    {"{\"op\": \"quantile\", \"inputs\": [" X "], \"attrs\": {\"q\": 1.5}}", "value"},
+    {"{\"op\": \"mse_loss\", \"inputs\": [" X ", " X "], \"attrs\": {\"reduction\": \"median\"}}", "value"},
     {"{\"op\": \"broadcast_to\", \"inputs\": [" X "], \"attrs\": {\"shape\": [4611686018427387904, 2]}}", "memory"},
 };
 
@@ -412,6 +500,7 @@ int main(void)
     tcase_add_test(values, what_has_no_gradient_is_null);
     tcase_add_loop_test(values, the_layout_changes_no_value, 0, COUNT(layouts));
     tcase_add_test(values, the_same_request_draws_the_same_numbers);
+    tcase_add_loop_test(values, the_protocol_holds, 0, COUNT(sentences));
     tcase_add_checked_fixture(refusals, set_up, tear_down);
     tcase_add_loop_test(refusals, bad_request_is_refused_with_its_code, 0, COUNT(refused));
     tcase_add_test(refusals, a_view_larger_than_memory_is_not_written);
