@@ -147,6 +147,20 @@ START_TEST(two_spirals_are_told_apart)
 }
 END_TEST
 
+/* The run of tools/demo: 784-128-64-10, Adam, batch 64, five epochs; on two threads the same bits as on one. */
+#define FASHION "train --data /usr/share/datasets/fashion-mnist --layers 784,128,64,10 --batch 64 --epochs 5 --json"
+START_TEST(fashion_is_learned_in_five_epochs)
+{
+    if (access("/usr/share/datasets/fashion-mnist", R_OK))
+        return; /* Debian's dataset-fashion-mnist is not installed; tools/test sees to it */
+    runs(FASHION " --schedule cosine --log a.csv --checkpoint a.safetensors");
+    ck_assert_double_ge(result("test_accuracy"), 0.87);
+    runs(FASHION " --schedule cosine --log b.csv --checkpoint b.safetensors --threads 2");
+    same_log("a.csv", "b.csv");
+    same_tensors("a.safetensors", "b.safetensors");
+}
+END_TEST
+
 static const char *const ways[] = {
     "--optimizer sgd --momentum 0.9 --schedule cosine",
     "--optimizer adamw --weight-decay 0.01 --schedule linear --clip 1",
@@ -341,6 +355,7 @@ int main(void)
     TCase *learning = tcase_create("learning"), *bits = tcase_create("bits"), *errors = tcase_create("errors");
     tcase_add_checked_fixture(learning, folder_make, tear_down);
     tcase_add_test(learning, two_spirals_are_told_apart);
+    tcase_add_test(learning, fashion_is_learned_in_five_epochs);
     tcase_add_loop_test(learning, every_way_to_train_lowers_the_loss, 0, COUNT(ways));
     tcase_add_test(learning, a_number_is_fitted);
     tcase_add_checked_fixture(bits, folder_make, tear_down);
