@@ -1,4 +1,4 @@
-/* Wengert: convolution and pooling.
+/* Wengert: convolution, pooling and images in other sizes.
  *
  * Windows that slide over the spatial axes of x [N, C, ...]: one result for each place, `stride` apart, with `padding`
  * entries added at both ends of an axis. An axis of size n has, rounded down,
@@ -92,6 +92,33 @@ typedef struct {
 /* The same of x [N, C, H, W]. */
 WG_API wg_tensor wg_avg_pool2d(wg_tensor x, wg_avg_pool2d_options options);
 
+/* ---- Other sizes ----------------------------------------------------------------------------------------------------
+ * Of images x [N, C, H, W]. A size of 0 gives nothing; of nothing there is nothing else. */
+/* The means of windows that cover an image as evenly as whole pixels allow, output_size = {h, w} of them: rows
+ * floor(i H / h) up to, and not including, ceil((i + 1) H / h), and columns alike. */
+typedef struct {
+    int64_t output_size[2]; /* to be given */
+} wg_adaptive_avg_pool2d_options;
+#define wg_adaptive_avg_pool2d_defaults .output_size = {WG_NO_INTEGER}
+WG_API wg_tensor wg_adaptive_avg_pool2d(wg_tensor x, wg_adaptive_avg_pool2d_options options);
+/* The image in size {h, w}. "nearest": pixel floor(i H / h). "bilinear": on straight lines between the centres of
+ * pixels, the pixels at the border going on outwards; with align_corners the centres of the outermost pixels stay where
+ * they are. wg_interpolate(x, .size = {64, 64}, .mode = "bilinear") */
+typedef struct {
+    int64_t size[2];  /* to be given */
+    const char *mode; /* "nearest", "bilinear" */
+    bool align_corners;
+} wg_interpolate_options;
+#define wg_interpolate_defaults .size = {WG_NO_INTEGER}, .mode = "nearest", .align_corners = false
+WG_API wg_tensor wg_interpolate(wg_tensor x, wg_interpolate_options options);
+/* Channels as pixels: x [..., C r^2, H, W] gives y [..., C, H r, W r] with r the upscale_factor, and
+ * y[..., c, h r + i, w r + j] = x[..., (c r + i) r + j, h, w]. */
+typedef struct {
+    int64_t upscale_factor; /* to be given */
+} wg_pixel_shuffle_options;
+#define wg_pixel_shuffle_defaults .upscale_factor = WG_NO_INTEGER
+WG_API wg_tensor wg_pixel_shuffle(wg_tensor x, wg_pixel_shuffle_options options);
+
 #ifdef __cplusplus
 }
 #endif
@@ -107,6 +134,9 @@ WG_API wg_tensor wg_avg_pool2d(wg_tensor x, wg_avg_pool2d_options options);
 #define wg_max_pool2d(...) WG_AT(WG_OPTIONS1(wg_max_pool2d, __VA_ARGS__, ))
 #define wg_avg_pool1d(...) WG_AT(WG_OPTIONS1(wg_avg_pool1d, __VA_ARGS__, ))
 #define wg_avg_pool2d(...) WG_AT(WG_OPTIONS1(wg_avg_pool2d, __VA_ARGS__, ))
+#define wg_adaptive_avg_pool2d(...) WG_AT(WG_OPTIONS1(wg_adaptive_avg_pool2d, __VA_ARGS__, ))
+#define wg_interpolate(...) WG_AT(WG_OPTIONS1(wg_interpolate, __VA_ARGS__, ))
+#define wg_pixel_shuffle(...) WG_AT(WG_OPTIONS1(wg_pixel_shuffle, __VA_ARGS__, ))
 #endif
 
 #endif
