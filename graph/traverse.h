@@ -38,6 +38,27 @@ wg_tensor wg_chain_map(const wg_call *c, int which, wg_tensor g);
 /* Are all elements zero? */
 bool wg_all_zero(const wg_node *node);
 
+/* Work whose nodes and memory are given back when it ends; what it leaves must have been made before. */
+typedef struct {
+    wg_short_mark before;
+    uint32_t marked;
+} wg_aside;
+static inline wg_aside wg_aside_begin(wg_tape *tape)
+{
+    wg_aside aside = {wg_short_at(tape), tape->marked};
+    tape->marked = tape->nodes; /* what is kept for nodes that stay must not go with the arena */
+    return aside;
+}
+static inline void wg_aside_end(wg_tape *tape, wg_aside aside)
+{
+    wg_short_back(tape, aside.before);
+    tape->marked = aside.marked;
+}
+
+/* The tape of what a derivative is asked of: ys[0 ... n_ys) and xs[0 ... n) are tensors of one tape and one float dtype.
+ * NULL, and the error reported for the function `name` where there is a tape, where they are not. */
+wg_tape *wg_one_tape(const char *name, const wg_tensor *ys, int n_ys, const wg_tensor *xs, int n);
+
 /* Pulls the cotangents back to the targets. Plain: leaf `result[i]`, contiguous and of xs[i]'s type, receives the sum;
  * reached[i] says whether any path led there, else its values are untouched. */
 typedef struct {

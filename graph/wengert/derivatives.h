@@ -60,6 +60,47 @@ typedef struct {
 WG_API wg_status wg_hvp(wg_tensor y, const wg_tensor *xs, const wg_tensor *vs, int n, wg_tensor *out,
                         wg_hvp_options options);
 
+/* ---- Whole matrices ----------------------------------------------------------------------------------------------
+ * For sparse ones see wengert/sparse.h. They nest, with each other and with all of the above, to any depth. */
+typedef enum {
+    WG_BY_FEWER = 0, /* rows or columns, whichever are fewer */
+    WG_BY_ROWS,      /* a backward pass for each element of the outputs */
+    WG_BY_COLUMNS    /* a forward pass for each element of the inputs */
+} wg_matrix_by;
+
+typedef struct {
+    bool create_graph;
+    wg_unused unused;
+    wg_matrix_by by;
+} wg_jacobian_options;
+#define wg_jacobian_defaults .create_graph = false
+/* out[k * n + i] = d ys[k] / d xs[i], of ys[k]'s shape followed by xs[i]'s. xs may be any tensors on the tape. All of one
+ * float dtype. */
+WG_API wg_status wg_jacobian(const wg_tensor *ys, int n_ys, const wg_tensor *xs, int n, wg_tensor *out,
+                             wg_jacobian_options options);
+
+typedef struct {
+    bool create_graph;
+    wg_unused unused;
+    wg_matrix_by by; /* BY_FEWER: forward over reverse. BY_ROWS: reverse over reverse */
+} wg_hessian_options;
+#define wg_hessian_defaults .create_graph = false
+/* out[i * n + j] = d^2 y / d xs[i] d xs[j] of a one-element y, of xs[i]'s shape followed by xs[j]'s. */
+WG_API wg_status wg_hessian(wg_tensor y, const wg_tensor *xs, int n, wg_tensor *out, wg_hessian_options options);
+
+typedef struct {
+    bool create_graph;
+} wg_laplacian_options;
+#define wg_laplacian_defaults .create_graph = false
+/* The trace of the Hessian, 0-d: a Hessian-vector product for each element of xs, the Hessian never being held. */
+WG_API wg_tensor wg_laplacian(wg_tensor y, const wg_tensor *xs, int n, wg_laplacian_options options);
+
+/* ---- Taylor coefficients ----------------------------------------------------------------------------------------- */
+/* out[k] = 1 / k! d^k y / d s^k at s = 0, for k = 0 ... order, as x moves by s times `direction` (absent: ones): y, the
+ * derivative along the path, half the second one. For a curved path make x the path's own parameter, a 0-d tensor.
+ * Forward passes, nested: the cost grows by a factor with each order. Recorded, and can be differentiated again. */
+WG_API wg_status wg_taylor(wg_tensor y, wg_tensor x, wg_tensor direction, int order, wg_tensor *out);
+
 #ifdef __cplusplus
 }
 #endif
@@ -75,6 +116,12 @@ WG_API wg_status wg_hvp(wg_tensor y, const wg_tensor *xs, const wg_tensor *vs, i
 #define WG_VJP_TURNED(ys, n_ys, cotangents, ...) (wg_vjp)(ys, cotangents, n_ys, __VA_ARGS__)
 #define wg_jvp(...) WG_OPTIONS_JVP(__VA_ARGS__)
 #define WG_OPTIONS_JVP(ys, n_ys, ...) WG_CALL_ON((wg_jvp), ys, n_ys, __VA_ARGS__)
+#define wg_jacobian(...) WG_OPTIONS_JACOBIAN(__VA_ARGS__, )
+#define WG_OPTIONS_JACOBIAN(ys, n_ys, xs, n, out, ...)                                                                 \
+    WG_CALL_ON((wg_jacobian), ys, n_ys, xs, n, out, (wg_jacobian_options){wg_jacobian_defaults, __VA_ARGS__})
+#define wg_hessian(y, ...) WG_OPTIONS4(wg_hessian, WG_HERE_AT(y), __VA_ARGS__, )
+#define wg_laplacian(y, ...) WG_AT(WG_OPTIONS3(wg_laplacian, WG_HERE_AT(y), __VA_ARGS__, ))
+#define wg_taylor(y, ...) (wg_taylor)(WG_HERE_AT(y), __VA_ARGS__)
 #endif
 
 #endif
