@@ -152,7 +152,7 @@ static wg_dtype shared_dtype(const wg_call *c)
     for (int pass = 0; pass < 2; pass++)
         for (int i = 0; i < c->n_in; i++) {
             unsigned flags = operand_of(c->op, i)->flags;
-            if (!wg_is_tensor(c->in[i]) || is_fixed_kind(flags) || (!pass && flags & WG_INDEX_OR_FLOAT))
+            if (!wg_is_tensor(c->in[i]) || is_fixed_kind(flags) || (!pass && flags & (WG_INDEX_OR_FLOAT | WG_BOOL_OR_FLOAT)))
                 continue;
             return (wg_dtype)wg_node_at(c->tape, c->in[i].node)->dtype;
         }
@@ -166,7 +166,7 @@ static wg_status operand_dtype(const wg_call *c, int i, unsigned flags, wg_dtype
         return wg_is_integer(dtype) ? WG_OK : wg_fail(c, WG_ERROR_DTYPE, "%s is %s, not int32 or int64", wg_show(c, i), is);
     if (flags & WG_BOOLEAN)
         return dtype == WG_BOOL ? WG_OK : wg_fail(c, WG_ERROR_DTYPE, "%s is %s, not bool", wg_show(c, i), is);
-    if (flags & WG_INDEX_OR_FLOAT && wg_is_integer(dtype))
+    if ((flags & WG_INDEX_OR_FLOAT && wg_is_integer(dtype)) || (flags & WG_BOOL_OR_FLOAT && dtype == WG_BOOL))
         return WG_OK;
     bool takes_any = flags & WG_ANY || (c->op->map && c->op->map->run[dtype]);
     if (!takes_any && !wg_is_float(dtype))

@@ -255,10 +255,13 @@ static wg_status pull_call(sweep *s, uint32_t first, const wg_node *node)
     tape->rule_place = node->place;
     tape->rule_scope = node->scope;
     wg_status status = WG_OK;
-    if (cotangents_of(s, c, first, g))
-        status = pull_operands(s, c, node);
-    else if (tape->status == WG_ERROR_MEMORY)
+    if (cotangents_of(s, c, first, g)) {
+        status = wg_share(c, s->at.name);
+        if (!status)
+            status = pull_operands(s, c, node);
+    } else if (tape->status == WG_ERROR_MEMORY) {
         status = WG_ERROR_MEMORY;
+    }
     tape->rule_place = 0;
     wg_short_back(tape, before);
     return status;

@@ -61,7 +61,7 @@ static wg_status pull_call(sweep *s, uint32_t first, const wg_node *node)
     tape->rule_place = node->place;
     tape->rule_scope = node->scope;
     const uint32_t *in = wg_node_in(node);
-    wg_status status = WG_OK;
+    wg_status status = wg_share(c, s->at.name);
     for (int i = 0; i < node->n_in && !status; i++) {
         uint32_t x = wg_stretch_operand(&s->at, in, i);
         if (x != WG_ABSENT && (wg_vjp_of(node->op, i) || node->op->map))

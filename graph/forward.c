@@ -126,7 +126,7 @@ static wg_status push_call(push *s, uint32_t first, const wg_node *node)
     c->recording = !tape->no_grad;
     tape->rule_place = node->place;
     tape->rule_scope = node->scope;
-    wg_status status = WG_OK;
+    wg_status status = wg_share(c, s->at.name);
     for (int k = 0; k < node->n_out && !status; k++)
         status = push_output(s, c, first, k, t + n);
     tape->rule_place = 0;

@@ -41,6 +41,19 @@ void wg_stretch_needed(const wg_stretch *s)
     }
 }
 
+wg_status wg_share(wg_call *c, const char *name)
+{
+    if (!c->op->share)
+        return WG_OK;
+    wg_tensor *shared = wg_arena(c->tape, WG_MAX_SHARED * sizeof *shared);
+    if (!shared)
+        return wg_no_memory(c->tape, name, WG_MAX_SHARED * sizeof *shared);
+    memset(shared, 0, WG_MAX_SHARED * sizeof *shared); /* WG_NONE */
+    c->shared = shared;
+    c->op->share(c, shared);
+    return WG_OK;
+}
+
 wg_status wg_stretch_intact(const wg_stretch *s, const wg_node *node, uint32_t index)
 {
     const char *which = "";

@@ -28,6 +28,8 @@ void wg_stretch_needed(const wg_stretch *s);
 uint32_t wg_stretch_operand(const wg_stretch *s, const uint32_t *in, int i);
 /* The derivative rule of operand i; NULL: none. */
 wg_vjp_rule *wg_vjp_of(const wg_op *op, int i);
+/* Has an entry make what the rules of this call share. */
+wg_status wg_share(wg_call *c, const char *name);
 /* Refuses to differentiate a node whose saved values were changed since. */
 wg_status wg_stretch_intact(const wg_stretch *s, const wg_node *node, uint32_t index);
 

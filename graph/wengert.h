@@ -18,6 +18,7 @@
 #include "wengert/convolution.h"
 #include "wengert/softmax.h"
 #include "wengert/networks.h"
+#include "wengert/sequences.h"
 #include "wengert/losses.h"
 #include "wengert/derivatives.h"
 #include "wengert/check.h"

@@ -57,6 +57,16 @@ static const void *advanced(const wg_gemm *p, const void *from, int64_t elements
     return (const unsigned char *)from + elements * (int64_t)wg_dtype_size(p->dtype);
 }
 
+static void run_with(engine e, const wg_gemm *p, void *room)
+{
+    if (e == DNNL)
+        wg_dnnl_gemm(p);
+    else if (e == BLAS)
+        wg_blas_gemm(p);
+    else
+        wg_loops_gemm(p, room);
+}
+
 static void run_piece(const cutting *plan, int64_t i, void *room)
 {
     wg_gemm p = *plan->p;
@@ -76,12 +86,7 @@ static void run_piece(const cutting *plan, int64_t i, void *room)
     p.a = advanced(&p, p.a, at.a);
     p.b = advanced(&p, p.b, at.b);
     p.y = (unsigned char *)p.y + at.y * (int64_t)wg_dtype_size(p.dtype);
-    if (plan->engine == DNNL)
-        wg_dnnl_gemm(&p);
-    else if (plan->engine == BLAS)
-        wg_blas_gemm(&p);
-    else
-        wg_loops_gemm(&p, room);
+    run_with(plan->engine, &p, room);
 }
 
 /* A team does a run of pieces, one after the other, in room of its own. */
@@ -115,6 +120,12 @@ wg_status wg_products(const wg_call *c, const wg_gemm *p, int64_t batch, const w
     }
     wg_parallel(c->tape, plan.teams, run_team, &plan);
     return WG_OK;
+}
+
+void wg_product_here(const wg_gemm *p, void *room)
+{
+    if (p->m > 0 && p->n > 0)
+        run_with(library_takes(p->lda, p->ldb, p->ldy) ? choose(p->dtype, p->m, p->n, p->k) : LOOPS, p, room);
 }
 
 wg_status wg_product(const wg_call *c, const wg_gemm *p) { return wg_products(c, p, 1, NULL); }

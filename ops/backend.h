@@ -33,6 +33,9 @@ typedef struct {
 wg_status wg_product(const wg_call *c, const wg_gemm *p);
 wg_status wg_products(const wg_call *c, const wg_gemm *p, int64_t batch, const wg_gemm_at *at);
 
+/* One product on the calling thread, uncut: for work that its caller has cut. `room` as for wg_loops_gemm. */
+void wg_product_here(const wg_gemm *p, void *room);
+
 /* ---- Back ends ------------------------------------------------------------------------------------------------------
  * `reach` says how wide the vectors of its kernels are on this machine. */
 typedef enum {

@@ -7,6 +7,7 @@
     FAMILY(window) FAMILY(indexing) FAMILY(masking) FAMILY(segments) FAMILY(products) FAMILY(convolution) FAMILY(pooling)              \
     FAMILY(normalize) FAMILY(norms) FAMILY(gates) FAMILY(losses) FAMILY(class_losses) FAMILY(optimizers) FAMILY(chain) \
     FAMILY(class_weights) FAMILY(contraction) FAMILY(extrema) FAMILY(scattering) FAMILY(softmax) FAMILY(summation)     \
+    FAMILY(attention) FAMILY(rope)                                                                                     \
     FAMILY(sums) FAMILY(resample)
 
 #define DECLARED(name) extern const wg_family wg_family_##name;

@@ -13,6 +13,7 @@ extern "C" {
 
 #define WG_MAX_OPERANDS 10 /* named operands of an entry; a variadic one stands for any number */
 #define WG_MAX_OUTPUTS 6   /* named outputs and saved values of an entry */
+#define WG_MAX_SHARED 4    /* tensors that the rules of one call share */
 
 typedef struct wg_op wg_op;
 
@@ -33,6 +34,7 @@ typedef struct wg_call {
     const wg_tensor *out;          /* vjp and jvp: the outputs recorded */
     const wg_tensor *g;            /* vjp: the cotangent of each output; WG_NONE where it is zero */
     const wg_tensor *t;            /* jvp: the tangent of each operand; WG_NONE where it is zero */
+    const wg_tensor *shared;       /* vjp and jvp of an entry with `share`: what that made */
     int which;                     /* vjp: the operand asked for; jvp: the output */
     bool recording;                /* vjp and jvp: may the derivative be differentiated again? */
     wg_dtype dtype;                /* the dtype its differentiable operands share */
@@ -161,7 +163,9 @@ enum {
     WG_BOOLEAN = 8,       /* bool: masks */
     WG_ANY = 16,          /* any dtype (the same for all operands so marked); differentiable where it is a float */
     WG_INDEX_OR_FLOAT = 32, /* int32, int64 or the call's float dtype; differentiable where it is a float */
-    WG_NO_GRADIENT = 64   /* float, but not differentiated: running statistics */
+    WG_NO_GRADIENT = 64,  /* float, but not differentiated: running statistics */
+    WG_BOOL_OR_FLOAT = 128 /* bool or the call's float dtype, which another operand decides; differentiable where it is a
+                              float: masks that select or are added */
 };
 
 typedef struct {
@@ -183,6 +187,7 @@ typedef struct {
 
 typedef wg_tensor wg_vjp_rule(const wg_call *c, wg_tensor g); /* the cotangent of operand c->which; g is c->g[0] */
 typedef wg_tensor wg_jvp_rule(const wg_call *c);              /* the tangent of output c->which, from c->t */
+typedef void wg_share_rule(const wg_call *c, wg_tensor *shared); /* tensors for all of these rules, WG_NONE at first */
 
 struct wg_op {
     const char *name;
@@ -201,6 +206,8 @@ struct wg_op {
     const wg_map *map;                 /* elementwise: type, run and the chain rule follow */
     wg_vjp_rule *vjp[WG_MAX_OPERANDS]; /* one an operand; the variadic one's stands for all of them */
     wg_jvp_rule *jvp;                  /* where neither .map nor .linear implies it */
+    wg_share_rule *share;              /* called once before the rules of a call: before vjp's where c->g is set, before
+                                          jvp's where c->t is */
     wg_linearity linear;
     const char *saves;                 /* what the chain rule needs: "x y", by operand and output names; "" nothing */
     wg_points kinks, points;           /* arguments without, and of interest for, a derivative */
