@@ -7,10 +7,11 @@
 
 /* ---- The choice ----------------------------------------------------------------------------------------------------
  * By reach first: the vectors a back end uses on this machine decide by a factor of 2 to 5. The sizes below decide
- * between equals; they are where the measured speeds cross (float32, one core, AVX2 and AVX-512). */
+ * between equals; they are where the measured speeds cross (float32, one core, AVX2 and AVX-512). Of products of less
+ * than LARGE our own loops take no longer than the libraries, which ask for memory, or check what they are given, at
+ * each call. */
 #define TINY 512        /* multiply-adds up to which a call of a library costs more than the product */
-#define LITTLE 4096     /* up to which BLAS has the lower overhead */
-#define LARGE (1 << 25) /* from which BLAS is ahead of oneDNN on AVX2 machines */
+#define LARGE (1 << 25) /* from which the libraries' blocking is ahead; of them BLAS on AVX2 machines */
 
 typedef enum { LOOPS, BLAS, DNNL } engine;
 
@@ -25,8 +26,8 @@ static engine choose(wg_dtype dtype, int64_t m, int64_t n, int64_t k)
     wg_reach dnnl = dtype == WG_FLOAT32 ? wg_dnnl_reach() : WG_REACH_NONE, blas = wg_blas_reach();
     if (m == 1 || n == 1) /* memory is what takes time */
         return dnnl ? DNNL : blas ? BLAS : LOOPS;
-    if (blas && work <= LITTLE)
-        return BLAS;
+    if (dtype == WG_FLOAT32 && work < LARGE && wg_machine_reach() > WG_REACH_BASE)
+        return LOOPS;
     if (dnnl && dnnl >= blas && dnnl >= wg_machine_reach())
         return dnnl == blas && blas < WG_REACH_AVX512 && work >= LARGE ? BLAS : DNNL;
     return blas >= wg_machine_reach() ? BLAS : LOOPS;
@@ -49,7 +50,8 @@ typedef struct {
     int64_t pieces, strips, teams;
     bool by_rows;
     engine engine;
-    unsigned char *room; /* WG_LOOPS_ROOM a team */
+    unsigned char *room; /* `room_bytes` a team, or NULL */
+    size_t room_bytes;
 } cutting;
 
 static const void *advanced(const wg_gemm *p, const void *from, int64_t elements)
@@ -95,7 +97,7 @@ static void run_team(void *argument, int64_t team)
     const cutting *plan = argument;
     int64_t first = plan->pieces * team / plan->teams, last = plan->pieces * (team + 1) / plan->teams;
     for (int64_t i = first; i < last; i++)
-        run_piece(plan, i, plan->room ? plan->room + (size_t)team * WG_LOOPS_ROOM : NULL);
+        run_piece(plan, i, plan->room ? plan->room + (size_t)team * plan->room_bytes : NULL);
 }
 
 wg_status wg_products(const wg_call *c, const wg_gemm *p, int64_t batch, const wg_gemm_at *at)
@@ -113,8 +115,9 @@ wg_status wg_products(const wg_call *c, const wg_gemm *p, int64_t batch, const w
     plan.teams = work * (double)batch > WORTH / 8 ? c->tape->threads : 1;
     if (plan.teams > plan.pieces)
         plan.teams = plan.pieces;
-    if (plan.engine == LOOPS && work > WG_LOOPS_SMALL) {
-        plan.room = wg_scratch(c, (size_t)plan.teams * WG_LOOPS_ROOM);
+    plan.room_bytes = plan.engine == LOOPS ? (wg_loops_room(p) + 63) & ~(size_t)63 : 0;
+    if (plan.room_bytes) {
+        plan.room = wg_scratch(c, (size_t)plan.teams * plan.room_bytes);
         if (!plan.room)
             return WG_ERROR_MEMORY;
     }

@@ -54,10 +54,8 @@ void wg_blas_gemm(const wg_gemm *p);
 wg_reach wg_dnnl_reach(void); /* float32 only */
 void wg_dnnl_gemm(const wg_gemm *p);
 
-/* Loops of our own: `room` is WG_LOOPS_ROOM bytes, aligned to 64, for a product of more than WG_LOOPS_SMALL multiply-adds;
- * a smaller one needs none. */
-#define WG_LOOPS_ROOM ((size_t)640 << 10)
-#define WG_LOOPS_SMALL 4096
+/* Loops of our own, in `room` of wg_loops_room bytes, aligned to 64: 0 for the smallest products. */
+size_t wg_loops_room(const wg_gemm *p);
 void wg_loops_gemm(const wg_gemm *p, void *room);
 
 #endif

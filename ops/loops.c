@@ -1,6 +1,7 @@
 /* Products by loops of our own, for builds without a library and for machines that the library does not know. The plan
  * is that of Goto and van de Geijn 2008: blocks of a and b are packed into panels that fit the caches, and a kernel
- * keeps a small tile of y in registers while it runs down two panels. */
+ * keeps a small tile of y in registers while it runs down two panels. What is read too seldom to repay its packing is
+ * read where it lies. */
 #include "ops/backend.h"
 
 /* A product of floats is contracted into fused multiply-adds here, which -std=c11 otherwise forbids. */
@@ -10,52 +11,91 @@
 #pragma GCC optimize("fp-contract=fast")
 #endif
 
-#define BLOCK_M 96 /* rows of a in a packed block: a multiple of each kernel's */
-#define BLOCK_N 192
+#define BLOCK_M 192 /* rows of a in a packed block: a multiple of each kernel's */
+#define BLOCK_N 1024
 #define BLOCK_K 256
-#define MOST_TILE (12 * 32)
+#define MOST_ROWS 8 /* of a kernel's tile */
+#define MOST_COLUMNS 32
+#define SMALL 512  /* multiply-adds up to which nothing is packed */
+#define SELDOM 256 /* rows or columns of the other operand up to which packing is not repaid */
 
-_Static_assert((BLOCK_M + BLOCK_N) * BLOCK_K * sizeof(double) + 64 * 64 <= WG_LOOPS_ROOM, "the blocks fit their room");
+/* ---- Kernels: tile y [ROWS, VECTORS lanes] = alpha times the sum over p < k of a[p, ROWS] outer b[p, VECTORS lanes],
+ * plus beta y. With beta = 0 what y held is not read. */
+typedef struct {
+    int64_t k;
+    const void *a, *b;
+    int64_t row_a, step_a, step_b; /* elements from row to row of the tile, and from p to p */
+    double alpha, beta;
+    void *y;
+    int64_t ldy;
+} tile;
 
-/* ---- Kernels: tile[ROWS, VECTORS lanes] = the sum over p < k of a[p, ROWS] outer b[p, VECTORS lanes] ------------- */
+/* The sums stay in registers only where the loops over them are gone. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define UNROLLED _Pragma("GCC unroll 16")
+#else
+#define UNROLLED
+#endif
+
 #define KERNEL(name, T, BYTES, ROWS, VECTORS, TARGET)                                                                  \
-    typedef T name##_vector __attribute__((vector_size(BYTES), may_alias));                                            \
-    TARGET static void name(int64_t k, const void *panel_a, const void *panel_b, void *tile)                           \
+    typedef T name##_vector __attribute__((vector_size(BYTES), aligned(sizeof(T)), may_alias));                        \
+    TARGET static void name(const tile *t)                                                                             \
     {                                                                                                                  \
-        const T *a = panel_a;                                                                                          \
-        const name##_vector *b = panel_b;                                                                              \
+        const T *a = t->a, *b = t->b, alpha = (T)t->alpha, beta = (T)t->beta;                                          \
+        const int64_t k = t->k, row_a = t->row_a, step_a = t->step_a, step_b = t->step_b;                              \
         name##_vector sum[ROWS][VECTORS];                                                                              \
-        memset(sum, 0, sizeof sum);                                                                                    \
-        for (int64_t p = 0; p < k; p++, a += ROWS, b += VECTORS)                                                       \
-            for (int i = 0; i < ROWS; i++)                                                                             \
-                for (int j = 0; j < VECTORS; j++)                                                                      \
-                    sum[i][j] += a[i] * b[j];                                                                          \
-        memcpy(tile, sum, sizeof sum);                                                                                 \
+        UNROLLED                                                                                                       \
+        for (int i = 0; i < ROWS; i++)                                                                                 \
+            UNROLLED                                                                                                   \
+        for (int j = 0; j < VECTORS; j++)                                                                              \
+            sum[i][j] = (name##_vector){0};                                                                            \
+        for (int64_t p = 0; p < k; p++, a += step_a, b += step_b)                                                      \
+            UNROLLED                                                                                                   \
+        for (int i = 0; i < ROWS; i++)                                                                                 \
+            UNROLLED                                                                                                   \
+        for (int j = 0; j < VECTORS; j++)                                                                              \
+            sum[i][j] += a[i * row_a] * ((const name##_vector *)b)[j];                                                 \
+        UNROLLED                                                                                                       \
+        for (int i = 0; i < ROWS; i++) {                                                                               \
+            name##_vector *to = (name##_vector *)((T *)t->y + i * t->ldy);                                             \
+            UNROLLED                                                                                                   \
+            for (int j = 0; j < VECTORS; j++)                                                                          \
+                to[j] = beta == 0 ? alpha * sum[i][j] : alpha * sum[i][j] + beta * to[j];                              \
+        }                                                                                                              \
     }
 
 typedef struct {
-    void (*run)(int64_t k, const void *panel_a, const void *panel_b, void *tile);
+    void (*run)(const tile *t);
     int rows, columns;
 } kernel;
 
 KERNEL(base_f32, float, 16, 4, 2, )
 KERNEL(base_f64, double, 16, 4, 2, )
 #if defined(__x86_64__) && defined(__GNUC__)
-KERNEL(avx2_f32, float, 32, 6, 2, __attribute__((target("avx2,fma"))))
-KERNEL(avx2_f64, double, 32, 6, 2, __attribute__((target("avx2,fma"))))
-KERNEL(avx512_f32, float, 64, 12, 2, __attribute__((target("avx512f,avx512vl,avx512dq,avx512bw,avx2,fma"))))
-KERNEL(avx512_f64, double, 64, 12, 2, __attribute__((target("avx512f,avx512vl,avx512dq,avx512bw,avx2,fma"))))
+#define AVX2 __attribute__((target("avx2,fma")))
+#define AVX512 __attribute__((target("avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")))
+KERNEL(avx2_f32, float, 32, 6, 2, AVX2)
+KERNEL(avx2_f64, double, 32, 6, 2, AVX2)
+KERNEL(avx512_f32, float, 64, 8, 2, AVX512)
+KERNEL(avx512_f64, double, 64, 8, 2, AVX512)
+KERNEL(narrow_f32, float, 64, 8, 1, AVX512)
+KERNEL(narrow_f64, double, 64, 8, 1, AVX512)
 #endif
 
-static kernel kernel_for(wg_dtype dtype)
+/* For a y of n columns. */
+static kernel kernel_for(wg_dtype dtype, int64_t n)
 {
     bool f32 = dtype == WG_FLOAT32;
 #if defined(__x86_64__) && defined(__GNUC__)
     wg_reach reach = wg_machine_reach();
+    if (reach == WG_REACH_AVX512 && n <= (f32 ? 16 : 8))
+        return f32 ? (kernel){narrow_f32, 8, 16} : (kernel){narrow_f64, 8, 8};
     if (reach == WG_REACH_AVX512)
-        return f32 ? (kernel){avx512_f32, 12, 32} : (kernel){avx512_f64, 12, 16};
+        return f32 ? (kernel){avx512_f32, 8, 32} : (kernel){avx512_f64, 8, 16};
     if (reach == WG_REACH_AVX2)
         return f32 ? (kernel){avx2_f32, 6, 16} : (kernel){avx2_f64, 6, 8};
+#else
+    (void)n;
 #endif
     return f32 ? (kernel){base_f32, 4, 8} : (kernel){base_f64, 4, 4};
 }
@@ -73,26 +113,75 @@ wg_reach wg_machine_reach(void)
 }
 
 /* ---- Packing, scaling, storing, and the product of small matrices, for each dtype
- * ------------------------------------ */
-/* pack: `across` by `k` elements, `across` in panels of `width` that lie k-major, the last one filled up with zeros. */
+ * pack: `across` by `k` elements, `across` in panels of `width` that lie k-major, the last one filled up with zeros. */
+#define COPIES(WIDTH)                                                                                                  \
+    for (int64_t p = 0; width == WIDTH && p < k; p++)                                                                  \
+        memcpy(to + p * WIDTH, x + p * step_k, WIDTH * sizeof *to);
+
+/* A block of an operand: its first `in_place` elements across are read where they lie, the others from panels. */
+typedef struct {
+    const void *from, *panels;
+    int64_t in_place, row, step;
+    int64_t width, k; /* of the panels */
+} block;
+
+/* Packing would cost more than it saves. */
+static bool is_small(const wg_gemm *p) { return (double)p->m * (double)p->n * (double)p->k <= SMALL; }
+static int64_t columns_at_most(const wg_gemm *p)
+{
+    return p->n + MOST_COLUMNS < BLOCK_N ? p->n + MOST_COLUMNS : BLOCK_N;
+}
+static int64_t depth_at_most(const wg_gemm *p) { return p->k < BLOCK_K ? p->k : BLOCK_K; }
+
 #define LOOPS(T, suffix)                                                                                               \
+    typedef T quad_##suffix __attribute__((vector_size(4 * sizeof(T)), aligned(sizeof(T)), may_alias));                \
+    static void transpose_##suffix(const T *x, int64_t step_x, T *to, int64_t step_to)                                 \
+    {                                                                                                                  \
+        quad_##suffix r[4], s[4], *t[4];                                                                               \
+        for (int i = 0; i < 4; i++) {                                                                                  \
+            r[i] = *(const quad_##suffix *)(x + i * step_x);                                                           \
+            t[i] = (quad_##suffix *)(to + i * step_to);                                                                \
+        }                                                                                                              \
+        for (int i = 0; i < 2; i++) {                                                                                  \
+            s[2 * i] = __builtin_shufflevector(r[i], r[i + 2], 0, 4, 1, 5);                                            \
+            s[2 * i + 1] = __builtin_shufflevector(r[i], r[i + 2], 2, 6, 3, 7);                                        \
+        }                                                                                                              \
+        for (int i = 0; i < 2; i++) {                                                                                  \
+            *t[2 * i] = __builtin_shufflevector(s[i], s[i + 2], 0, 4, 1, 5);                                           \
+            *t[2 * i + 1] = __builtin_shufflevector(s[i], s[i + 2], 2, 6, 3, 7);                                       \
+        }                                                                                                              \
+    }                                                                                                                  \
+    static void pack_panel_##suffix(const T *x, int64_t step_across, int64_t step_k, int64_t n, int64_t k,             \
+                                    int64_t width, T *to)                                                              \
+    {                                                                                                                  \
+        int64_t fours = step_k == 1 ? n & ~(int64_t)3 : 0, k_fours = k & ~(int64_t)3;                                  \
+        if (n < width)                                                                                                 \
+            memset(to, 0, (size_t)(width * k) * sizeof(T));                                                            \
+        for (int64_t i = 0; i < fours; i += 4)                                                                         \
+            for (int64_t p = 0; p < k_fours; p += 4)                                                                   \
+                transpose_##suffix(x + i * step_across + p, step_across, to + p * width + i, width);                   \
+        for (int64_t i = 0; i < n; i++)                                                                                \
+            for (int64_t p = i < fours ? k_fours : 0; p < k; p++)                                                      \
+                to[p * width + i] = x[i * step_across + p * step_k];                                                   \
+    }                                                                                                                  \
     static void pack_##suffix(const T *from, int64_t step_across, int64_t step_k, int64_t across, int64_t k,           \
                               int64_t width, T *to)                                                                    \
     {                                                                                                                  \
         for (int64_t first = 0; first < across; first += width, to += width * k) {                                     \
             int64_t n = across - first < width ? across - first : width;                                               \
             const T *x = from + first * step_across;                                                                   \
-            if (step_across == 1 && n == width)                                                                        \
-                for (int64_t p = 0; p < k; p++)                                                                        \
-                    memcpy(to + p * width, x + p * step_k, (size_t)width * sizeof(T));                                 \
-            else {                                                                                                     \
-                if (n < width)                                                                                         \
-                    memset(to, 0, (size_t)(width * k) * sizeof(T));                                                    \
-                for (int64_t i = 0; i < n; i++)                                                                        \
-                    for (int64_t p = 0; p < k; p++)                                                                    \
-                        to[p * width + i] = x[i * step_across + p * step_k];                                           \
-            }                                                                                                          \
+            if (step_across == 1 && n == width) {                                                                      \
+                COPIES(4) COPIES(6) COPIES(8) COPIES(16) COPIES(32)                                                    \
+            } else                                                                                                     \
+                pack_panel_##suffix(x, step_across, step_k, n, k, width, to);                                          \
         }                                                                                                              \
+    }                                                                                                                  \
+    static block block_##suffix(bool seldom, const T *from, int64_t step_across, int64_t step_k, int64_t across,       \
+                                int64_t k, int64_t width, T *panels)                                                   \
+    {                                                                                                                  \
+        block b = {from, panels, seldom ? across - across % width : 0, step_across, step_k, width, k};                 \
+        pack_##suffix(from + b.in_place * step_across, step_across, step_k, across - b.in_place, k, width, panels);    \
+        return b;                                                                                                      \
     }                                                                                                                  \
     static void scale_##suffix(const wg_gemm *p)                                                                       \
     {                                                                                                                  \
@@ -103,12 +192,6 @@ wg_reach wg_machine_reach(void)
             else if (beta != 1)                                                                                        \
                 for (int64_t j = 0; j < p->n; j++)                                                                     \
                     y[j] *= beta;                                                                                      \
-    }                                                                                                                  \
-    static void add_tile_##suffix(const T *tile, int64_t width, int64_t m, int64_t n, T alpha, T *y, int64_t ldy)      \
-    {                                                                                                                  \
-        for (int64_t i = 0; i < m; i++, tile += width, y += ldy)                                                       \
-            for (int64_t j = 0; j < n; j++)                                                                            \
-                y[j] += alpha * tile[j];                                                                               \
     }                                                                                                                  \
     static void small_##suffix(const wg_gemm *p, int64_t a_row, int64_t a_column, int64_t b_row, int64_t b_column)     \
     {                                                                                                                  \
@@ -129,26 +212,56 @@ wg_reach wg_machine_reach(void)
                     y[i * p->ldy + j] += alpha * sum;                                                                  \
                 }                                                                                                      \
     }                                                                                                                  \
-    static void blocked_##suffix(const wg_gemm *p, int64_t a_row, int64_t a_column, int64_t b_row, int64_t b_column,   \
-                                 void *room)                                                                           \
+    static void multiply_blocks_##suffix(const kernel *f, int64_t m, int64_t n, const block *a, const block *b,        \
+                                         tile t)                                                                       \
     {                                                                                                                  \
-        const kernel f = kernel_for(p->dtype);                                                                         \
-        T *block_a = room, *block_b = block_a + BLOCK_M * BLOCK_K;                                                     \
-        _Alignas(64) T tile[MOST_TILE];                                                                                \
+        _Alignas(64) T edge[MOST_ROWS * MOST_COLUMNS];                                                                 \
+        T *y = t.y;                                                                                                    \
+        const double beta = t.beta;                                                                                    \
+        const int64_t ldy = t.ldy;                                                                                     \
+        for (int64_t j = 0; j < n; j += f->columns) {                                                                  \
+            bool b_lies = j < b->in_place;                                                                             \
+            t.b = b_lies ? (const T *)b->from + j : (const T *)b->panels + (j - b->in_place) * b->k;                   \
+            t.step_b = b_lies ? b->step : b->width;                                                                    \
+            for (int64_t i = 0; i < m; i += f->rows) {                                                                 \
+                bool a_lies = i < a->in_place, whole = m - i >= f->rows && n - j >= f->columns;                        \
+                t.a = a_lies ? (const T *)a->from + i * a->row : (const T *)a->panels + (i - a->in_place) * a->k;      \
+                t.row_a = a_lies ? a->row : 1;                                                                         \
+                t.step_a = a_lies ? a->step : a->width;                                                                \
+                t.y = whole ? y + i * ldy + j : edge;                                                                  \
+                t.ldy = whole ? ldy : f->columns;                                                                      \
+                t.beta = whole ? beta : 0;                                                                             \
+                f->run(&t);                                                                                            \
+                for (int64_t r = 0; !whole && r < f->rows && i + r < m; r++)                                           \
+                    for (int64_t s = 0; s < f->columns && j + s < n; s++) {                                            \
+                        T *to = y + (i + r) * ldy + j + s;                                                             \
+                        *to = beta == 0 ? edge[r * f->columns + s] : edge[r * f->columns + s] + (T)beta * *to;         \
+                    }                                                                                                  \
+            }                                                                                                          \
+        }                                                                                                              \
+    }                                                                                                                  \
+    static void blocked_##suffix(const wg_gemm *p, int64_t a_row, int64_t a_column, int64_t b_row, int64_t b_column,   \
+                                 T *room)                                                                              \
+    {                                                                                                                  \
+        const kernel f = kernel_for(p->dtype, p->n);                                                                   \
+        T *room_a = room + columns_at_most(p) * depth_at_most(p);                                                      \
         for (int64_t j = 0; j < p->n; j += BLOCK_N)                                                                    \
             for (int64_t q = 0; q < p->k; q += BLOCK_K) {                                                              \
                 int64_t n = p->n - j < BLOCK_N ? p->n - j : BLOCK_N, k = p->k - q < BLOCK_K ? p->k - q : BLOCK_K;      \
-                pack_##suffix((const T *)p->b + q * b_row + j * b_column, b_column, b_row, n, k, f.columns, block_b);  \
+                const block b =                                                                                        \
+                    block_##suffix(b_column == 1 && p->m <= SELDOM, (const T *)p->b + q * b_row + j * b_column,        \
+                                   b_column, b_row, n, k, f.columns, room);                                            \
                 for (int64_t i = 0; i < p->m; i += BLOCK_M) {                                                          \
                     int64_t m = p->m - i < BLOCK_M ? p->m - i : BLOCK_M;                                               \
-                    pack_##suffix((const T *)p->a + i * a_row + q * a_column, a_row, a_column, m, k, f.rows, block_a); \
-                    for (int64_t jj = 0; jj < n; jj += f.columns)                                                      \
-                        for (int64_t ii = 0; ii < m; ii += f.rows) {                                                   \
-                            f.run(k, block_a + ii * k, block_b + jj * k, tile);                                        \
-                            add_tile_##suffix(tile, f.columns, m - ii < f.rows ? m - ii : f.rows,                      \
-                                              n - jj < f.columns ? n - jj : f.columns, (T)p->alpha,                    \
-                                              (T *)p->y + (i + ii) * p->ldy + j + jj, p->ldy);                         \
-                        }                                                                                              \
+                    const block a =                                                                                    \
+                        block_##suffix(a_column == 1 || n <= SELDOM, (const T *)p->a + i * a_row + q * a_column,       \
+                                       a_row, a_column, m, k, f.rows, room_a);                                         \
+                    tile t = {.k = k,                                                                                  \
+                              .alpha = p->alpha,                                                                       \
+                              .beta = q ? 1 : p->beta,                                                                 \
+                              .y = (T *)p->y + i * p->ldy + j,                                                         \
+                              .ldy = p->ldy};                                                                          \
+                    multiply_blocks_##suffix(&f, m, n, &a, &b, t);                                                     \
                 }                                                                                                      \
             }                                                                                                          \
     }                                                                                                                  \
@@ -156,14 +269,22 @@ wg_reach wg_machine_reach(void)
     {                                                                                                                  \
         int64_t a_row = p->transposed_a ? 1 : p->lda, a_column = p->transposed_a ? p->lda : 1;                         \
         int64_t b_row = p->transposed_b ? 1 : p->ldb, b_column = p->transposed_b ? p->ldb : 1;                         \
-        scale_##suffix(p);                                                                                             \
-        if ((double)p->m * (double)p->n * (double)p->k <= WG_LOOPS_SMALL) /* packing would cost more than it saves */ \
-            small_##suffix(p, a_row, a_column, b_row, b_column);                                                       \
-        else                                                                                                           \
+        if (p->k > 0 && !is_small(p)) {                                                                                \
             blocked_##suffix(p, a_row, a_column, b_row, b_column, room);                                               \
+            return;                                                                                                    \
+        }                                                                                                              \
+        scale_##suffix(p);                                                                                             \
+        small_##suffix(p, a_row, a_column, b_row, b_column);                                                           \
     }
 LOOPS(float, f32)
 LOOPS(double, f64)
+
+/* Room for panels: of a block's columns of b, and behind them of its rows of a. */
+size_t wg_loops_room(const wg_gemm *p)
+{
+    int64_t rows = p->m + MOST_ROWS < BLOCK_M ? p->m + MOST_ROWS : BLOCK_M;
+    return is_small(p) ? 0 : (size_t)((columns_at_most(p) + rows) * depth_at_most(p)) * wg_dtype_size(p->dtype);
+}
 
 void wg_loops_gemm(const wg_gemm *p, void *room)
 {

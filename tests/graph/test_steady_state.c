@@ -1,7 +1,6 @@
 /* A training loop that has found its memory: after the first step it asks for none, neither through the tape's
  * allocator nor behind its back, and with any number of threads it computes the same bits. */
 #include <check.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -19,17 +18,11 @@
 #include "wengert/training.h"
 
 /* ---- Every malloc of the process --------------------------------------------------------------------------------- */
-static __attribute__((unused)) atomic_size_t mallocs, mallocs_of_onednn;
+static __attribute__((unused)) atomic_size_t mallocs;
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define COUNTS_MALLOC 1
-/* dnnl_sgemm takes memory to pack its operands in at each call and gives it back: that is counted apart. */
-static void count(const void *caller)
-{
-    Dl_info info;
-    bool onednn = dladdr(caller, &info) && info.dli_fname && strstr(info.dli_fname, "libdnnl");
-    atomic_fetch_add(onednn ? &mallocs_of_onednn : &mallocs, 1);
-}
+static void count(void) { atomic_fetch_add(&mallocs, 1); }
 
 /* glibc's own names of its functions: dlsym itself calls calloc. */
 extern void *__libc_malloc(size_t bytes);
@@ -38,27 +31,27 @@ extern void *__libc_realloc(void *memory, size_t bytes);
 extern void *__libc_memalign(size_t alignment, size_t bytes);
 void *malloc(size_t bytes)
 {
-    count(__builtin_return_address(0));
+    count();
     return __libc_malloc(bytes);
 }
 void *calloc(size_t n, size_t bytes)
 {
-    count(__builtin_return_address(0));
+    count();
     return __libc_calloc(n, bytes);
 }
 void *realloc(void *memory, size_t bytes)
 {
-    count(__builtin_return_address(0));
+    count();
     return __libc_realloc(memory, bytes);
 }
 void *aligned_alloc(size_t alignment, size_t bytes)
 {
-    count(__builtin_return_address(0));
+    count();
     return __libc_memalign(alignment, bytes);
 }
 int posix_memalign(void **memory, size_t alignment, size_t bytes)
 {
-    count(__builtin_return_address(0));
+    count();
     *memory = __libc_memalign(alignment, bytes);
     return *memory ? 0 : ENOMEM;
 }

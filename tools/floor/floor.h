@@ -57,6 +57,19 @@ static inline void product_dnnl(char ta, char tb, int64_t m, int64_t n, int64_t 
 }
 #endif
 
+/* Of the OpenMP runtime that oneDNN may have been built with. */
+extern void omp_set_num_threads(int n) __attribute__((weak));
+
+static inline void product_threads(int n)
+{
+#ifdef OPENBLAS_VERSION
+    openblas_set_num_threads(n);
+#endif
+    (void)n;
+    if (omp_set_num_threads)
+        omp_set_num_threads(n);
+}
+
 static const struct {
     const char *name;
     product *run;

@@ -208,9 +208,7 @@ int main(int argc, char **argv)
     const unsigned char *labels = read_idx(folder, "train-labels-idx1-ubyte.gz", 8, 60000);
     const unsigned char *test = read_idx(folder, "t10k-images-idx3-ubyte.gz", 16, 10000 * 784);
     const unsigned char *answers = read_idx(folder, "t10k-labels-idx1-ubyte.gz", 8, 10000);
-#ifdef WG_WITH_BLAS
-    openblas_set_num_threads(atoi(option(argc, argv, "--threads", "1")));
-#endif
+    product_threads(atoi(option(argc, argv, "--threads", "1")));
     int32_t *order = room(samples, sizeof *order);
     float *x = room(batch * 784, sizeof *x);
     for (int back = 0; back_ends[back].name; back++) {
