@@ -54,7 +54,8 @@ void wg_blas_gemm(const wg_gemm *p);
 wg_reach wg_dnnl_reach(void); /* float32 only */
 void wg_dnnl_gemm(const wg_gemm *p);
 
-/* Loops of our own, in `room` of wg_loops_room bytes, aligned to 64: 0 for the smallest products. */
+/* Loops of our own, in `room` of wg_loops_room bytes, aligned to 64: 0 for the smallest products, WG_LOOPS_ROOM at most. */
+#define WG_LOOPS_ROOM ((size_t)2432 << 10)
 size_t wg_loops_room(const wg_gemm *p);
 void wg_loops_gemm(const wg_gemm *p, void *room);
 
