@@ -8,6 +8,7 @@
     FAMILY(normalize) FAMILY(norms) FAMILY(gates) FAMILY(losses) FAMILY(class_losses) FAMILY(optimizers) FAMILY(chain) \
     FAMILY(class_weights) FAMILY(contraction) FAMILY(extrema) FAMILY(scattering) FAMILY(softmax) FAMILY(summation)     \
     FAMILY(attention) FAMILY(rope)                                                                                     \
+    FAMILY(local_response) FAMILY(distance) FAMILY(distance_losses)                                                    \
     FAMILY(sums) FAMILY(resample)
 
 #define DECLARED(name) extern const wg_family wg_family_##name;

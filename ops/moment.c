@@ -1,6 +1,7 @@
 /* Variances, norms and logsumexp: folds around a centre or over a scale that a first fold has found, so that nothing
  * cancels, overflows or underflows on the way. */
 #include "ops/chain.h"
+#include "ops/distance.h"
 #include "ops/fold.h"
 #include "wengert/elementwise.h"
 #include "wengert/reductions.h"
@@ -298,23 +299,29 @@ static wg_status norm_run(const wg_call *c)
     return !status && c->dtype == WG_FLOAT64 && out_of_range(c) ? norm_scaled(c) : status;
 }
 
-/* sign(x) (|x| / y)^(p - 1), which is 0 where y is; for p = inf the largest share evenly. */
+wg_tensor wg_norm_slope(wg_tensor x, wg_tensor y, wg_axes axis, double p)
+{
+    wg_tensor slope;
+    if (p == 1)
+        return wg_sign(x);
+    if (p == 2) {
+        slope = wg_divide(x, y);
+    } else if (isinf(p)) {
+        wg_tensor tied = wg_equal(wg_abs(x), y);
+        wg_tensor count = wg_count_nonzero(tied, .axis = axis, .keepdims = true);
+        if (!wg_is_tensor(count))
+            return count;
+        return wg_where(tied, wg_divide(wg_sign(x), wg_cast(count, .dtype = wg_type_of(x).dtype)), 0);
+    } else {
+        slope = wg_multiply(wg_sign(x), wg_pow(wg_divide(wg_abs(x), y), p - 1));
+    }
+    return wg_masked_fill(slope, wg_equal(y, 0), .value = 0);
+}
+
 static wg_tensor norm_slope(const wg_call *c)
 {
     const wg_norm_options *o = c->options;
-    wg_tensor x = c->in[0], y = wg_spread(c->out[0], &o->axis, o->keepdims), slope;
-    if (o->p == 1)
-        return wg_sign(x);
-    if (o->p == 2) {
-        slope = wg_divide(x, y);
-    } else if (isinf(o->p)) {
-        wg_tensor tied = wg_equal(wg_abs(x), y);
-        wg_tensor count = wg_cast(wg_count_nonzero(tied, .axis = o->axis, .keepdims = true), .dtype = c->dtype);
-        return wg_where(tied, wg_divide(wg_sign(x), count), 0);
-    } else {
-        slope = wg_multiply(wg_sign(x), wg_pow(wg_divide(wg_abs(x), y), o->p - 1));
-    }
-    return wg_masked_fill(slope, wg_equal(y, 0), .value = 0);
+    return wg_norm_slope(c->in[0], wg_spread(c->out[0], &o->axis, o->keepdims), o->axis, o->p);
 }
 
 static wg_tensor norm_dx(const wg_call *c, wg_tensor g)

@@ -112,6 +112,27 @@ typedef struct {
 #define wg_multi_margin_loss_defaults .reduction = "mean", .p = 1, .margin = 1
 WG_API wg_tensor wg_multi_margin_loss(wg_tensor x, wg_tensor target, wg_multi_margin_loss_options options);
 
+/* ---- Vectors -----------------------------------------------------------------------------------------------------
+ * [n, d], or [d] alone: one loss for each vector along the last axis. */
+/* 1 - cos(a, b) for target 1, max(0, cos(a, b) - margin) for target -1; derivative 0 at the margin. The target, [n],
+ * integers or floats, has no gradient; the cosine is cosine_similarity's. */
+typedef struct {
+    const char *reduction;
+    double margin;
+} wg_cosine_embedding_loss_options;
+#define wg_cosine_embedding_loss_defaults .reduction = "mean", .margin = 0
+WG_API wg_tensor wg_cosine_embedding_loss(wg_tensor a, wg_tensor b, wg_tensor target,
+                                          wg_cosine_embedding_loss_options options);
+/* max(0, |anchor - positive| - |anchor - negative| + margin), with distances as pairwise_distance's; derivative 0 at
+ * the margin. */
+typedef struct {
+    const char *reduction;
+    double margin, p; /* p >= 1, or INFINITY */
+} wg_triplet_margin_loss_options;
+#define wg_triplet_margin_loss_defaults .reduction = "mean", .margin = 1, .p = 2
+WG_API wg_tensor wg_triplet_margin_loss(wg_tensor anchor, wg_tensor positive, wg_tensor negative,
+                                        wg_triplet_margin_loss_options options);
+
 /* ---- Distributions ---------------------------------------------------------------------------------------------- */
 /* t (log(t) - input) of log-probabilities `input`, 0 where t = 0; with log_target the target is log(t) itself.
  * "batchmean" is the sum over the size of axis 0. */
@@ -160,6 +181,9 @@ WG_API wg_tensor wg_gaussian_nll_loss(wg_tensor input, wg_tensor target, wg_tens
 #define wg_cross_entropy(...) WG_AT(WG_OPTIONS2(wg_cross_entropy, __VA_ARGS__, ))
 #define wg_nll_loss(...) WG_AT(WG_OPTIONS2(wg_nll_loss, __VA_ARGS__, ))
 #define wg_multi_margin_loss(...) WG_AT(WG_OPTIONS2(wg_multi_margin_loss, __VA_ARGS__, ))
+#define wg_cosine_embedding_loss(a, b, ...) WG_AT(WG_OPTIONS3(wg_cosine_embedding_loss, a, b, __VA_ARGS__, ))
+#define wg_triplet_margin_loss(anchor, positive, ...)                                                                  \
+    WG_AT(WG_OPTIONS3(wg_triplet_margin_loss, anchor, positive, __VA_ARGS__, ))
 #define wg_kl_div(...) WG_AT(WG_OPTIONS2(wg_kl_div, __VA_ARGS__, ))
 #define wg_poisson_nll_loss(...) WG_AT(WG_OPTIONS2(wg_poisson_nll_loss, __VA_ARGS__, ))
 #define wg_gaussian_nll_loss(input, target, ...)                                                                       \

@@ -1,6 +1,7 @@
 /* Wengert: layers of neural networks.
  *
- * Normalisation, dropout and gates. Convolution and pooling are in convolution.h, softmax and its kin in softmax.h. */
+ * Normalisation, dropout, gates and distances. Convolution and pooling are in convolution.h, softmax and its kin in
+ * softmax.h. */
 #ifndef WENGERT_NETWORKS_H
 #define WENGERT_NETWORKS_H
 
@@ -55,6 +56,14 @@ typedef struct {
 /* wg_batch_norm(x, weight, bias, mean, var, .training = true) */
 WG_API wg_batch_norm_result wg_batch_norm(wg_tensor x, wg_tensor weight, wg_tensor bias, wg_tensor running_mean,
                                           wg_tensor running_var, wg_batch_norm_options options);
+/* y = x / (k + alpha / size s)^beta with s the sum of x^2 over `size` neighbouring channels of x [n, C, ...]: size / 2
+ * of them, rounded down, before the entry's own. */
+typedef struct {
+    int64_t size; /* to be given */
+    double alpha, beta, k;
+} wg_local_response_norm_options;
+#define wg_local_response_norm_defaults .size = WG_NO_INTEGER, .alpha = 1e-4, .beta = 0.75, .k = 1
+WG_API wg_tensor wg_local_response_norm(wg_tensor x, wg_local_response_norm_options options);
 
 /* ---- Dropout ----------------------------------------------------------------------------------------------------- */
 /* In training each element is 0 with probability p, else x / (1 - p); otherwise x. What is dropped is 0 even where x
@@ -78,6 +87,26 @@ typedef struct {
 WG_API wg_tensor wg_glu(wg_tensor x, wg_glu_options options);       /* a sigmoid(b) */
 WG_API wg_tensor wg_swiglu(wg_tensor x, wg_swiglu_options options); /* silu(a) b */
 
+/* ---- Angles and distances ---------------------------------------------------------------------------------------- */
+/* a.b / (max(|a|, eps) max(|b|, eps)) along `axis` of the shape that a and b broadcast to; of a zero vector 0, with
+ * gradient 0. */
+typedef struct {
+    int axis;
+    double eps; /* >= 0 */
+} wg_cosine_similarity_options;
+#define wg_cosine_similarity_defaults .axis = 1, .eps = 1e-8
+WG_API wg_tensor wg_cosine_similarity(wg_tensor a, wg_tensor b, wg_cosine_similarity_options options);
+/* sum(|a - b|^p)^(1/p) over the last axis, p >= 1, of a and b that broadcast; max(|a - b|) for p = INFINITY. Gradient 0
+ * where a = b. */
+typedef struct {
+    double p;
+} wg_pairwise_distance_options, wg_cdist_options;
+#define wg_pairwise_distance_defaults .p = 2
+WG_API wg_tensor wg_pairwise_distance(wg_tensor a, wg_tensor b, wg_pairwise_distance_options options);
+/* The distances of all pairs: of a [..., n, d] and b [..., m, d], whose leading axes broadcast, [..., n, m]. */
+#define wg_cdist_defaults .p = 2
+WG_API wg_tensor wg_cdist(wg_tensor a, wg_tensor b, wg_cdist_options options);
+
 #ifdef __cplusplus
 }
 #endif
@@ -93,6 +122,10 @@ WG_API wg_tensor wg_swiglu(wg_tensor x, wg_swiglu_options options); /* silu(a) b
 #define wg_dropout(...) WG_AT(WG_OPTIONS1(wg_dropout, __VA_ARGS__, ))
 #define wg_glu(...) WG_AT(WG_OPTIONS1(wg_glu, __VA_ARGS__, ))
 #define wg_swiglu(...) WG_AT(WG_OPTIONS1(wg_swiglu, __VA_ARGS__, ))
+#define wg_local_response_norm(...) WG_AT(WG_OPTIONS1(wg_local_response_norm, __VA_ARGS__, ))
+#define wg_cosine_similarity(...) WG_AT(WG_OPTIONS2(wg_cosine_similarity, __VA_ARGS__, ))
+#define wg_pairwise_distance(...) WG_AT(WG_OPTIONS2(wg_pairwise_distance, __VA_ARGS__, ))
+#define wg_cdist(...) WG_AT(WG_OPTIONS2(wg_cdist, __VA_ARGS__, ))
 #endif
 
 #endif
