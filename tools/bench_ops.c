@@ -34,8 +34,7 @@ static wg_tensor layer_norm(const wg_tensor *in) { return wg_layer_norm(in[0], i
 static wg_tensor matmul(const wg_tensor *in) { return wg_matmul(in[0], in[1]); }
 static wg_tensor attention(const wg_tensor *in)
 {
-    wg_tensor scores = wg_multiply(wg_matmul(in[0], wg_matrix_transpose(in[1])), 0.125);
-    return wg_matmul(wg_softmax(scores), in[2]);
+    return wg_scaled_dot_product_attention(in[0], in[1], in[2], WG_NONE);
 }
 static wg_tensor conv2d(const wg_tensor *in) { return wg_conv2d(in[0], in[1], in[2], .padding = {1, 1}); }
 
