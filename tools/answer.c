@@ -13,11 +13,13 @@
 
 #define MOST_OUTPUTS 256               /* of an operation, saved values included */
 #define KEPT_BYTES ((size_t)64 << 20)  /* a tape that holds more is not kept for the next request */
+#define MOST_BYTES ((size_t)1 << 30)   /* of a tape: a request for more is refused at once, not after seconds of filling */
 
 struct engine {
     wg_tape *tape;
     wg_mark empty;
     int threads; /* of the tape */
+    size_t held; /* bytes, by the tape */
 };
 
 typedef enum { WANT_VALUE, WANT_VJP, WANT_JVP, WANT_HVP, WANT_HVP_RR, WANTS } want;
@@ -322,18 +324,37 @@ static bool request_answered(request *r, FILE *to, refusal *why)
 }
 
 /* ---- The engine -------------------------------------------------------------------------------------------------- */
+static void *held_allocate(void *user, size_t bytes)
+{
+    engine *e = user;
+    void *memory = bytes <= MOST_BYTES - e->held ? malloc(bytes) : NULL;
+    e->held += memory ? bytes : 0;
+    return memory;
+}
+
+static void held_release(void *user, void *memory, size_t bytes)
+{
+    engine *e = user;
+    e->held -= bytes;
+    free(memory);
+}
+
+static void tape_dropped(engine *e)
+{
+    wg_tape_free(e->tape);
+    e->tape = NULL;
+}
+
 /* An empty tape of that many threads. */
 static bool tape_ready(engine *e, int threads, refusal *why)
 {
-    if (e->tape && (e->threads != threads || wg_tape_bytes(e->tape) > KEPT_BYTES)) {
-        wg_tape_free(e->tape);
-        e->tape = NULL;
-    }
+    if (e->threads != threads)
+        tape_dropped(e);
     if (e->tape) {
         wg_rewind(e->tape, e->empty);
         return true;
     }
-    e->tape = wg_tape_new(.threads = threads);
+    e->tape = wg_tape_new(.threads = threads, .memory = {held_allocate, held_release, e});
     e->threads = threads;
     if (!e->tape)
         return refuse_as_tape(why, NULL);
@@ -349,7 +370,10 @@ static bool answered(engine *e, const json_t *json, FILE *to, refusal *why)
     if (!want_read(&r, why) || !how_read(&r, why) || !tape_ready(e, r.threads, why))
         return false;
     r.tape = e->tape;
-    return request_answered(&r, to, why);
+    bool fine = request_answered(&r, to, why);
+    if (e->held > KEPT_BYTES)
+        tape_dropped(e);
+    return fine;
 }
 
 /* Is the key that stands in quotes in the parser's words one of the attributes? */
@@ -472,6 +496,8 @@ void engine_answer(engine *e, const char *line, size_t n, FILE *to)
     json_decref(json);
     free(text);
 }
+
+size_t engine_bytes(const engine *e) { return e->held; }
 
 void engine_too_long(FILE *to)
 {

@@ -13,6 +13,8 @@ void engine_free(engine *e);
 /* Writes the answer to the request in the `n` bytes of `line`, and a newline, to `to`; nothing for a blank line. What the
  * engine holds does not grow with the number of requests. */
 void engine_answer(engine *e, const char *line, size_t n, FILE *to);
+/* Bytes it holds between requests. */
+size_t engine_bytes(const engine *e);
 /* The answer to a line that was too long to be read. */
 void engine_too_long(FILE *to);
 

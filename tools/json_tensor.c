@@ -5,6 +5,7 @@
 
 #include <stdarg.h>
 #include <stdlib.h>
+#include <sys/types.h>
 
 bool refuse(refusal *why, const char *code, const char *format, ...)
 {
@@ -348,6 +349,8 @@ json_t *option_default(const wg_attr *attr, const void *defaults)
 }
 
 /* ---- Writing ----------------------------------------------------------------------------------------------------- */
+#define MOST_TEXT ((off_t)128 << 20) /* bytes of an answer: what takes longer to write than anybody waits is refused */
+
 void text_write(const char *text, FILE *to)
 {
     json_t *json = json_string(text);
@@ -390,6 +393,12 @@ static void element_write(wg_dtype dtype, const void *data, size_t i, FILE *to)
     }
 }
 
+static bool has_room(FILE *to, size_t elements)
+{
+    off_t written = ftello(to);
+    return written >= 0 && written <= MOST_TEXT && elements <= (size_t)(MOST_TEXT - written) / 3; /* "0, " */
+}
+
 bool tensor_write(wg_tensor t, FILE *to, refusal *why)
 {
     if (wg_is_none(t)) {
@@ -397,10 +406,10 @@ bool tensor_write(wg_tensor t, FILE *to, refusal *why)
         return true;
     }
     wg_type type = wg_type_of(t);
-    size_t n = (size_t)wg_size(t), bytes;
-    void *data = NULL;
-    if (!__builtin_mul_overflow(n, wg_dtype_size(type.dtype), &bytes)) /* a view may be larger than memory */
-        data = malloc(bytes ? bytes : 1);
+    size_t n = (size_t)wg_size(t); /* a view may be larger than memory */
+    if (!has_room(to, n))
+        return refuse(why, "memory", "%zu elements are too many to write", n);
+    void *data = malloc(n ? n * wg_dtype_size(type.dtype) : 1);
     if (!data)
         return refuse(why, "memory", "no memory to write %zu elements", n);
     if (wg_copy_out(t, data)) {
@@ -411,11 +420,13 @@ bool tensor_write(wg_tensor t, FILE *to, refusal *why)
     for (int i = 0; i < type.rank; i++)
         fprintf(to, "%s%lld", i ? ", " : "", (long long)type.dim[i]);
     fputs("], \"data\": [", to);
-    for (size_t i = 0; i < n && !ferror(to); i++) {
+    bool room = true;
+    for (size_t i = 0; i < n && room && !ferror(to); i++) {
         fputs(i ? ", " : "", to);
         element_write(type.dtype, data, i, to);
+        room = i % 65536 || has_room(to, n - i);
     }
     fputs("]}", to);
     free(data);
-    return true;
+    return room || refuse(why, "memory", "%zu elements are too many to write", n);
 }
