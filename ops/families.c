@@ -2,14 +2,27 @@
 #include "core/tape.h"
 
 #define FAMILIES(FAMILY)                                                                                               \
-    FAMILY(unary) FAMILY(trigonometric) FAMILY(activation) FAMILY(special) FAMILY(binary) FAMILY(compare)              \
-    FAMILY(select) FAMILY(moments) FAMILY(scans) FAMILY(order) FAMILY(view) FAMILY(join) FAMILY(rearrange) FAMILY(triangle)          \
-    FAMILY(window) FAMILY(indexing) FAMILY(masking) FAMILY(segments) FAMILY(products) FAMILY(convolution) FAMILY(pooling)              \
-    FAMILY(normalize) FAMILY(norms) FAMILY(gates) FAMILY(losses) FAMILY(class_losses) FAMILY(optimizers) FAMILY(chain) \
-    FAMILY(class_weights) FAMILY(contraction) FAMILY(extrema) FAMILY(scattering) FAMILY(softmax) FAMILY(summation)     \
-    FAMILY(attention) FAMILY(rope)                                                                                     \
-    FAMILY(local_response) FAMILY(distance) FAMILY(distance_losses)                                                    \
-    FAMILY(sums) FAMILY(resample)
+    /* A: elementwise, one input */                                                                                    \
+    FAMILY(unary) FAMILY(trigonometric) FAMILY(activation) FAMILY(special)                                             \
+    /* B: elementwise, two and three */                                                                                \
+    FAMILY(binary) FAMILY(compare)                                                                                     \
+    /* C: selection */                                                                                                 \
+    FAMILY(select)                                                                                                     \
+    /* D: reductions and scans */                                                                                      \
+    FAMILY(sums) FAMILY(moments) FAMILY(extrema) FAMILY(scans) FAMILY(order)                                           \
+    /* E: shape */                                                                                                     \
+    FAMILY(view) FAMILY(join) FAMILY(rearrange) FAMILY(triangle) FAMILY(window)                                        \
+    /* F: indexing */                                                                                                  \
+    FAMILY(indexing) FAMILY(masking) FAMILY(segments) FAMILY(scattering)                                               \
+    /* G: products */                                                                                                  \
+    FAMILY(products) FAMILY(contraction) FAMILY(summation)                                                             \
+    /* I: networks */                                                                                                  \
+    FAMILY(convolution) FAMILY(pooling) FAMILY(resample) FAMILY(normalize) FAMILY(norms)                               \
+    FAMILY(local_response) FAMILY(softmax) FAMILY(gates) FAMILY(attention) FAMILY(rope) FAMILY(distance)               \
+    /* J: losses */                                                                                                    \
+    FAMILY(losses) FAMILY(class_losses) FAMILY(class_weights) FAMILY(distance_losses)                                  \
+    /* hidden: of the library's own */                                                                                 \
+    FAMILY(optimizers) FAMILY(chain)
 
 #define DECLARED(name) extern const wg_family wg_family_##name;
 #define LISTED(name) &wg_family_##name,
