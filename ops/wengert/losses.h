@@ -133,6 +133,21 @@ typedef struct {
 WG_API wg_tensor wg_triplet_margin_loss(wg_tensor anchor, wg_tensor positive, wg_tensor negative,
                                         wg_triplet_margin_loss_options options);
 
+/* ---- Sequences --------------------------------------------------------------------------------------------------- */
+/* -log of the probability that log_probs [T, N, C] spell the targets [N, S]: of all ways to name a class in each of a
+ * sample's first input_lengths[n] steps that, with repetitions and then blanks taken out, give its first
+ * target_lengths[n] labels. "mean" is over samples, each divided by its target's length first. Where there is no way,
+ * the loss is inf, or with zero_infinity 0, and the derivative 0. The derivative takes log_probs as they are, normalised
+ * or not: minus the probability, given the target, of that class in that step. All but log_probs are integers. */
+typedef struct {
+    const char *reduction;
+    int64_t blank;
+    bool zero_infinity;
+} wg_ctc_loss_options;
+#define wg_ctc_loss_defaults .reduction = "mean", .blank = 0, .zero_infinity = false
+WG_API wg_tensor wg_ctc_loss(wg_tensor log_probs, wg_tensor targets, wg_tensor input_lengths, wg_tensor target_lengths,
+                             wg_ctc_loss_options options);
+
 /* ---- Distributions ---------------------------------------------------------------------------------------------- */
 /* t (log(t) - input) of log-probabilities `input`, 0 where t = 0; with log_target the target is log(t) itself.
  * "batchmean" is the sum over the size of axis 0. */
@@ -184,6 +199,8 @@ WG_API wg_tensor wg_gaussian_nll_loss(wg_tensor input, wg_tensor target, wg_tens
 #define wg_cosine_embedding_loss(a, b, ...) WG_AT(WG_OPTIONS3(wg_cosine_embedding_loss, a, b, __VA_ARGS__, ))
 #define wg_triplet_margin_loss(anchor, positive, ...)                                                                  \
     WG_AT(WG_OPTIONS3(wg_triplet_margin_loss, anchor, positive, __VA_ARGS__, ))
+#define wg_ctc_loss(log_probs, targets, input_lengths, ...)                                                            \
+    WG_AT(WG_OPTIONS4(wg_ctc_loss, log_probs, targets, input_lengths, __VA_ARGS__, ))
 #define wg_kl_div(...) WG_AT(WG_OPTIONS2(wg_kl_div, __VA_ARGS__, ))
 #define wg_poisson_nll_loss(...) WG_AT(WG_OPTIONS2(wg_poisson_nll_loss, __VA_ARGS__, ))
 #define wg_gaussian_nll_loss(input, target, ...)                                                                       \
