@@ -1,4 +1,5 @@
-/* `wengert ops`: the operations as a table, as JSON, or one of them as a page. All of it is read from the entries. */
+/* `wengert ops`: the operations as a table, as JSON, as Markdown, or one of them as a page. All of it is read from the
+ * entries. */
 #include <argp.h>
 #include <ctype.h>
 #include <stdio.h>
@@ -268,36 +269,57 @@ static void write_slope(const wg_schema *schema, const char *text, FILE *to)
     }
 }
 
-static void print_slope(const wg_op *op, int i)
+/* dy/dx = ...; free() it. */
+static char *slope_text(const wg_op *op, int i)
 {
     char *text = NULL;
     size_t size = 0;
     FILE *to = open_memstream(&text, &size);
     if (!to)
-        return;
+        return NULL;
     fprintf(to, "d%s/d%s = ", output_name(op, 0), op->in[i].name);
     write_slope(op->options, op->map->slope[i], to);
     fclose(to);
-    print_wrapped(text ? text : "", 4);
-    free(text);
+    return text;
+}
+
+/* Has the entry slopes in words, and no rule that stands before them? */
+static bool has_slopes(const wg_op *op) { return op->map && op->map->slope[0] && !op->vjp[0]; }
+
+/* The gradient in a few words; NULL where its slopes say it. */
+static const char *gradient_words(const wg_op *op)
+{
+    if (!has_gradient(op))
+        return "none";
+    if (op->linear == WG_JOINTLY)
+        return "linear in its operands together";
+    if (op->linear == WG_SEPARATELY)
+        return "linear in each operand alone";
+    return has_slopes(op) ? NULL : "by a chain rule of its own";
+}
+
+static void print_kinks(const wg_op *op)
+{
+    for (int i = 0; i < op->kinks.n; i++)
+        printf("%s%.17g", i ? ", " : "", op->kinks.at[i]);
 }
 
 static void print_gradient(const wg_op *op)
 {
+    const char *words = gradient_words(op);
     printf("\ngradient\n");
-    bool text = op->map && op->map->slope[0] && !op->vjp[0];
-    if (!has_gradient(op))
-        printf("    none\n");
-    else if (op->linear == WG_JOINTLY)
-        printf("    linear in its operands together\n");
-    else if (op->linear == WG_SEPARATELY)
-        printf("    linear in each operand alone\n");
-    else if (!text)
-        printf("    by a chain rule of its own\n");
-    for (int i = 0; text && i < 3 && op->map->slope[i]; i++)
-        print_slope(op, i);
-    for (int i = 0; i < op->kinks.n; i++)
-        printf("%s%.17g%s", i ? ", " : "    kinks at ", op->kinks.at[i], i == op->kinks.n - 1 ? "\n" : "");
+    if (words)
+        printf("    %s\n", words);
+    for (int i = 0; has_slopes(op) && i < 3 && op->map->slope[i]; i++) {
+        char *text = slope_text(op, i);
+        print_wrapped(text ? text : "", 4);
+        free(text);
+    }
+    if (op->kinks.n) {
+        printf("    kinks at ");
+        print_kinks(op);
+        putchar('\n');
+    }
 }
 
 static void print_page(const char *family, const wg_op *op)
@@ -321,9 +343,92 @@ static void print_page(const char *family, const wg_op *op)
     }
 }
 
+/* ---- Markdown ---------------------------------------------------------------------------------------------------- */
+/* Text with what Markdown would take for its own escaped; what stands between backquotes is left alone. */
+static void print_escaped(const char *text)
+{
+    bool code = false;
+    for (; *text; text++) {
+        code ^= *text == '`';
+        if (!code && strchr("*_<[\\", *text))
+            putchar('\\');
+        putchar(*text);
+    }
+}
+
+static void print_link(const char *family, const wg_op *op, void *to)
+{
+    const char **asked = to; /* the family; then what stands between */
+    if (strcmp(family, asked[0]))
+        return;
+    printf("%s[%s](#%s)", asked[1], op->name, op->name);
+    asked[1] = ",\n";
+}
+
+static void print_chapter(const char *family)
+{
+    const char *list[] = {family, ""};
+    printf("\n## %c%s\n\n", toupper((unsigned char)family[0]), family + 1);
+    each_operation(print_link, list);
+    putchar('\n');
+}
+
+static void print_fact(const char *name, const char *text)
+{
+    if (!text)
+        return;
+    printf("- %s: ", name);
+    print_escaped(text);
+    putchar('\n');
+}
+
+static void print_entry(const char *family, const wg_op *op, void *to)
+{
+    const char **before = to; /* the family of the entry before */
+    if (!*before || strcmp(*before, family))
+        print_chapter(family);
+    *before = family;
+    char *text = signature(op);
+    printf("\n### %s\n\n    %s\n\n", op->name, text ? text : "");
+    free(text);
+    print_escaped(op->doc ? op->doc : "");
+    printf("\n\n");
+    for (int i = 0; has_slopes(op) && i < 3 && op->map->slope[i]; i++) {
+        text = slope_text(op, i);
+        printf("- gradient: `%s`\n", text ? text : "");
+        free(text);
+    }
+    print_fact("gradient", gradient_words(op));
+    if (op->kinks.n) {
+        printf("- kinks: ");
+        print_kinks(op);
+        putchar('\n');
+    }
+    print_fact("domain", op->domain);
+    print_fact("source", op->source);
+}
+
+static void count_one(const char *family, const wg_op *op, void *to)
+{
+    (void)family;
+    (void)op;
+    ++*(int *)to;
+}
+
+static void print_markdown(void)
+{
+    int n = 0;
+    const char *before = NULL;
+    each_operation(count_one, &n);
+    printf("# Operations\n\n%d of them, by family. `x?` may be absent, `x...` stands for any number of tensors; options follow the "
+           "semicolon, with\ntheir defaults. The same at the terminal: `wengert ops`, `wengert ops NAME`. This page is written by "
+           "`wengert ops --markdown`.\n", n);
+    each_operation(print_entry, &before);
+}
+
 /* ---- The command ------------------------------------------------------------------------------------------------- */
 typedef struct {
-    bool json;
+    bool json, markdown;
     const char *name;
     const char *family; /* of the operation of that name */
     const wg_op *op;
@@ -343,6 +448,8 @@ static error_t parse(int key, char *text, struct argp_state *state)
     asked *a = state->input;
     if (key == 'j')
         a->json = true;
+    else if (key == 'm')
+        a->markdown = true;
     else if (key == ARGP_KEY_ARG && !a->name)
         a->name = text;
     else
@@ -368,7 +475,9 @@ static int one_operation(asked *a)
 
 int command_ops(int argc, char **argv)
 {
-    static const struct argp_option list[] = {{"json", 'j', NULL, 0, "A JSON object a line instead of a table", 0}, {0}};
+    static const struct argp_option list[] = {{"json", 'j', NULL, 0, "A JSON object a line instead of a table", 0},
+                                              {"markdown", 'm', NULL, 0, "All of them as a page of Markdown", 0},
+                                              {0}};
     static const struct argp argp = {.options = list,
                                      .parser = parse,
                                      .args_doc = "[NAME]",
@@ -378,6 +487,9 @@ int command_ops(int argc, char **argv)
     argp_parse(&argp, argc, argv, 0, NULL, &a);
     if (a.name)
         return one_operation(&a);
-    each_operation(a.json ? print_json : print_row, &before);
+    if (a.markdown)
+        print_markdown();
+    else
+        each_operation(a.json ? print_json : print_row, &before);
     return EXIT_FINE;
 }

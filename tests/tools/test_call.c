@@ -461,6 +461,7 @@ static const struct {
     {"ops tanh", "DLMF", 0},
     {"ops", "matmul", 0},
     {"ops --json", "\"name\": \"matmul\"", 0},
+    {"ops --markdown", "\n### log_ndtr\n", 0},
     {"info", "version", 0},
     {"info --json", "\"version\"", 0},
     {"2>&1", "COMMAND", 2},
