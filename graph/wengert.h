@@ -21,6 +21,7 @@
 #include "wengert/sequences.h"
 #include "wengert/losses.h"
 #include "wengert/derivatives.h"
+#include "wengert/sparse.h"
 #include "wengert/check.h"
 #include "wengert/training.h"
 #include "wengert/data.h"
