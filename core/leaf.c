@@ -316,7 +316,13 @@ bool wg_overwritten(const wg_tape *tape, const wg_node *node, uint32_t index, co
             return true;
     }
     *which = "the result";
-    return (all || listed(op->saves, "y")) && changed_since(tape, node, index, index);
+    uint32_t first = index - node->out;
+    for (int k = 0; k < node->n_out && k < WG_MAX_OUTPUTS; k++) {
+        const char *name = op->out[k] ? op->out[k] : k ? NULL : "y";
+        if ((all || listed(op->saves, name)) && changed_since(tape, node, index, first + (uint32_t)k))
+            return true;
+    }
+    return false;
 }
 
 wg_status (wg_assign)(wg_tensor t, wg_tensor x)

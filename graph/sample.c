@@ -61,7 +61,7 @@ static bool read_ints(reader *r, wg_ints *list)
 /* What fills an operand. */
 typedef struct {
     wg_dtype dtype;
-    bool constant, interval;
+    bool constant, interval, definite;
     double low, high;
 } filling;
 
@@ -75,7 +75,8 @@ static bool read_filling(reader *r, filling *f)
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (accept(r, words[i].word))
             f->dtype = words[i].dtype;
-    if (!accept(r, ":"))
+    f->definite = accept(r, ":definite");
+    if (f->definite || !accept(r, ":"))
         return true;
     if (!read_number(r, &f->low))
         return false;
@@ -100,6 +101,16 @@ static double drawn(const reader *r, const filling *f, int operand, int64_t i)
     return 1.2 * sqrt(-2 * log(u)) * cos(6.283185307179586 * wg_uniform_from(w[2], w[3])); /* around 0 */
 }
 
+/* Entry i of a stack of n x n matrices: their diagonals dominate. */
+static double drawn_definite(const reader *r, const filling *f, int operand, int64_t n, int64_t i)
+{
+    int64_t row = i / n % n, column = i % n;
+    if (row > column) /* the one across the diagonal */
+        i += (column - row) * n + row - column;
+    double u = drawn(r, f, operand, i);
+    return row == column ? (double)n + 1 + (double)row : tanh(u);
+}
+
 static wg_status read_operand(reader *r)
 {
     wg_sample *s = r->sample;
@@ -111,7 +122,7 @@ static wg_status read_operand(reader *r)
     }
     wg_ints dims;
     filling f;
-    if (!read_ints(r, &dims) || !read_filling(r, &f))
+    if (!read_ints(r, &dims) || !read_filling(r, &f) || (f.definite && dims.n < 2))
         return unreadable(r, "no operand");
     wg_type type = {.dtype = f.dtype, .rank = dims.n};
     memcpy(type.dim, dims.at, sizeof dims.at);
@@ -121,7 +132,8 @@ static wg_status read_operand(reader *r)
     const wg_node *node = wg_node_at(r->tape, t.node);
     int64_t n = wg_node_count(node);
     for (int64_t i = 0; i < n; i++)
-        wg_store_number(f.dtype, drawn(r, &f, s->n_in, i),
+        wg_store_number(f.dtype,
+                        f.definite ? drawn_definite(r, &f, s->n_in, dims.at[dims.n - 1], i) : drawn(r, &f, s->n_in, i),
                         (unsigned char *)node->data + (size_t)i * wg_dtype_size(f.dtype));
     s->in[s->n_in++] = t;
     return WG_OK;

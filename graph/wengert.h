@@ -15,6 +15,7 @@
 #include "wengert/shape.h"
 #include "wengert/indexing.h"
 #include "wengert/products.h"
+#include "wengert/linalg.h"
 #include "wengert/convolution.h"
 #include "wengert/softmax.h"
 #include "wengert/networks.h"

@@ -50,6 +50,7 @@ wg_reach wg_machine_reach(void);
 wg_reach wg_blas_reach(void);
 const char *wg_blas_name(void); /* "openblas"; "blas" for another one */
 void wg_blas_gemm(const wg_gemm *p);
+void wg_blas_one_thread(void); /* holds BLAS to the calling thread: before each call of it, or of what calls it */
 
 wg_reach wg_dnnl_reach(void); /* float32 only */
 void wg_dnnl_gemm(const wg_gemm *p);

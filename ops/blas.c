@@ -7,7 +7,7 @@
 #include <cblas.h>
 
 /* OpenBLAS's own threads would cut a product by their number. The count is the process's: there is no other. */
-static void one_thread(void)
+void wg_blas_one_thread(void)
 {
 #ifdef OPENBLAS_VERSION
     if (openblas_get_num_threads() != 1)
@@ -50,7 +50,7 @@ const char *wg_blas_name(void)
 
 void wg_blas_gemm(const wg_gemm *p)
 {
-    one_thread();
+    wg_blas_one_thread();
     enum CBLAS_TRANSPOSE ta = p->transposed_a ? CblasTrans : CblasNoTrans;
     enum CBLAS_TRANSPOSE tb = p->transposed_b ? CblasTrans : CblasNoTrans;
     int m = (int)p->m, n = (int)p->n, k = (int)p->k, lda = (int)p->lda, ldb = (int)p->ldb, ldy = (int)p->ldy;
@@ -64,6 +64,7 @@ void wg_blas_gemm(const wg_gemm *p)
 
 wg_reach wg_blas_reach(void) { return WG_REACH_NONE; }
 const char *wg_blas_name(void) { return "blas"; }
+void wg_blas_one_thread(void) {}
 void wg_blas_gemm(const wg_gemm *p) { (void)p; }
 
 #endif

@@ -16,6 +16,8 @@
     FAMILY(indexing) FAMILY(masking) FAMILY(segments) FAMILY(scattering)                                               \
     /* G: products */                                                                                                  \
     FAMILY(products) FAMILY(contraction) FAMILY(summation)                                                             \
+    /* H: linear algebra */                                                                                            \
+    FAMILY(systems) FAMILY(determinants) FAMILY(factorisations) FAMILY(spectra) FAMILY(matrix_functions)               \
     /* I: networks */                                                                                                  \
     FAMILY(convolution) FAMILY(pooling) FAMILY(resample) FAMILY(normalize) FAMILY(norms)                               \
     FAMILY(local_response) FAMILY(softmax) FAMILY(gates) FAMILY(attention) FAMILY(rope) FAMILY(distance)               \

@@ -164,8 +164,9 @@ enum {
     WG_ANY = 16,          /* any dtype (the same for all operands so marked); differentiable where it is a float */
     WG_INDEX_OR_FLOAT = 32, /* int32, int64 or the call's float dtype; differentiable where it is a float */
     WG_NO_GRADIENT = 64,  /* float, but not differentiated: running statistics */
-    WG_BOOL_OR_FLOAT = 128 /* bool or the call's float dtype, which another operand decides; differentiable where it is a
-                              float: masks that select or are added */
+    WG_BOOL_OR_FLOAT = 128, /* bool or the call's float dtype, which another operand decides; differentiable where it is a
+                               float: masks that select or are added */
+    WG_SYMMETRIC = 256     /* a symmetric matrix, of which one triangle is read; its derivatives are symmetrised */
 };
 
 typedef struct {
@@ -226,6 +227,7 @@ struct wg_op {
  *     [2,3]               floats around 0, from a seed
  *     [2,3]:0.1..5        floats in an interval            []:2.5              a float of that value everywhere
  *     [4]:int64:0..2      integers, ends included          [2,3]:bool          truth values
+ *     [3,3]:definite      symmetric positive definite matrices
  *     -                   an optional operand left out
  * and an option is name=value, the value a number, true, false, a word, or a list in brackets: "[2,3,4] axis=[0,-1]". */
 

@@ -12,13 +12,20 @@ typedef struct {
     int output;
 } call;
 
+/* An operand that is symmetric by contract moves as a symmetric one: its derivative is of such steps alone. */
+static wg_tensor as_read(const trial *t, int j, wg_tensor x)
+{
+    bool symmetric = t->op->in[t->at[j]].flags & WG_SYMMETRIC;
+    return symmetric ? wg_multiply(wg_add(x, wg_matrix_transpose(x)), 0.5) : x;
+}
+
 static wg_tensor called(const wg_tensor *x, void *user)
 {
     const call *c = user;
     wg_tensor in[WG_SAMPLE_OPERANDS], out[TRIAL_OUTPUTS];
     memcpy(in, c->t->sample.in, sizeof in);
     for (int j = 0; j < c->t->n_x; j++)
-        in[c->t->at[j]] = x[j];
+        in[c->t->at[j]] = as_read(c->t, j, x[j]);
     trial_record(c->t, in, out);
     return out[c->output];
 }
@@ -214,7 +221,7 @@ static bool honest_about(const trial *as, const wg_tensor *before, int i)
     trial t;
     bool fine = trial_open(&t, wg_tape_new(), as->op, as->text, as->dtype, as->why);
     wg_tensor dx[WG_SAMPLE_OPERANDS];
-    const char *name = i < 0 ? "y" : operand_name(t.op, i);
+    const char *name = i >= 0 ? operand_name(t.op, i) : t.op->out[0] ? t.op->out[0] : "y";
     bool guarded = is_listed(t.op->saves, name) || (t.op->map && !t.op->saves);
     wg_tensor x = i < 0 ? t.out[0] : t.sample.in[i];
     if (fine && (wg_is_none(x) || !wg_size(x)))
@@ -295,7 +302,7 @@ static double gradient_along(double s, void *user)
     wg_tensor in[WG_SAMPLE_OPERANDS], x[WG_SAMPLE_OPERANDS], out[TRIAL_OUTPUTS], dx[WG_SAMPLE_OPERANDS];
     memcpy(in, t->sample.in, sizeof in);
     for (int j = 0; j < t->n_x; j++)
-        in[t->at[j]] = x[j] = wg_add(t->x[j], wg_multiply(t->t[j], s));
+        in[t->at[j]] = x[j] = as_read(t, j, wg_add(t->x[j], wg_multiply(t->t[j], s)));
     double sum = (double)NAN, size = 0;
     if (!trial_record(t, in, out) && !wg_vjp(out, t->g, t->n_out, x, t->n_x, dx)) {
         sum = 0;
