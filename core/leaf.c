@@ -300,10 +300,8 @@ static const char *operand_name(const wg_op *op, int i)
     return NULL;
 }
 
-bool wg_overwritten(const wg_tape *tape, const wg_node *node, uint32_t index, const char **which)
+bool wg_saved_overwritten(const wg_tape *tape, const wg_node *node, uint32_t index, const char **which)
 {
-    if (node->epoch > tape->written_epoch || (node->epoch == tape->written_epoch && index >= tape->written))
-        return false;
     const wg_op *op = node->op;
     bool all = op->map && !op->saves;
     const uint32_t *in = wg_node_in(node);

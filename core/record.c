@@ -552,43 +552,44 @@ wg_status (wg_record_on)(wg_tape *tape, const wg_op *op, const void *options, co
 }
 
 /* ---- Scalars ----------------------------------------------------------------------------------------------------- */
-/* A 0-d operand's node, a number made a tensor; NULL for anything else. */
-static const wg_node *scalar_operand(wg_tape *tape, wg_tensor *t, unsigned dtype)
+/* A 0-d operand's index, a number made a tensor; WG_ABSENT for anything else. */
+static uint32_t scalar_operand(wg_tape *tape, const wg_tensor *t, unsigned dtype)
 {
-    if (wg_is_number(*t))
-        *t = wg_constant_of(tape, (wg_dtype)dtype, wg_number_value(*t));
+    if (!t->tape && wg_is_number(*t)) {
+        wg_tensor number = wg_constant_of(tape, (wg_dtype)dtype, wg_number_value(*t));
+        return wg_is_tensor(number) ? number.node : WG_ABSENT;
+    }
     if (t->tape != tape || t->node >= tape->nodes)
-        return NULL;
+        return WG_ABSENT;
     const wg_node *node = wg_node_at(tape, t->node);
-    return node->epoch == t->epoch && !node->rank && node->dtype == dtype ? node : NULL;
+    return node->epoch == t->epoch && !node->rank && node->dtype == dtype ? t->node : WG_ABSENT;
 }
 
-/* An elementwise operation without options on one or two 0-d tensors of one float dtype. False: not that. */
-static bool record_scalar(wg_tape *tape, const wg_op *op, const wg_tensor *in, int n_in, wg_tensor *out)
+/* An elementwise operation without options on one or two 0-d tensors of one float dtype: the index of its node.
+ * WG_ABSENT: not that. Handles are read member by member, as they were just written. */
+static uint32_t record_scalar(wg_tape *tape, const wg_op *op, const wg_tensor *in, int n_in)
 {
     if (!op->map || op->options || op->type || n_in < 1 || n_in > 2 || !op->in[n_in - 1].name || op->in[n_in].name)
-        return false;
-    wg_tensor t[2] = {in[0], in[n_in - 1]};
-    const wg_tensor known = wg_is_tensor(t[0]) ? t[0] : t[1];
-    if (!wg_is_tensor(known) || known.node >= tape->nodes)
-        return false;
-    unsigned dtype = wg_node_at(tape, known.node)->dtype;
+        return WG_ABSENT;
+    const wg_tensor *known = in[0].tape ? &in[0] : &in[n_in - 1];
+    if (known->node >= tape->nodes)
+        return WG_ABSENT;
+    unsigned dtype = wg_node_at(tape, known->node)->dtype;
     wg_kernel *kernel = dtype <= WG_FLOAT64 && !op->map->to_bool ? op->map->run[dtype] : NULL;
     if (!kernel)
-        return false;
+        return WG_ABSENT;
+    uint32_t at[2] = {WG_ABSENT, WG_ABSENT}, index = 0;
     const void *from[2];
     for (int i = 0; i < n_in; i++) {
-        const wg_node *x = scalar_operand(tape, &t[i], dtype);
-        if (!x)
-            return false;
-        from[i] = x->data;
+        at[i] = scalar_operand(tape, &in[i], dtype);
+        if (at[i] == WG_ABSENT)
+            return WG_ABSENT;
+        from[i] = wg_node_at(tape, at[i])->data;
     }
-    uint32_t index = 0;
     wg_node *node = wg_node_append(tape, &index);
     if (!node)
-        return false;
-    *node = (wg_node){.op = op, .of.in = {t[0].node, n_in == 2 ? t[1].node : WG_ABSENT}, .epoch = tape->epoch,
-                      .place = tape->rule_place, .owner = index,
+        return WG_ABSENT;
+    *node = (wg_node){.op = op, .of.in = {at[0], at[1]}, .epoch = tape->epoch, .place = tape->rule_place, .owner = index,
                       .scope = tape->rule_place ? tape->rule_scope : tape->scope_now, .n_in = (uint16_t)n_in,
                       .dtype = (uint8_t)dtype, .n_out = 1,
                       .flags = (uint8_t)(WG_NODE_INLINE | WG_NODE_CONTIGUOUS |
@@ -596,16 +597,16 @@ static bool record_scalar(wg_tape *tape, const wg_op *op, const wg_tensor *in, i
     node->data = node->as.scalar;
     kernel(1, node->data, from, NULL);
     tape->nodes = index + 1;
-    *out = wg_node_tensor(tape, index);
-    return true;
+    return index;
 }
 
 wg_tensor wg_record(const wg_op *op, const void *options, const wg_tensor *in, int n_in)
 {
     wg_tape *tape = tape_of(in, n_in);
+    uint32_t index = tape ? record_scalar(tape, op, in, n_in) : WG_ABSENT;
+    if (index != WG_ABSENT)
+        return wg_node_tensor(tape, index);
     wg_tensor out = WG_INVALID;
-    if (tape && record_scalar(tape, op, in, n_in, &out))
-        return out;
     wg_record_on(tape, op, options, in, n_in, &out, 1);
     return out;
 }

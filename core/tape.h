@@ -242,7 +242,12 @@ wg_tensor wg_leaf(wg_tape *tape, const wg_type *type, void *data, unsigned flags
 wg_tensor wg_constant_of(wg_tape *tape, wg_dtype dtype, double value);
 void wg_touch(wg_tape *tape, wg_node *node); /* its value changes now */
 /* Was a value that node i's chain rule needs changed since it was recorded? Names the operand. */
-bool wg_overwritten(const wg_tape *tape, const wg_node *node, uint32_t index, const char **which);
+bool wg_saved_overwritten(const wg_tape *tape, const wg_node *node, uint32_t index, const char **which);
+static inline bool wg_overwritten(const wg_tape *tape, const wg_node *node, uint32_t index, const char **which)
+{
+    bool later = node->epoch > tape->written_epoch || (node->epoch == tape->written_epoch && index >= tape->written);
+    return !later && wg_saved_overwritten(tape, node, index, which);
+}
 
 /* ---- init.c ---- */
 /* Fills a parameter's values as wg_init says; `name` is the parameter's, for errors. */

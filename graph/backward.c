@@ -131,34 +131,30 @@ static wg_status deliver(sweep *s, uint32_t x, wg_tensor g, const wg_op *op)
 }
 
 /* ---- One node ---------------------------------------------------------------------------------------------------- */
-static bool is_scalar_map(const wg_tape *tape, const wg_node *node)
+/* A 0-d elementwise node: one kernel call an operand. False: not that. */
+static bool pull_scalar(sweep *s, uint32_t index, const wg_node *node)
 {
-    if (node->rank || !node->op->map || node->n_in > 3)
-        return false;
+    const wg_map *map = node->op->map;
     const uint32_t *in = wg_node_in(node);
-    for (int i = 0; i < node->n_in; i++)
-        if (in[i] == WG_ABSENT || wg_node_at(tape, in[i])->rank || wg_node_at(tape, in[i])->dtype != node->dtype)
-            return false;
-    return true;
-}
-
-/* A 0-d elementwise node: one kernel call an operand. */
-static void pull_scalar(sweep *s, uint32_t index, const wg_node *node)
-{
-    const uint32_t *in = wg_node_in(node);
-    const slot g = *slot_of(s, index);
+    const int n = node->n_in;
     const void *from[5];
-    for (int i = 0; i < node->n_in; i++)
-        from[i] = wg_node_at(s->at.tape, in[i])->data;
-    from[node->n_in] = node->data;
-    from[node->n_in + 1] = &g;
-    for (int i = 0; i < node->n_in; i++) {
+    if (node->rank || !map || n > 3)
+        return false;
+    for (int i = 0; i < n; i++) {
+        const wg_node *x = in[i] == WG_ABSENT ? NULL : wg_node_at(s->at.tape, in[i]);
+        if (!x || x->rank || x->dtype != node->dtype)
+            return false;
+        from[i] = x->data;
+    }
+    const slot g = *slot_of(s, index);
+    from[n] = node->data;
+    from[n + 1] = &g;
+    for (int i = 0; i < n; i++) {
         uint32_t x = wg_stretch_operand(&s->at, in, i);
-        wg_kernel *pull = node->op->map->pull[i][node->dtype];
+        wg_kernel *pull = map->pull[i][node->dtype];
         if (x == WG_ABSENT || !pull)
             continue;
-        slot part;
-        slot *sum = slot_of(s, x);
+        slot part, *sum = slot_of(s, x);
         unsigned char *state = wg_state(&s->at, x);
         pull(1, &part, from, wg_node_options(node));
         if (!(*state & WG_STATE_REACHED))
@@ -169,6 +165,7 @@ static void pull_scalar(sweep *s, uint32_t index, const wg_node *node)
             sum->f32 += part.f32;
         *state |= WG_STATE_REACHED;
     }
+    return true;
 }
 
 static wg_status pull_map(sweep *s, const wg_call *c, uint32_t x, int i)
@@ -298,10 +295,8 @@ static wg_status sweep_down(sweep *s)
         wg_status status = wg_stretch_intact(&s->at, node, i);
         if (status)
             return status;
-        if (is_scalar_map(tape, node)) {
-            pull_scalar(s, i, node);
+        if (pull_scalar(s, i, node))
             continue;
-        }
         status = pull_call(s, i, node);
         if (status)
             return status;

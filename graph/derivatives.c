@@ -178,9 +178,10 @@ static wg_status pulled(wg_tape *tape, const char *name, wg_pullback *p, const i
     for (int j = 0; j < p->n_xs && !status; j++) {
         if (!p->reached[j] && unused == WG_UNUSED_ERROR)
             return unused_input(tape, name, p->xs[j], at[j]);
-        wg_type type = wg_type_of(p->xs[j]);
-        if (!p->reached[j] && record)
+        if (!p->reached[j] && record) {
+            wg_type type = wg_type_of(p->xs[j]);
             p->result[j] = wg_leaf(tape, &type, NULL, WG_NODE_CUT, name);
+        }
         out[at[j]] = p->result[j];
         status = wg_is_tensor(out[at[j]]) ? WG_OK : WG_ERROR_MEMORY;
     }
@@ -248,10 +249,12 @@ static wg_status grad(wg_tensor y, const wg_node *node, const wg_tensor *xs, int
         if (!wg_is_tensor(g))
             return WG_ERROR_MEMORY;
     }
-    for (int i = 0; i < n; i++)
-        if (wg_is_tensor(xs[i]) && !wg_is_float(wg_type_of(xs[i]).dtype))
+    for (int i = 0; i < n; i++) {
+        const wg_node *x = wg_is_tensor(xs[i]) ? wg_node_of(xs[i], "wg_grad") : NULL;
+        if (x && !wg_is_float((wg_dtype)x->dtype))
             return wg_report(tape, "wg_grad", WG_ERROR_DTYPE, "input %d is %s: it has no gradient", i,
-                             wg_dtype_name(wg_type_of(xs[i]).dtype));
+                             wg_dtype_name((wg_dtype)x->dtype));
+    }
     return vjp(tape, "wg_grad", &y, &g, 1, xs, n, options.create_graph, options.unused, out);
 }
 

@@ -15,13 +15,7 @@ wg_vjp_rule *wg_vjp_of(const wg_op *op, int i)
     return NULL;
 }
 
-static bool differentiates(const wg_op *op, int i) { return wg_vjp_of(op, i) || (op->map && i < 3 && op->map->slope[i]); }
-
-uint32_t wg_stretch_operand(const wg_stretch *s, const uint32_t *in, int i)
-{
-    uint32_t x = in[i];
-    return x != WG_ABSENT && x >= s->low && *wg_state(s, x) & WG_STATE_NEEDED ? x : WG_ABSENT;
-}
+static bool differentiates(const wg_op *op, int i) { return (op->map && i < 3 && op->map->slope[i]) || wg_vjp_of(op, i); }
 
 void wg_stretch_needed(const wg_stretch *s)
 {

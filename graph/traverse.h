@@ -25,7 +25,11 @@ static inline unsigned char *wg_state(const wg_stretch *s, uint32_t i) { return 
 /* Marks what a derivative with respect to the targets passes through, from the targets up. */
 void wg_stretch_needed(const wg_stretch *s);
 /* Operand i of a node, as an index within the stretch; WG_ABSENT where nothing needs its derivative. */
-uint32_t wg_stretch_operand(const wg_stretch *s, const uint32_t *in, int i);
+static inline uint32_t wg_stretch_operand(const wg_stretch *s, const uint32_t *in, int i)
+{
+    uint32_t x = in[i];
+    return x != WG_ABSENT && x >= s->low && *wg_state(s, x) & WG_STATE_NEEDED ? x : WG_ABSENT;
+}
 /* The derivative rule of operand i; NULL: none. */
 wg_vjp_rule *wg_vjp_of(const wg_op *op, int i);
 /* Has an entry make what the rules of this call share. */

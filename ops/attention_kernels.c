@@ -193,7 +193,14 @@ typedef struct {
 } teamwork;
 
 static size_t block_bytes(const wg_attention *a) { return ROWS * KEYS * wg_dtype_size(a->dtype); }
-static size_t room_bytes(const wg_attention *a) { return 2 * block_bytes(a) + WG_LOOPS_ROOM; }
+static size_t room_bytes(const wg_attention *a)
+{
+    int64_t keys = a->keys < KEYS ? a->keys : KEYS, rows = a->rows < ROWS ? a->rows : ROWS;
+    int64_t wide = a->width > a->depth ? a->width : a->depth, tall = keys > rows ? keys : rows;
+    int64_t most = wide > tall ? wide : tall;
+    wg_gemm largest = {.dtype = a->dtype, .m = tall, .n = most, .k = most};
+    return 2 * block_bytes(a) + ((wg_loops_room(&largest) + 63) & ~(size_t)63);
+}
 
 static void run_team(void *argument, int64_t team)
 {

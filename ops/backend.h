@@ -55,8 +55,8 @@ void wg_blas_one_thread(void); /* holds BLAS to the calling thread: before each 
 wg_reach wg_dnnl_reach(void); /* float32 only */
 void wg_dnnl_gemm(const wg_gemm *p);
 
-/* Loops of our own, in `room` of wg_loops_room bytes, aligned to 64: 0 for the smallest products, WG_LOOPS_ROOM at most. */
-#define WG_LOOPS_ROOM ((size_t)2432 << 10)
+/* Loops of our own, in `room` of wg_loops_room bytes, aligned to 64: 0 for the smallest products,
+ * never less for one of larger sizes. */
 size_t wg_loops_room(const wg_gemm *p);
 void wg_loops_gemm(const wg_gemm *p, void *room);
 

@@ -19,8 +19,6 @@
 #define SMALL 512  /* multiply-adds up to which nothing is packed */
 #define SELDOM 256 /* rows or columns of the other operand up to which packing is not repaid */
 
-_Static_assert((BLOCK_M + BLOCK_N) * BLOCK_K * sizeof(double) <= WG_LOOPS_ROOM, "the panels fit their room");
-
 /* ---- Kernels: tile y [ROWS, VECTORS lanes] = alpha times the sum over p < k of a[p, ROWS] outer b[p, VECTORS lanes],
  * plus beta y. With beta = 0 what y held is not read. */
 typedef struct {
