@@ -2,6 +2,7 @@
  * checked and resolved before an operation's rules see them, set by name from outside the program, and shown as text. */
 #include "tape.h"
 
+#include <ctype.h>
 #include <langinfo.h>
 #include <stdlib.h>
 
@@ -353,6 +354,17 @@ static bool set_spatial(int64_t *entry, int n, const wg_value *value)
     return true;
 }
 
+/* What in C stands for a number left out is none here. */
+static bool has_zero(const wg_value *value)
+{
+    if (value->kind == WG_VALUE_INTEGER)
+        return value->integer == 0;
+    for (int i = 0; value->kind == WG_VALUE_LIST && i < value->list.n; i++)
+        if (value->list.at[i] == 0)
+            return true;
+    return false;
+}
+
 static bool set_pairs(int64_t (*pair)[2], int n, const wg_value *value)
 {
     bool empty = value->kind == WG_VALUE_LIST && value->list.n == 0; /* [] is a list of anything */
@@ -378,11 +390,20 @@ static bool set_dtype(wg_dtype *dtype, const wg_value *value)
     return false;
 }
 
+/* Is one of the choices a number, as ord=2 is? */
+static bool chooses_numbers(const wg_attr *attr)
+{
+    for (int i = 0; i < WG_MAX_CHOICES && attr->choices[i]; i++)
+        if (isdigit((unsigned char)attr->choices[i][0]))
+            return true;
+    return false;
+}
+
 static wg_status set_choice(const wg_attr *attr, const char **word, const wg_value *value, char *message, size_t size)
 {
     char digits[24];
     const char *given = value->kind == WG_VALUE_TEXT ? value->text : NULL;
-    if (value->kind == WG_VALUE_INTEGER && attr->choices[0]) { /* ord=2 */
+    if (value->kind == WG_VALUE_INTEGER && chooses_numbers(attr)) {
         snprintf(digits, sizeof digits, "%lld", (long long)value->integer);
         given = digits;
     }
@@ -444,6 +465,8 @@ wg_status wg_option_set(const wg_schema *schema, void *options, const char *name
                           WG_MAX_RANK);
         if (attr->kind == WG_ATTR_CHOICE)
             return set_choice(attr, member, value, message, size);
+        if (attr->kind == WG_ATTR_SPATIAL && !attr->raw && has_zero(value))
+            return refuse(message, size, WG_ERROR_VALUE, "%s is 0, not at least 1", name);
         if (set(attr, member, value))
             return WG_OK;
         return refuse(message, size, WG_ERROR_ATTR, "%s takes %s", name, takes[attr->kind]);

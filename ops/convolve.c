@@ -12,7 +12,8 @@
 static bool is_pointwise(const wg_convolution *v)
 {
     for (int i = 0; i < 3; i++)
-        if (v->kernel[i] != 1 || v->stride[i] != 1 || v->padding[i] != 0)
+        if (v->kernel[i] != 1 || v->stride[i] != 1 || v->padding[i] != 0 ||
+            v->result[i] != v->size[i]) /* output_padding */
             return false;
     return true;
 }

@@ -62,6 +62,13 @@ transposed("conv_transpose2d", (2, 2, 3, 2), (2, 3, 2, 2), True)
 transposed("conv_transpose2d", (1, 4, 2, 3), (4, 1, 3, 2), True, stride=[2, 3], padding=[1, 0], output_padding=[1, 2], groups=2)
 transposed("conv_transpose2d", (2, 2, 3, 3), (2, 1, 2, 2), False, dilation=2)
 transposed("conv_transpose2d", (1, 3, 2, 2), (3, 2, 1, 1), True)
+transposed("conv_transpose1d", (2, 4, 3), (4, 1, 1), True, dilation=2, output_padding=1, groups=2)
+transposed("conv_transpose2d", (2, 4, 2, 3), (4, 2, 1, 1), False, dilation=2, output_padding=[0, 1], groups=2)
+for attrs in ({"stride": 0}, {"stride": [1, 0]}, {"dilation": [0, 1]}, {"dilation": [1, -1]}):
+    bad("conv2d", [numbers(1, 2, 4, 4), numbers(2, 2, 2, 2), None], attrs, "value", "a step of 0, or back")
+for attrs in ({"kernel_size": [2, 0]}, {"kernel_size": 0}, {"kernel_size": 2, "stride": 0}, {"kernel_size": 2, "stride": [1, 0]}):
+    bad("max_pool2d", [numbers(1, 2, 4, 4)], attrs, "value", "a step or window of 0")
+    bad("avg_pool2d", [numbers(1, 2, 4, 4)], attrs, "value", "a step or window of 0")
 bad("conv_transpose2d", [numbers(1, 3, 2, 2), numbers(2, 2, 2, 2), None], {}, "shape", "channels differ")
 bad("conv_transpose2d", [numbers(1, 2, 2, 2), numbers(2, 2, 2, 2), None], {"output_padding": 1}, "value", "not below stride")
 

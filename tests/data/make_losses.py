@@ -310,5 +310,6 @@ case("multi_margin_loss", [np.array([[0.0, -1.0, 1.0]]), np.array([0])], {}, mul
 bad("multi_margin_loss", [numbers(3, 4), labels(4, 3)], {"p": 3}, "value", "p is 1 or 2")
 bad("multi_margin_loss", [numbers(3, 4), np.array([0, 4, 1])], {}, "index", "a class too large")
 bad("multi_margin_loss", [numbers(3, 4, 2), labels(4, 3, 2)], {}, "shape", "at most [n, C]")
+bad("mse_loss", [numbers(3), numbers(3)], {"reduction": 1}, "attr", "a number for a word")
 
 write("losses.jsonl")

@@ -69,6 +69,16 @@ def case(op, xs, attrs, f, why=None, slope=None, f32=True, rtol=1e-13, atol=1e-1
     lines.append(line)
 
 
+def special(op, xs, attrs, values, why, **expect):
+    """Values, and derivatives as vjp=[...] of ones, written by hand."""
+    line = {"op": op, "inputs": [tensor(x) for x in xs], "attrs": attrs, "expect": {"values": [tensor(values)]}, "rtol": 0,
+            "atol": 0, "why": why}
+    if "vjp" in expect:
+        line["cotangents"] = [tensor(np.ones(np.shape(values)))]
+        line["expect"]["vjp"] = [tensor(v) for v in expect["vjp"]]
+    lines.append(line)
+
+
 def bad(op, xs, attrs, error, why):
     inputs = [None if x is None else tensor(x) for x in xs]
     lines.append({"op": op, "inputs": inputs, "attrs": attrs, "expect": {"error": error}, "why": why})
