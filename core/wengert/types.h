@@ -209,6 +209,7 @@ typedef struct {
 #define WG_OPTIONS3(f, a, b, c, ...) (f)(a, b, c, (f##_options){f##_defaults, __VA_ARGS__})
 #define WG_OPTIONS4(f, a, b, c, d, ...) (f)(a, b, c, d, (f##_options){f##_defaults, __VA_ARGS__})
 #define WG_OPTIONS5(f, a, b, c, d, e, ...) (f)(a, b, c, d, e, (f##_options){f##_defaults, __VA_ARGS__})
+#define WG_OPTIONS6(f, a, b, c, d, e, g, ...) (f)(a, b, c, d, e, g, (f##_options){f##_defaults, __VA_ARGS__})
 #endif
 
 #endif

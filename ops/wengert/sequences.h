@@ -36,6 +36,40 @@ typedef struct {
 #define wg_rope_defaults .base = 10000, .interleaved = false
 WG_API wg_tensor wg_rope(wg_tensor x, wg_tensor positions, wg_rope_options options);
 
+/* ---- Recurrent networks ------------------------------------------------------------------------------------------
+ * A cell takes x [N, I] and a state to the next state; weights are w_ih [I, nH] and w_hh [H, nH], biases b_ih and b_hh [nH]
+ * or absent, WG_NONE. Over a sequence x [T, N, I] it makes every h, y [T, N, H], and the last state; with T = 0 that is the
+ * first. */
+/* h [N, H] = tanh(x w_ih + b_ih + h w_hh + b_hh), or relu of it, whose derivative at 0 is 0. */
+typedef struct {
+    const char *nonlinearity; /* "tanh", "relu" */
+} wg_rnn_cell_options, wg_rnn_options;
+#define wg_rnn_cell_defaults .nonlinearity = "tanh"
+#define wg_rnn_defaults .nonlinearity = "tanh"
+WG_API wg_tensor wg_rnn_cell(wg_tensor x, wg_tensor h, wg_tensor w_ih, wg_tensor w_hh, wg_tensor b_ih, wg_tensor b_hh,
+                             wg_rnn_cell_options options);
+typedef struct {
+    wg_tensor y, h;
+} wg_rnn_result, wg_gru_result;
+WG_API wg_rnn_result wg_rnn(wg_tensor x, wg_tensor h, wg_tensor w_ih, wg_tensor w_hh, wg_tensor b_ih, wg_tensor b_hh,
+                            wg_rnn_options options);
+/* c = sigmoid(f) c + sigmoid(i) tanh(g) and h = sigmoid(o) tanh(c), where the gates i, f, g, o, in this order, are the n = 4
+ * parts of x w_ih + b_ih + h w_hh + b_hh. */
+typedef struct {
+    wg_tensor h, c;
+} wg_lstm_cell_result;
+WG_API wg_lstm_cell_result wg_lstm_cell(wg_tensor x, wg_tensor h, wg_tensor c, wg_tensor w_ih, wg_tensor w_hh,
+                                        wg_tensor b_ih, wg_tensor b_hh);
+typedef struct {
+    wg_tensor y, h, c;
+} wg_lstm_result;
+WG_API wg_lstm_result wg_lstm(wg_tensor x, wg_tensor h, wg_tensor c, wg_tensor w_ih, wg_tensor w_hh, wg_tensor b_ih,
+                              wg_tensor b_hh);
+/* h = (1 - z) n + z h, with n = 3 gates in the order r, z, n: r and z are the sigmoids of their parts of x w_ih + b_ih +
+ * h w_hh + b_hh, and n = tanh(its part of x w_ih + b_ih, plus r times its part of h w_hh + b_hh). */
+WG_API wg_tensor wg_gru_cell(wg_tensor x, wg_tensor h, wg_tensor w_ih, wg_tensor w_hh, wg_tensor b_ih, wg_tensor b_hh);
+WG_API wg_gru_result wg_gru(wg_tensor x, wg_tensor h, wg_tensor w_ih, wg_tensor w_hh, wg_tensor b_ih, wg_tensor b_hh);
+
 #ifdef __cplusplus
 }
 #endif
@@ -45,6 +79,13 @@ WG_API wg_tensor wg_rope(wg_tensor x, wg_tensor positions, wg_rope_options optio
 #define wg_scaled_dot_product_attention(q, k, v, ...)                                                                  \
     WG_AT(WG_OPTIONS4(wg_scaled_dot_product_attention, q, k, v, __VA_ARGS__, ))
 #define wg_rope(x, ...) WG_AT(WG_OPTIONS2(wg_rope, x, __VA_ARGS__, ))
+#define wg_rnn_cell(x, h, w_ih, w_hh, b_ih, ...)                                                                       \
+    WG_AT(WG_OPTIONS6(wg_rnn_cell, x, h, w_ih, w_hh, b_ih, __VA_ARGS__, ))
+#define wg_rnn(x, h, w_ih, w_hh, b_ih, ...) WG_OPTIONS6(wg_rnn, WG_HERE_AT(x), h, w_ih, w_hh, b_ih, __VA_ARGS__, )
+#define wg_lstm_cell(x, ...) (wg_lstm_cell)(WG_HERE_AT(x), __VA_ARGS__)
+#define wg_lstm(x, ...) (wg_lstm)(WG_HERE_AT(x), __VA_ARGS__)
+#define wg_gru_cell(x, ...) WG_AT((wg_gru_cell)(x, __VA_ARGS__))
+#define wg_gru(x, ...) (wg_gru)(WG_HERE_AT(x), __VA_ARGS__)
 #endif
 
 #endif
