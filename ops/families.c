@@ -20,7 +20,8 @@
     FAMILY(systems) FAMILY(determinants) FAMILY(factorisations) FAMILY(spectra) FAMILY(matrix_functions)               \
     /* I: networks */                                                                                                  \
     FAMILY(convolution) FAMILY(pooling) FAMILY(resample) FAMILY(normalize) FAMILY(norms)                               \
-    FAMILY(local_response) FAMILY(softmax) FAMILY(gates) FAMILY(attention) FAMILY(rope) FAMILY(recurrent) FAMILY(distance)               \
+    FAMILY(local_response) FAMILY(softmax) FAMILY(gates) FAMILY(attention) FAMILY(rope)                                \
+    FAMILY(recurrent) FAMILY(distance)                                                                                 \
     /* J: losses */                                                                                                    \
     FAMILY(losses) FAMILY(class_losses) FAMILY(class_weights) FAMILY(distance_losses) FAMILY(ctc)                      \
     /* hidden: of the library's own */                                                                                 \
