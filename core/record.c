@@ -67,10 +67,10 @@ const char *wg_show(const wg_call *c, int i)
         snprintf(text, sizeof tape->show[0], "nothing (%.40s)", operand_of(c->op, i)->name);
         return text;
     }
-    const wg_node *node = wg_node_at(tape, c->in[i].node);
-    wg_type type = wg_node_type(node);
+    const wg_node *node = c->in[i].node < tape->nodes ? wg_node_at(tape, c->in[i].node) : NULL; /* NULL: compiled */
+    wg_type type = node ? wg_node_type(node) : c->x[i];
     wg_shape shape = wg_type_shape(&type);
-    const char *name = node->extra && node->extra->name ? node->extra->name : operand_of(c->op, i)->name;
+    const char *name = node && node->extra && node->extra->name ? node->extra->name : operand_of(c->op, i)->name;
     snprintf(text, sizeof tape->show[0], "%s (%.40s)", wg_shape_text(&shape, shape_text, sizeof shape_text), name);
     return text;
 }

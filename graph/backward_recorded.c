@@ -7,6 +7,7 @@
 typedef struct {
     wg_stretch at;
     wg_tensor *adjoint;
+    bool last;
 } sweep;
 
 static wg_tensor *adjoint_of(const sweep *s, uint32_t i) { return &s->adjoint[i - s->at.low]; }
@@ -31,7 +32,7 @@ static wg_status pull_operand(sweep *s, wg_call *c, uint32_t x, int i)
 {
     wg_vjp_rule *rule = wg_vjp_of(c->op, i);
     c->which = i;
-    wg_tensor g = rule ? rule(c, c->g[0]) : wg_chain_map(c, i, c->g[0]);
+    wg_tensor g = rule ? rule(c, c->g[0]) : s->last ? wg_pull_map(c, i, c->g[0]) : wg_chain_map(c, i, c->g[0]);
     return wg_is_none(g) ? WG_OK : deliver(s, x, g);
 }
 
@@ -55,7 +56,7 @@ static wg_status pull_call(sweep *s, uint32_t first, const wg_node *node)
     if (!g)
         return wg_no_memory(tape, s->at.name, sizeof *c);
     c->g = g;
-    c->recording = true;
+    c->recording = !s->last;
     if (!cotangents_of(s, node->n_out, first, g))
         return WG_OK;
     tape->rule_place = node->place;
@@ -109,7 +110,7 @@ static wg_status seeds_set(sweep *s, const wg_pullback *p)
 
 wg_status wg_pull_recorded(wg_tape *tape, const char *name, const wg_pullback *p)
 {
-    sweep s = {.at = {.tape = tape, .name = name, .low = UINT32_MAX}};
+    sweep s = {.at = {.tape = tape, .name = name, .low = UINT32_MAX}, .last = p->last};
     for (int i = 0; i < p->n_xs; i++) {
         s.at.low = p->xs[i].node < s.at.low ? p->xs[i].node : s.at.low;
         p->result[i] = WG_NONE;
@@ -130,9 +131,11 @@ wg_status wg_pull_recorded(wg_tape *tape, const char *name, const wg_pullback *p
             *wg_state(&s.at, p->xs[i].node) |= WG_STATE_TARGET;
     wg_stretch_needed(&s.at);
     bool failed = tape->status != WG_OK;
+    tape->no_grad += p->last;
     wg_status status = seeds_set(&s, p);
     if (!status)
         status = sweep_down(&s);
+    tape->no_grad -= p->last;
     if (!status && !failed) /* a rule may not have needed what failed in it */
         status = tape->status;
     for (int i = 0; i < p->n_xs && !status; i++) {

@@ -392,7 +392,7 @@ static uint64_t seed_of(const wg_check_grad_options *o)
     return o->seed ? o->seed : asked ? strtoull(asked, NULL, 10) : 1;
 }
 
-wg_check_report(wg_check_grad)(wg_function *f, const wg_tensor *inputs, int n, wg_check_grad_options options)
+wg_check_report(wg_check_grad)(wg_check_function *f, const wg_tensor *inputs, int n, wg_check_grad_options options)
 {
     wg_check_report report = {.seed = seed_of(&options)};
     if (options.directions <= 0)

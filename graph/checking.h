@@ -8,7 +8,7 @@
 /* One check being made. */
 typedef struct {
     wg_tape *tape;
-    wg_function *f;
+    wg_check_function *f;
     const wg_check_grad_options *o;
     const wg_tensor *inputs;
     int n;

@@ -41,6 +41,8 @@ wg_status wg_stretch_intact(const wg_stretch *s, const wg_node *node, uint32_t i
 wg_tensor wg_sum_to(wg_tensor g, const wg_type *x);
 /* Slope `which` of an elementwise call as graph code, times g: 0 where g is. */
 wg_tensor wg_chain_map(const wg_call *c, int which, wg_tensor g);
+/* The same as one operation that runs the slope's kernel and has no derivative: for what is recorded to be run again. */
+wg_tensor wg_pull_map(const wg_call *c, int which, wg_tensor g);
 /* Are all elements zero? */
 bool wg_all_zero(const wg_node *node);
 
@@ -74,6 +76,7 @@ typedef struct {
     int n_xs;
     wg_tensor *result;
     bool *reached;
+    bool last; /* recorded: to be run again, but not to be differentiated */
 } wg_pullback;
 
 wg_status wg_pull_plain(wg_tape *tape, const char *name, const wg_pullback *p);

@@ -3,7 +3,7 @@
  *     WG_CHECK(loss, params, 4);
  *     WG_CHECK(loss, inputs, 2, .user = &model, .exhaustive = true);
  *
- * where loss is a wg_function: float inputs to a float tensor. If the gradient is not the derivative, the report is printed
+ * where loss is a wg_check_function: float inputs to a float tensor. If the gradient is not the derivative, the report is printed
  * on standard error and the test fails, in the way of the framework whose header was included before this one: libcheck,
  * cmocka or Unity; without any of them, the program aborts. */
 #ifndef WENGERT_CHECK_ASSERTION_H

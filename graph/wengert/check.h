@@ -15,7 +15,7 @@ extern "C" {
 
 /* The function to check: float inputs to a float tensor of any shape, recorded on the inputs' tape. It is called many times
  * and must be the same each time. */
-typedef wg_tensor wg_function(const wg_tensor *inputs, void *user);
+typedef wg_tensor wg_check_function(const wg_tensor *inputs, void *user);
 
 typedef enum {
     WG_CHECK_PASSED = 0,
@@ -61,7 +61,7 @@ typedef struct {
 
 /* Checks d <u, f(x)> / d x, for a random u, at x = inputs, which are at most WG_CHECK_INPUTS float tensors of one tape. What
  * it records is rewound; an error of f ends up in the report's message, and is cleared from the tape. */
-WG_API wg_check_report wg_check_grad(wg_function *f, const wg_tensor *inputs, int n, wg_check_grad_options options);
+WG_API wg_check_report wg_check_grad(wg_check_function *f, const wg_tensor *inputs, int n, wg_check_grad_options options);
 
 /* Prints the report as text: a line an input, and for a failed one what is known of it. */
 WG_API void wg_check_print(const wg_check_report *report, FILE *file);

@@ -65,7 +65,7 @@ static wg_tensor cancelling(const wg_tensor *x, void *user)
     return wg_subtract(wg_add(1000, wg_multiply(x[0], 1e-3)), wg_square(wg_sum(x[1])));
 }
 
-static wg_function *const right[] = {perceptron, smooth_chain, far_from_one, cancelling};
+static wg_check_function *const right[] = {perceptron, smooth_chain, far_from_one, cancelling};
 static const int inputs_of[COUNT(right)][3] = {{0, 1, 2}, {0, 2, -1}, {0, -1, -1}, {0, 1, -1}};
 
 /* Function i of the inputs it uses alone. */

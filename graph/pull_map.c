@@ -1,0 +1,92 @@
+/* The chain rule of an elementwise operation as one operation: cotangent times slope by the entry's own kernel, to be recorded
+ * where a derivative is run again but not differentiated again. */
+#include "graph/plan.h"
+#include "graph/traverse.h"
+
+#include "wengert/shape.h"
+
+#define ROOM 48 /* 8-byte words for the options of an elementwise operation */
+
+typedef struct {
+    const wg_op *op;
+    int which;
+    uint64_t options[ROOM];
+} pulled;
+
+static const pulled none = {0};
+static const wg_schema pulled_schema = {.size = sizeof(pulled), .defaults = &none};
+
+/* Operands: those of the operation, its result, the cotangent. */
+static wg_status pulled_type(wg_call *c)
+{
+    c->y[0] = c->x[c->n_in - 1];
+    return WG_OK;
+}
+
+static wg_status pulled_run(const wg_call *c)
+{
+    const pulled *p = c->options;
+    void *const result[] = {(void *)(uintptr_t)c->from[c->n_in - 2]};
+    wg_call of = *c;
+    of.op = p->op;
+    of.options = p->options;
+    of.n_in = c->n_in - 2;
+    of.to = result;
+    return wg_map_pull(&of, p->which, c->from[c->n_in - 1], c->to[0]);
+}
+
+static const wg_op pull_map_op = {
+    .name = "slope_times",
+    .doc = "y = g times the slope of an elementwise operation, 0 where g is",
+    .in = {{"x", WG_VARIADIC | WG_ANY}},
+    .options = &pulled_schema,
+    .type = pulled_type,
+    .run = pulled_run,
+    .strided = true,
+    .hidden = true,
+    .output_gradient_free = true,
+};
+
+wg_kernel *wg_dense_kernel(const wg_call *c, const void **options)
+{
+    *options = c->options;
+    if (c->op->map)
+        return c->op->map->run[c->op->map->to_bool ? c->x[0].dtype : c->dtype];
+    if (c->op != &pull_map_op)
+        return NULL;
+    const pulled *p = c->options;
+    *options = p->options;
+    return p->op->map->pull[p->which][c->dtype];
+}
+
+/* Does the slope need y? Entries that do not say what it needs may need all. */
+static bool keeps_result(const wg_op *op)
+{
+    for (const char *at = op->saves; at && *at; at++)
+        if (*at == 'y' && (at == op->saves || at[-1] == ' ') && (!at[1] || at[1] == ' '))
+            return true;
+    return !op->saves;
+}
+
+wg_tensor wg_pull_map(const wg_call *c, int which, wg_tensor g)
+{
+    pulled p = {.op = c->op, .which = which};
+    wg_tensor in[5] = {0};
+    int n = 0;
+    size_t size = c->op->options ? c->op->options->size : 0;
+    bool one_dtype = true;
+    for (int i = 0; i < c->n_in; i++)
+        one_dtype &= c->x[i].dtype == c->dtype;
+    if (c->n_in > 3 || !one_dtype || size > sizeof p.options)
+        return wg_chain_map(c, which, g);
+    if (size)
+        memcpy(p.options, c->options, size);
+    while (n < c->n_in) {
+        in[n] = c->in[n];
+        n++;
+    }
+    g = wg_contiguous(g);
+    in[n] = keeps_result(c->op) ? c->out[0] : g; /* a kernel that does not need it does not read it */
+    in[n + 1] = g;
+    return wg_record(&pull_map_op, &p, in, n + 2);
+}

@@ -1,0 +1,74 @@
+/* Wengert: compiled functions.
+ *
+ * A recorded stretch of tape becomes a function that runs again and again on new values. It records nothing and allocates
+ * nothing: what is not needed was left out, what is the same is computed once, and all memory was planned when it was made.
+ *
+ *     wg_tensor loss = wg_cross_entropy(mlp(p, x), y);                  recorded once, with values of the right shapes
+ *     wg_function *f = wg_compile(tape, WG_TENSORS(x, y), WG_TENSORS(loss), .backward = true);
+ *     for (...) {
+ *         wg_function_run(f, (const void *[]){pixels, labels}, (void *[]){&value});
+ *         wg_step(adam);
+ *     } */
+#ifndef WENGERT_COMPILE_H
+#define WENGERT_COMPILE_H
+
+#include "wengert/operation.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct wg_function wg_function;
+
+typedef struct {
+    bool backward; /* a run also leaves the gradients of the only output, a one-element float tensor, in the parameters,
+                      as wg_backward does */
+} wg_compile_options;
+#define wg_compile_defaults .backward = false
+/* The function from `inputs` to `outputs` as it was recorded, derivatives that were recorded (create_graph) included. Inputs
+ * are any contiguous tensors that lie on the way; their shapes and dtypes are those of every run. Parameters are read where
+ * they are at each run, and must still be there; any other leaf is a constant, copied now. A random operation draws anew at
+ * each run, as it would if it were called. What C code decided by a tensor's value while recording is decided for good.
+ *
+ * NULL, and the error on the tape, where a tensor is of another tape, an output depends on no recorded operation's result and
+ * is no leaf, an input is not contiguous, or there is no memory. The tape frees it; wg_function_free does before. */
+WG_API wg_function *wg_compile(wg_tape *tape, wg_tensors inputs, wg_tensors outputs, wg_compile_options options);
+WG_API void wg_function_free(wg_function *f);
+
+/* Runs it: in[i] are input i's values, row-major, of which nothing is changed; output k's are written to out[k]. Either may be
+ * left out, out altogether or an out[k], where they then stay is told by wg_function_output; an in[i] that was given before.
+ * No two may overlap. The cheapest is to hand over the same memory each time. Errors as of the operations it is made of;
+ * outputs are then not complete. */
+WG_API wg_status wg_function_run(wg_function *f, const void *const *in, void *const *out);
+/* Where output k is since the last run. */
+WG_API const void *wg_function_output(const wg_function *f, int k);
+
+/* Inputs, outputs; operations it runs; bytes it holds, all of them since it was made. */
+WG_API int wg_function_inputs(const wg_function *f);
+WG_API int wg_function_outputs(const wg_function *f);
+WG_API size_t wg_function_steps(const wg_function *f);
+WG_API size_t wg_function_bytes(const wg_function *f);
+/* Type of input i, of output k. */
+WG_API wg_type wg_function_input_type(const wg_function *f, int i);
+WG_API wg_type wg_function_output_type(const wg_function *f, int k);
+
+WG_API wg_function *wg_function_here(wg_function *f, const char *file, int line);
+
+#ifdef __cplusplus
+}
+#endif
+
+/* ---- How short calls are made ---------------------------------------------------------------------------------- */
+#ifndef __cplusplus
+#define wg_compile(tape, ...) WG_OPTIONS_COMPILE(tape, __VA_ARGS__, )
+#define WG_OPTIONS_COMPILE(tape, inputs, outputs, ...)                                                                 \
+    (wg_compile)(WG_HERE(tape), inputs, outputs, (wg_compile_options){wg_compile_defaults, __VA_ARGS__})
+#ifdef WG_WITHOUT_PLACES
+#define WG_FUNCTION_HERE(f) (f)
+#else
+#define WG_FUNCTION_HERE(f) wg_function_here(f, __FILE__, __LINE__)
+#endif
+#define wg_function_run(f, ...) (wg_function_run)(WG_FUNCTION_HERE(f), __VA_ARGS__)
+#endif
+
+#endif
