@@ -164,9 +164,11 @@ static wg_status unused_input(wg_tape *tape, const char *name, wg_tensor x, int 
 }
 
 /* Fills `out` for the float inputs listed in p; the others stay WG_NONE. at[j] is p's input j's place in out. */
-static wg_status pulled(wg_tape *tape, const char *name, wg_pullback *p, const int *at, bool record, wg_unused unused,
+static wg_status pulled(wg_tape *tape, const char *name, wg_pullback *p, const int *at, wg_vjp_options options,
                         wg_tensor *out)
 {
+    bool again = options.create_graph && !tape->no_grad, record = again || options.record;
+    p->last = !again;
     if (!record)
         for (int j = 0; j < p->n_xs; j++) {
             wg_type type = wg_type_of(p->xs[j]);
@@ -176,7 +178,7 @@ static wg_status pulled(wg_tape *tape, const char *name, wg_pullback *p, const i
         }
     wg_status status = record ? wg_pull_recorded(tape, name, p) : wg_pull_plain(tape, name, p);
     for (int j = 0; j < p->n_xs && !status; j++) {
-        if (!p->reached[j] && unused == WG_UNUSED_ERROR)
+        if (!p->reached[j] && options.unused == WG_UNUSED_ERROR)
             return unused_input(tape, name, p->xs[j], at[j]);
         if (!p->reached[j] && record) {
             wg_type type = wg_type_of(p->xs[j]);
@@ -189,7 +191,7 @@ static wg_status pulled(wg_tape *tape, const char *name, wg_pullback *p, const i
 }
 
 static wg_status vjp(wg_tape *tape, const char *name, const wg_tensor *ys, const wg_tensor *gs, int n_ys,
-                     const wg_tensor *xs, int n, bool record, wg_unused unused, wg_tensor *out)
+                     const wg_tensor *xs, int n, wg_vjp_options options, wg_tensor *out)
 {
     wg_status status = cotangents_fit(tape, name, ys, gs, n_ys);
     if (status)
@@ -212,7 +214,7 @@ static wg_status vjp(wg_tape *tape, const char *name, const wg_tensor *ys, const
         at[p.n_xs] = i;
         list[p.n_xs++] = xs[i];
     }
-    return pulled(tape, name, &p, at, record && !tape->no_grad, unused, out);
+    return pulled(tape, name, &p, at, options, out);
 }
 
 static void all_none(wg_tensor *out, int n)
@@ -231,7 +233,7 @@ wg_status (wg_vjp)(const wg_tensor *ys, const wg_tensor *cotangents, int n_ys, c
     if (!tape)
         return WG_ERROR_VALUE;
     uint32_t held = wg_hold_place(tape);
-    wg_status status = vjp(tape, "wg_vjp", ys, cotangents, n_ys, xs, n, options.create_graph, options.unused, out);
+    wg_status status = vjp(tape, "wg_vjp", ys, cotangents, n_ys, xs, n, options, out);
     wg_let_go_place(tape, held);
     return status;
 }
@@ -255,7 +257,8 @@ static wg_status grad(wg_tensor y, const wg_node *node, const wg_tensor *xs, int
             return wg_report(tape, "wg_grad", WG_ERROR_DTYPE, "input %d is %s: it has no gradient", i,
                              wg_dtype_name((wg_dtype)x->dtype));
     }
-    return vjp(tape, "wg_grad", &y, &g, 1, xs, n, options.create_graph, options.unused, out);
+    wg_vjp_options how = {options.create_graph, options.record, options.unused};
+    return vjp(tape, "wg_grad", &y, &g, 1, xs, n, how, out);
 }
 
 static void all_invalid(wg_tape *tape, wg_tensor *out, int n)

@@ -19,6 +19,7 @@
 WG_CONTENTS(LOSSES)
 
 #define BLOCK 512 /* elements at a time */
+#define MOST_OPTIONS 16 /* 8-byte words that the options of a loss take */
 _Static_assert(WG_PIECE % BLOCK == 0, "a piece is whole blocks");
 
 /* ---- Reductions -------------------------------------------------------------------------------------------------- */
@@ -141,10 +142,10 @@ static wg_status loss_run(const wg_call *c, const wg_map *map)
 /* ---- loss_pull: the cotangent of one operand, in a plain backward pass ------------------------------------------ */
 typedef struct {
     const wg_map *map;
-    const void *options; /* the loss's */
     int which;
     bool reduced;
     double divisor;
+    uint64_t options[MOST_OPTIONS]; /* the loss's */
 } loss_pull_options;
 
 static void pull_piece(void *argument, int64_t piece)
@@ -222,8 +223,9 @@ static wg_tensor loss_vjp(const wg_call *c, const wg_map *map, wg_tensor g)
 {
     bool reduced = wg_is_reduced(c);
     double n = divisor(c);
-    if (!c->recording) {
-        loss_pull_options o = {map, c->options, c->which, reduced, n};
+    if (!c->recording && c->op->options->size <= sizeof(uint64_t[MOST_OPTIONS])) {
+        loss_pull_options o = {map, c->which, reduced, n, {0}};
+        memcpy(o.options, c->options, c->op->options->size);
         return WG_RECORD(loss_pull, &o, c->in[0], c->in[1], wg_given(c, 2) ? c->in[2] : WG_NONE, g);
     }
     if (reduced)

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "compiled.h"
 #include "json_tensor.h"
 #include "nearest.h"
 #include "place.h"
@@ -35,10 +36,14 @@ typedef struct {
     bool want[WANTS];
     layout layout;
     int threads;
+    bool compiled;
     options options;
     size_t n_in, n_out;
     wg_tensor *in, *tangent, *pulled;               /* one an input */
     wg_tensor *wrt;                                 /* the input; WG_NONE where it has no derivative */
+    wg_tensor *leaf;                                /* what holds the values of inputs, cotangents, tangents */
+    size_t n_leaves;
+    wg_tensor *answer[WANTS];                       /* what is wanted: one an output, or one an input */
     wg_tensor out[MOST_OUTPUTS], cotangent[MOST_OUTPUTS];
 } request;
 
@@ -112,8 +117,10 @@ static bool how_read(request *r, refusal *why)
         const json_t *way = json_object_get(how, ways[i]);
         if (way && !json_is_boolean(way))
             return refuse(why, "json", "how.%s is not true or false", ways[i]);
-        if (json_is_true(way))
+        if (json_is_true(way) && i)
             return refuse(why, "unsupported", "there are no %s functions", ways[i]);
+        if (json_is_true(way))
+            r->compiled = true;
     }
     return layout_read(r, json_object_get(how, "layout"), why) && threads_read(r, json_object_get(how, "threads"), why);
 }
@@ -148,7 +155,7 @@ static bool tensors_read(request *r, const char *what, layout how, wg_tensor *t,
             continue;
         if (!array_read(json, what, i, &a, why))
             return false;
-        t[i] = placed(r->tape, &a, how);
+        t[i] = placed(r->tape, &a, how, &r->leaf[r->n_leaves++]);
         free(a.data);
         if (!wg_is_tensor(t[i]))
             return refuse_as_tape(why, r->tape);
@@ -165,7 +172,8 @@ static bool inputs_read(request *r, refusal *why)
     r->tangent = calloc(room, sizeof *r->tangent);
     r->pulled = calloc(room, sizeof *r->pulled);
     r->wrt = calloc(room, sizeof *r->wrt);
-    if (!r->in || !r->tangent || !r->pulled || !r->wrt)
+    r->leaf = calloc(2 * room + MOST_OUTPUTS, sizeof *r->leaf);
+    if (!r->in || !r->tangent || !r->pulled || !r->wrt || !r->leaf)
         return refuse(why, "memory", "no memory for %zu inputs", r->n_in);
     return tensors_read(r, "inputs", r->layout, r->in, r->n_in, why);
 }
@@ -221,7 +229,7 @@ static bool pull(request *r, const wg_tensor *ys, const wg_tensor *gs, size_t n_
         out[i] = WG_NONE;
     if (!n_ys || !r->n_in)
         return true;
-    wg_vjp_options how = {.create_graph = record};
+    wg_vjp_options how = {.create_graph = record, .record = r->compiled};
     return !(wg_vjp)(ys, gs, (int)n_ys, r->wrt, (int)r->n_in, out, how) || refuse_as_tape(why, r->tape);
 }
 
@@ -293,33 +301,69 @@ static bool derivative(request *r, want w, wg_tensor *out, refusal *why)
     }
 }
 
-static bool answer_write(request *r, FILE *to, refusal *why)
+static size_t answers(const request *r, want w) { return w == WANT_VALUE || w == WANT_JVP ? r->n_out : r->n_in; }
+
+static bool answers_found(request *r, refusal *why)
 {
-    if (r->want[WANT_VALUE] && !tensors_write("values", r->out, r->n_out, to, why))
-        return false;
-    for (int w = WANT_VJP; w < WANTS; w++) {
-        size_t n = w == WANT_JVP ? r->n_out : r->n_in;
+    for (int w = 0; w < WANTS; w++) {
+        size_t n = answers(r, (want)w);
         if (!r->want[w])
             continue;
-        wg_tensor *t = calloc(n + 1, sizeof *t);
-        bool fine = t ? derivative(r, (want)w, t, why) && tensors_write(wants[w].member, t, n, to, why)
-                      : refuse(why, "memory", "no memory for %zu derivatives", n);
-        free(t);
-        if (!fine)
+        if (!(r->answer[w] = calloc(n + 1, sizeof *r->answer[w])))
+            return refuse(why, "memory", "no memory for %zu answers", n);
+        if (w == WANT_VALUE)
+            memcpy(r->answer[w], r->out, n * sizeof *r->out);
+        if (!derivative(r, (want)w, r->answer[w], why))
             return false;
     }
     return true;
 }
 
-static bool request_answered(request *r, FILE *to, refusal *why)
+static bool answers_write(const request *r, FILE *to, refusal *why)
+{
+    for (int w = 0; w < WANTS; w++)
+        if (r->want[w] && !tensors_write(wants[w].member, r->answer[w], answers(r, (want)w), to, why))
+            return false;
+    return true;
+}
+
+/* The answers again, by a compiled function of everything that was handed over. */
+static bool answers_compiled(request *r, wg_mark empty, refusal *why)
+{
+    size_t n = 0;
+    for (int w = 0; w < WANTS; w++)
+        n += r->want[w] ? answers(r, (want)w) : 0;
+    wg_tensor *all = calloc(n + 1, sizeof *all);
+    if (!all)
+        return refuse(why, "memory", "no memory for %zu answers", n);
+    n = 0;
+    for (int w = 0; w < WANTS; w++)
+        for (size_t i = 0; r->want[w] && i < answers(r, (want)w); i++)
+            if (wg_is_tensor(r->answer[w][i]))
+                all[n++] = r->answer[w][i];
+    bool fine = run_compiled(r->tape, empty, r->leaf, (int)r->n_leaves, all, (int)n, why);
+    n = 0;
+    for (int w = 0; w < WANTS; w++)
+        for (size_t i = 0; fine && r->want[w] && i < answers(r, (want)w); i++)
+            if (wg_is_tensor(r->answer[w][i]))
+                r->answer[w][i] = all[n++];
+    free(all);
+    return fine;
+}
+
+static bool request_answered(request *r, wg_mark empty, FILE *to, refusal *why)
 {
     bool fine = op_read(r, why) && options_read(r->op, json_object_get(r->json, "attrs"), &r->options, why) &&
-                inputs_read(r, why) && outputs_recorded(r, why) && directions_read(r, why) && answer_write(r, to, why);
+                inputs_read(r, why) && outputs_recorded(r, why) && directions_read(r, why) && answers_found(r, why) &&
+                (!r->compiled || answers_compiled(r, empty, why)) && answers_write(r, to, why);
     options_free(&r->options);
     free(r->in);
     free(r->tangent);
     free(r->pulled);
     free(r->wrt);
+    free(r->leaf);
+    for (int w = 0; w < WANTS; w++)
+        free(r->answer[w]);
     return fine;
 }
 
@@ -370,7 +414,7 @@ static bool answered(engine *e, const json_t *json, FILE *to, refusal *why)
     if (!want_read(&r, why) || !how_read(&r, why) || !tape_ready(e, r.threads, why))
         return false;
     r.tape = e->tape;
-    bool fine = request_answered(&r, to, why);
+    bool fine = request_answered(&r, e->empty, to, why);
     if (e->held > KEPT_BYTES)
         tape_dropped(e);
     return fine;

@@ -4,9 +4,9 @@
 
 #include <stdlib.h>
 
-static wg_tensor contiguous(wg_tape *tape, const array *a)
+static wg_tensor contiguous(wg_tape *tape, const array *a, wg_tensor *leaf)
 {
-    return (wg_array)(tape, a->type.dtype, wg_type_shape(&a->type), a->data);
+    return *leaf = (wg_array)(tape, a->type.dtype, wg_type_shape(&a->type), a->data);
 }
 
 /* ---- Strided ----------------------------------------------------------------------------------------------------- */
@@ -43,14 +43,14 @@ static wg_tensor viewed(wg_tensor whole, int rank)
     return (wg_permute_dims)((wg_slice)(whole, part), reversed);
 }
 
-static wg_tensor strided(wg_tape *tape, const array *a)
+static wg_tensor strided(wg_tape *tape, const array *a, wg_tensor *leaf)
 {
     int rank = a->type.rank;
     size_t size = wg_dtype_size(a->type.dtype);
     wg_shape shape = {rank ? rank : 1, {2}};
     int64_t stride[WG_MAX_RANK], next = 2;
     if (!a->count) /* no element has a stride */
-        return contiguous(tape, a);
+        return contiguous(tape, a, leaf);
     for (int k = 0; k < rank; k++) {
         stride[k] = next;
         next *= a->type.dim[k];
@@ -66,9 +66,9 @@ static wg_tensor strided(wg_tape *tape, const array *a)
     if (a->type.dtype != WG_BOOL) /* NaN, or an index out of range, where nobody may look */
         memset(whole, 0xff, 2 * (size_t)a->count * size);
     spread(a, stride, whole);
-    wg_tensor t = (wg_array)(tape, a->type.dtype, shape, whole);
+    *leaf = (wg_array)(tape, a->type.dtype, shape, whole);
     free(whole);
-    return viewed(t, rank);
+    return viewed(*leaf, rank);
 }
 
 /* ---- Broadcast --------------------------------------------------------------------------------------------------- */
@@ -84,7 +84,7 @@ static bool repeats_dropped(unsigned char *data, int64_t outer, int64_t n, size_
     return true;
 }
 
-static wg_tensor broadcast(wg_tape *tape, array *a)
+static wg_tensor broadcast(wg_tape *tape, array *a, wg_tensor *leaf)
 {
     wg_shape full = wg_type_shape(&a->type);
     int64_t outer = 1, inner = a->count;
@@ -95,15 +95,15 @@ static wg_tensor broadcast(wg_tape *tape, array *a)
             a->type.dim[k] = 1;
         outer *= a->type.dim[k];
     }
-    return (wg_broadcast_to)(contiguous(tape, a), full);
+    return (wg_broadcast_to)(contiguous(tape, a, leaf), full);
 }
 
-wg_tensor placed(wg_tape *tape, array *a, layout how)
+wg_tensor placed(wg_tape *tape, array *a, layout how, wg_tensor *leaf)
 {
     switch (how) {
-    case LAYOUT_STRIDED: return strided(tape, a);
-    case LAYOUT_BROADCAST: return broadcast(tape, a);
+    case LAYOUT_STRIDED: return strided(tape, a, leaf);
+    case LAYOUT_BROADCAST: return broadcast(tape, a, leaf);
     case LAYOUT_CONTIGUOUS: break;
     }
-    return contiguous(tape, a);
+    return contiguous(tape, a, leaf);
 }

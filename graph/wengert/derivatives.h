@@ -25,6 +25,7 @@ typedef enum {
 
 typedef struct {
     bool create_graph;   /* record the derivative, so that it can be differentiated in turn */
+    bool record;         /* record it to be compiled, not to be differentiated: fewer and faster operations */
     wg_unused unused;
     wg_tensor cotangent; /* of y; absent: ones, and y then has one element */
 } wg_grad_options;
@@ -34,7 +35,7 @@ typedef struct {
 WG_API wg_status wg_grad(wg_tensor y, const wg_tensor *xs, int n, wg_tensor *out, wg_grad_options options);
 
 typedef struct {
-    bool create_graph;
+    bool create_graph, record;
     wg_unused unused;
 } wg_vjp_options;
 #define wg_vjp_defaults .create_graph = false
