@@ -1,5 +1,6 @@
 /* Operations against reference values from elsewhere. A line of tests/data/NAME.jsonl is a request of `wengert call` and the
- * answer it should get; it is made as it stands, then with strided operands, with two threads, and in float32. Files named
+ * answer it should get; it is made as it stands, then with strided operands, through a compiled function, with two threads,
+ * and in float32. Files named
  * as arguments are run alone: `reference products.jsonl`. WENGERT_TEST_DATA is their folder. */
 #include <check.h>
 #include <dirent.h>
@@ -261,9 +262,12 @@ START_TEST(line_gives_what_it_says)
     json_t *answer = answer_to(request);
     compare(&as, request, answer, expected);
     json_t *strided = json_pack("{s:s}", "layout", "strided"), *threads = json_pack("{s:i}", "threads", 2);
+    static const char *const layouts[] = {"contiguous", "strided", "broadcast"};
     json_t *repeated = json_pack("{s:s}", "layout", "broadcast");
+    json_t *compiled = json_pack("{s:b, s:s}", "compiled", 1, "layout", layouts[_i % 3]);
     same_how(_i, request, strided, ", strided", expected, &as);
     same_how(_i, request, repeated, ", broadcast", expected, &as);
+    same_how(_i, request, compiled, ", compiled", expected, &as);
     if (!json_object_get(expected, "error")) { /* the same bits */
         json_object_del(answer, "id");
         same_how(_i, request, threads, ", 2 threads", answer, &(comparison){0});
@@ -273,6 +277,7 @@ START_TEST(line_gives_what_it_says)
     json_decref(strided);
     json_decref(threads);
     json_decref(repeated);
+    json_decref(compiled);
     json_decref(answer);
     json_decref(request);
 }

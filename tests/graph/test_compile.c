@@ -1,0 +1,341 @@
+/* Compiled functions: that they give what the tape gives on new values, that nothing is allocated when they run, and what is
+ * refused. That every operation, with its derivatives, may be part of one is shown by tests/ops/test_reference.c. */
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "core/faults.h"
+#include "core/tape.h"
+#include <wengert.h>
+
+static wg_tape *tape;
+
+static void set_up(void) { tape = wg_tape_new(); }
+static void tear_down(void)
+{
+    ck_assert_msg(!wg_failed(tape), "%s", wg_error(tape));
+    wg_tape_free(tape);
+}
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
+
+/* ---- Values ------------------------------------------------------------------------------------------------------ */
+START_TEST(new_values_go_in_and_results_come_out)
+{
+    wg_mark start = wg_tape_mark(tape);
+    wg_tensor x = wg_array(tape, WG_FLOAT64, WG_SHAPE(3), NULL);
+    wg_tensor y = wg_sum(wg_square(wg_add(x, 1)));
+    wg_tensor z = wg_flip(x, .axis = WG_AXES(0));
+    wg_function *f = wg_compile(tape, WG_TENSORS(x), WG_TENSORS(y, z, x));
+    ck_assert_ptr_nonnull(f);
+    wg_rewind(tape, start);
+    const double in[] = {1, 2, 3}, other[] = {0, 0, -1};
+    double sum, turned[3], same[3];
+    ck_assert_int_eq(wg_function_run(f, (const void *[]){in}, (void *[]){&sum, turned, same}), WG_OK);
+    ck_assert_double_eq(sum, 4 + 9 + 16);
+    ck_assert_double_eq(turned[0], 3);
+    ck_assert_double_eq(same[1], 2);
+    ck_assert_int_eq(wg_function_run(f, (const void *[]){other}, (void *[]){NULL, turned, NULL}), WG_OK);
+    ck_assert_double_eq(*(const double *)wg_function_output(f, 0), 2);
+    ck_assert_double_eq(turned[0], -1);
+    ck_assert_double_eq(same[1], 2);
+    ck_assert_int_eq(wg_function_run(f, NULL, NULL), WG_OK); /* the values of before */
+    ck_assert_double_eq(*(const double *)wg_function_output(f, 2), 0);
+    ck_assert_int_eq(wg_function_inputs(f), 1);
+    ck_assert_int_eq(wg_function_outputs(f), 3);
+    ck_assert_int_eq(wg_function_input_type(f, 0).dim[0], 3);
+    ck_assert_int_eq(wg_function_output_type(f, 0).rank, 0);
+}
+END_TEST
+
+START_TEST(what_is_not_needed_is_left_out)
+{
+    wg_tensor x = wg_array(tape, WG_FLOAT64, WG_SHAPE(3), NULL);
+    wg_tensor unused = wg_exp(x), constant = wg_exp(wg_full(tape, WG_FLOAT64, WG_SHAPE(3), 1));
+    wg_tensor y = wg_multiply(wg_reshape(x, WG_SHAPE(3, 1)), constant);
+    (void)unused;
+    wg_function *f = wg_compile(tape, WG_TENSORS(x), WG_TENSORS(y));
+    ck_assert_uint_eq(wg_function_steps(f), 1);
+}
+END_TEST
+
+/* A part of the way: the input lies in the middle of what was recorded. */
+START_TEST(inputs_may_be_what_was_computed)
+{
+    wg_tensor x = wg_array(tape, WG_FLOAT64, WG_SHAPE(2), NULL), h = wg_exp(x), y = wg_add(wg_multiply(h, 3), x);
+    wg_function *f = wg_compile(tape, WG_TENSORS(h), WG_TENSORS(y));
+    const double in[] = {1, 10};
+    double out[2];
+    wg_function_run(f, (const void *[]){in}, (void *[]){out});
+    ck_assert_double_eq(out[1], 30); /* x, which is 0, is a constant */
+}
+END_TEST
+
+/* Buffers are shared by values that do not live at one time, and by no others. */
+START_TEST(memory_does_not_grow_with_the_length_of_a_chain)
+{
+    enum { N = 10000, LENGTH = 100 };
+    static double in[N], out[N];
+    wg_tensor x = wg_array(tape, WG_FLOAT64, WG_SHAPE(N), NULL), y = x, kept = WG_NONE;
+    for (int i = 0; i < LENGTH; i++) {
+        y = wg_sin(wg_add(y, x));
+        kept = i == 3 ? y : kept;
+    }
+    wg_tensor total = wg_add(y, kept);
+    for (int i = 0; i < N; i++)
+        in[i] = i / 1000.0;
+    wg_function *f = wg_compile(tape, WG_TENSORS(x), WG_TENSORS(total));
+    ck_assert_uint_lt(wg_function_bytes(f), 8 * N * sizeof(double));
+    wg_function_run(f, (const void *[]){in}, (void *[]){out});
+    for (int i = 0; i < N; i += 37) {
+        double v = in[i], early = 0;
+        for (int k = 0; k < LENGTH; k++) {
+            v = sin(v + in[i]);
+            early = k == 3 ? v : early;
+        }
+        ck_assert_double_eq_tol(out[i], v + early, 1e-12);
+    }
+}
+END_TEST
+
+START_TEST(what_draws_draws_anew)
+{
+    wg_tensor x = wg_full(tape, WG_FLOAT64, WG_SHAPE(1000), 1);
+    wg_function *f = wg_compile(tape, WG_TENSORS(x), WG_TENSORS(wg_dropout(x, .p = 0.5)));
+    double *in = malloc(8000), a[1000], b[1000];
+    for (int i = 0; i < 1000; i++)
+        in[i] = 1;
+    wg_seed(tape, 7);
+    wg_function_run(f, (const void *[]){in}, (void *[]){a});
+    wg_function_run(f, (const void *[]){in}, (void *[]){b});
+    ck_assert(memcmp(a, b, sizeof a));
+    wg_seed(tape, 7);
+    wg_function_run(f, (const void *[]){in}, (void *[]){b});
+    ck_assert(!memcmp(a, b, sizeof a));
+    free(in);
+}
+END_TEST
+
+/* ---- Derivatives ------------------------------------------------------------------------------------------------- */
+START_TEST(recorded_gradients_are_computed_too)
+{
+    wg_tensor x = wg_array(tape, WG_FLOAT64, WG_SHAPE(2), NULL), g[1], again[1];
+    wg_tensor y = wg_sum(wg_multiply(wg_sin(x), x));
+    wg_grad(y, &x, 1, g, .create_graph = true);
+    wg_grad(wg_sum(g[0]), &x, 1, again, .record = true);
+    wg_function *f = wg_compile(tape, WG_TENSORS(x), WG_TENSORS(y, g[0], again[0]));
+    const double in[] = {0.5, 2};
+    double value, first[2], second[2];
+    wg_function_run(f, (const void *[]){in}, (void *[]){&value, first, second});
+    for (int i = 0; i < 2; i++) {
+        ck_assert_double_eq_tol(first[i], cos(in[i]) * in[i] + sin(in[i]), 1e-15);
+        ck_assert_double_eq_tol(second[i], 2 * cos(in[i]) - sin(in[i]) * in[i], 1e-15);
+    }
+}
+END_TEST
+
+enum { IN = 20, HIDDEN = 16, CLASSES = 5, BATCH = 8, STEPS = 6 };
+
+typedef struct {
+    wg_tape *tape;
+    wg_tensor p[4];
+    wg_optimizer *adam;
+} network;
+
+static network network_new(wg_memory memory)
+{
+    network n = {.tape = wg_tape_new(.memory = memory)};
+    n.p[0] = wg_param(n.tape, "fc1.weight", WG_SHAPE(IN, HIDDEN), .init = WG_HE_NORMAL);
+    n.p[1] = wg_param(n.tape, "fc1.bias", WG_SHAPE(HIDDEN));
+    n.p[2] = wg_param(n.tape, "fc2.weight", WG_SHAPE(HIDDEN, CLASSES), .init = WG_HE_NORMAL);
+    n.p[3] = wg_param(n.tape, "fc2.bias", WG_SHAPE(CLASSES));
+    n.adam = wg_adam(n.p, 4, .lr = 0.01);
+    return n;
+}
+
+static wg_tensor loss_of(const network *n, wg_tensor x, wg_tensor y)
+{
+    wg_tensor h = wg_gelu(wg_linear(x, n->p[0], n->p[1]));
+    return wg_cross_entropy(wg_linear(h, n->p[2], n->p[3]), y);
+}
+
+static void batch(int step, float *x, int64_t *y)
+{
+    for (int i = 0; i < BATCH * IN; i++)
+        x[i] = (float)sin(i * 0.7 + step);
+    for (int i = 0; i < BATCH; i++)
+        y[i] = (i + step) % CLASSES;
+}
+
+START_TEST(training_gives_the_parameters_that_the_tape_gives)
+{
+    wg_memory ordinary = {0};
+    network a = network_new(ordinary), b = network_new(ordinary);
+    float x[BATCH * IN], loss;
+    int64_t y[BATCH];
+    wg_mark start = wg_tape_mark(a.tape), empty = wg_tape_mark(b.tape);
+    wg_tensor bx = wg_array(b.tape, WG_FLOAT32, WG_SHAPE(BATCH, IN), NULL);
+    wg_tensor by = wg_array(b.tape, WG_INT64, WG_SHAPE(BATCH), NULL);
+    wg_function *f = wg_compile(b.tape, WG_TENSORS(bx, by), WG_TENSORS(loss_of(&b, bx, by)), .backward = true);
+    wg_rewind(b.tape, empty);
+    for (int step = 0; step < STEPS; step++, wg_rewind(a.tape, start)) {
+        batch(step, x, y);
+        wg_tensor l = loss_of(&a, wg_array(a.tape, WG_FLOAT32, WG_SHAPE(BATCH, IN), x),
+                              wg_array(a.tape, WG_INT64, WG_SHAPE(BATCH), y));
+        wg_backward(l);
+        wg_function_run(f, (const void *[]){x, y}, (void *[]){&loss});
+        ck_assert_float_eq_tol(loss, (float)wg_item(l), 1e-6f);
+        if (step == 2) { /* gradients add up until a step takes them */
+            wg_backward(l);
+            wg_function_run(f, (const void *[]){x, y}, (void *[]){&loss});
+        }
+        wg_step(a.adam);
+        wg_step(b.adam);
+    }
+    ck_assert_msg(!wg_failed(a.tape) && !wg_failed(b.tape), "%s%s", wg_error(a.tape), wg_error(b.tape));
+    for (int i = 0; i < 4; i++)
+        for (int64_t k = 0; k < wg_size(a.p[i]); k++)
+            ck_assert_double_eq_tol(wg_element(a.p[i], k), wg_element(b.p[i], k), 2e-6);
+    wg_tape_free(a.tape);
+    wg_tape_free(b.tape);
+}
+END_TEST
+
+/* ---- Memory ------------------------------------------------------------------------------------------------------ */
+START_TEST(a_run_allocates_nothing)
+{
+    faults memory = {0};
+    network n = network_new(faults_memory(&memory));
+    float x[BATCH * IN], loss;
+    int64_t y[BATCH];
+    wg_mark start = wg_tape_mark(n.tape);
+    wg_tensor tx = wg_array(n.tape, WG_FLOAT32, WG_SHAPE(BATCH, IN), NULL);
+    wg_tensor ty = wg_array(n.tape, WG_INT64, WG_SHAPE(BATCH), NULL);
+    wg_function *f = wg_compile(n.tape, WG_TENSORS(tx, ty), WG_TENSORS(loss_of(&n, tx, ty)), .backward = true);
+    wg_rewind(n.tape, start);
+    size_t asked = 0;
+    for (int step = 0; step < STEPS; step++) {
+        batch(step, x, y);
+        wg_function_run(f, (const void *[]){x, y}, (void *[]){&loss});
+        wg_step(n.adam);
+        if (!step)
+            asked = memory.calls;
+    }
+    ck_assert_uint_eq(memory.calls, asked);
+    wg_function_free(f);
+    wg_function_free(NULL);
+    ck_assert_msg(!wg_failed(n.tape), "%s", wg_error(n.tape));
+    wg_tape_free(n.tape);
+    ck_assert_uint_eq(memory.blocks, 0);
+}
+END_TEST
+
+/* ---- What is refused --------------------------------------------------------------------------------------------- */
+static void refused(const wg_function *f, wg_status status, const char *words)
+{
+    ck_assert_ptr_null(f);
+    ck_assert_msg(wg_error_status(tape) == status && strstr(wg_error(tape), words), "%s: %s",
+                  wg_status_name(wg_error_status(tape)), wg_error(tape));
+    ck_assert_msg(strstr(wg_error(tape), "test_compile.c:") != NULL, "%s", wg_error(tape));
+    wg_clear_error(tape);
+}
+
+START_TEST(what_cannot_be_compiled_says_why)
+{
+    wg_tape *other = wg_tape_new();
+    wg_tensor x = wg_array(tape, WG_FLOAT64, WG_SHAPE(2, 3), NULL), foreign = wg_array(other, WG_FLOAT64, WG_SHAPE(2), NULL);
+    wg_tensor y = wg_exp(x), turned = wg_matrix_transpose(x);
+    wg_tensors none = {0};
+    wg_mark mark = wg_tape_mark(tape);
+    wg_tensor stale = wg_exp(y);
+    wg_rewind(tape, mark);
+    refused(wg_compile(tape, WG_TENSORS(x), none), WG_ERROR_VALUE, "1 inputs and 0 outputs");
+    refused(wg_compile(tape, WG_TENSORS(foreign), WG_TENSORS(y)), WG_ERROR_VALUE, "input 0 is not a tensor of this tape");
+    refused(wg_compile(tape, WG_TENSORS(x), WG_TENSORS(foreign)), WG_ERROR_VALUE, "output 0 is not a tensor of this tape");
+    refused(wg_compile(tape, WG_TENSORS(x), WG_TENSORS(stale)), WG_ERROR_STALE, "");
+    refused(wg_compile(tape, WG_TENSORS(turned), WG_TENSORS(y)), WG_ERROR_VALUE, "not in order");
+    refused(wg_compile(tape, WG_TENSORS(x), WG_TENSORS(y), .backward = true), WG_ERROR_SHAPE, "not a single float");
+    refused(wg_compile(tape, WG_TENSORS(x), WG_TENSORS(y, y), .backward = true), WG_ERROR_VALUE, "2 outputs");
+    ck_assert_ptr_null(wg_compile(NULL, WG_TENSORS(x), WG_TENSORS(y)));
+    ck_assert_int_ne(wg_function_run(NULL, NULL, NULL), WG_OK);
+    ck_assert(!wg_function_inputs(NULL) && !wg_function_outputs(NULL) && !wg_function_bytes(NULL));
+    ck_assert(!wg_function_steps(NULL) && !wg_function_output(NULL, 0) && !wg_function_output_type(NULL, 0).rank);
+    ck_assert(!wg_function_input_type(NULL, 0).rank);
+    wg_tape_free(other);
+}
+END_TEST
+
+START_TEST(a_run_that_cannot_be_made_says_why)
+{
+    const int64_t good = 1, bad = 7;
+    wg_mark empty = wg_tape_mark(tape);
+    wg_tensor i = wg_array(tape, WG_INT64, WG_SCALAR, &good);
+    wg_tensor w = wg_param(tape, "w", WG_SHAPE(3), .dtype = WG_FLOAT64, .init = WG_ONES);
+    wg_tensor y = wg_sum(wg_take(w, i, 0));
+    int line = __LINE__ - 1;
+    wg_function *f = wg_compile(tape, WG_TENSORS(i), WG_TENSORS(y), .backward = true);
+    char place[64];
+    ck_assert_int_eq(wg_function_run(f, NULL, NULL), WG_ERROR_VALUE);
+    ck_assert_msg(strstr(wg_error(tape), "input 0 was never given") != NULL, "%s", wg_error(tape));
+    wg_clear_error(tape);
+    ck_assert_int_eq(wg_function_run(f, (const void *[]){&bad}, NULL), WG_ERROR_INDEX);
+    snprintf(place, sizeof place, "test_compile.c:%d: wg_take", line);
+    ck_assert_msg(strstr(wg_error(tape), place) != NULL, "%s", wg_error(tape));
+    wg_clear_error(tape);
+    ck_assert_int_eq(wg_function_run(f, (const void *[]){&good}, NULL), WG_OK);
+    ck_assert_double_eq(wg_element(wg_grad_of(w), 1), 1);
+    wg_rewind(tape, empty); /* and the parameter is gone */
+    ck_assert_int_eq(wg_function_run(f, NULL, NULL), WG_ERROR_STALE);
+    wg_clear_error(tape);
+}
+END_TEST
+
+/* Each allocation of recording, compiling and running fails in turn. */
+START_TEST(each_allocation_may_fail)
+{
+    bool done = false;
+    for (size_t at = 0; !done; at++) {
+        faults memory = {.fail_at = at + 1};
+        network n = network_new(faults_memory(&memory));
+        if (n.tape) {
+            float x[BATCH * IN], loss = 0;
+            int64_t y[BATCH];
+            batch(0, x, y);
+            wg_tensor tx = wg_array(n.tape, WG_FLOAT32, WG_SHAPE(BATCH, IN), NULL);
+            wg_tensor ty = wg_array(n.tape, WG_INT64, WG_SHAPE(BATCH), NULL);
+            wg_function *f = wg_compile(n.tape, WG_TENSORS(tx, ty), WG_TENSORS(loss_of(&n, tx, ty)), .backward = true);
+            done = wg_function_run(f, (const void *[]){x, y}, (void *[]){&loss}) == WG_OK;
+            ck_assert(done || wg_failed(n.tape));
+        }
+        wg_tape_free(n.tape);
+        ck_assert_uint_eq(memory.blocks, 0);
+        ck_assert_uint_lt(at, 1000);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("compile");
+    TCase *works = tcase_create("works"), *errors = tcase_create("errors");
+    tcase_add_checked_fixture(works, set_up, tear_down);
+    tcase_add_checked_fixture(errors, set_up, tear_down);
+    tcase_add_test(works, new_values_go_in_and_results_come_out);
+    tcase_add_test(works, what_is_not_needed_is_left_out);
+    tcase_add_test(works, inputs_may_be_what_was_computed);
+    tcase_add_test(works, memory_does_not_grow_with_the_length_of_a_chain);
+    tcase_add_test(works, what_draws_draws_anew);
+    tcase_add_test(works, recorded_gradients_are_computed_too);
+    tcase_add_test(works, training_gives_the_parameters_that_the_tape_gives);
+    tcase_add_test(works, a_run_allocates_nothing);
+    tcase_add_test(errors, what_cannot_be_compiled_says_why);
+    tcase_add_test(errors, a_run_that_cannot_be_made_says_why);
+    tcase_add_test(errors, each_allocation_may_fail);
+    suite_add_tcase(s, works);
+    suite_add_tcase(s, errors);
+    SRunner *runner = srunner_create(s);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
