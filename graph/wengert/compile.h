@@ -52,6 +52,7 @@ WG_API size_t wg_function_bytes(const wg_function *f);
 WG_API wg_type wg_function_input_type(const wg_function *f, int i);
 WG_API wg_type wg_function_output_type(const wg_function *f, int k);
 
+/* Says where in the program what is asked of f next is asked; returns f. */
 WG_API wg_function *wg_function_here(wg_function *f, const char *file, int line);
 
 #ifdef __cplusplus
