@@ -63,7 +63,7 @@ static wg_status windows_fit(const wg_call *c, int axes)
     windows_options o = windows_of(c, axes);
     for (int i = 3 - axes; i < 3; i++) {
         if (o.stride[i] < 1 || o.stride[i] > LARGEST || o.dilation[i] < 1 || o.dilation[i] > LARGEST)
-            return wg_fail(c, WG_ERROR_VALUE, "stride %lld and dilation %lld are not both at least 1",
+            return wg_fail(c, WG_ERROR_VALUE, "stride %lld and dilation %lld are not both from 1 to 2^30",
                            (long long)o.stride[i], (long long)o.dilation[i]);
         if (o.padding[i] < 0 || o.padding[i] > LARGEST)
             return wg_fail(c, WG_ERROR_VALUE, "padding %lld is negative or too large", (long long)o.padding[i]);
@@ -86,8 +86,7 @@ static wg_status bias_fits(const wg_call *c, int64_t channels)
     return WG_OK;
 }
 
-/* ---- The three maps
- * -------------------------------------------------------------------------------------------------- */
+/* ---- The three maps ---------------------------------------------------------------------------------------------- */
 static wg_status type_of_shape(wg_call *c)
 {
     c->y[0] = wg_type_make(c->dtype, ((const windows_options *)c->options)->shape);
@@ -186,8 +185,7 @@ static wg_tensor conv_back_w(wg_tensor x, wg_tensor y, windows_options o, const 
     return WG_RECORD(conv_back_w, &o, x, y);
 }
 
-/* ---- The bias's gradient
- * --------------------------------------------------------------------------------------------- */
+/* ---- The bias's gradient ----------------------------------------------------------------------------------------- */
 #define LANES 16
 
 typedef struct {
@@ -277,8 +275,7 @@ static void fill_bias(const wg_call *c)
 
 static wg_tensor plus(wg_tensor a, wg_tensor b) { return wg_is_none(a) ? b : wg_is_none(b) ? a : wg_add(a, b); }
 
-/* ---- conv
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- conv -------------------------------------------------------------------------------------------------------- */
 static wg_status conv_type(wg_call *c)
 {
     const int axes = axes_of(c, 3);
@@ -380,8 +377,7 @@ wg_tensor (wg_conv3d)(wg_tensor x, wg_tensor w, wg_tensor b, wg_conv3d_options o
     return WG_RECORD(conv3d, &options, x, w, b);
 }
 
-/* ---- conv_transpose
- * -------------------------------------------------------------------------------------------------- */
+/* ---- conv_transpose ---------------------------------------------------------------------------------------------- */
 static wg_status conv_transpose_type(wg_call *c)
 {
     const int axes = axes_of(c, 4);

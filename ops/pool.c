@@ -73,7 +73,8 @@ static wg_status pooled_type(wg_call *c, const pooling *p)
     for (int i = 0; i < 2; i++) {
         if (p->kernel[i] < 1 || p->kernel[i] > LARGEST || p->stride[i] < 1 || p->dilation[i] < 1 ||
             p->dilation[i] > LARGEST)
-            return wg_fail(c, WG_ERROR_VALUE, "kernel_size %lld, stride %lld and dilation %lld are not all at least 1",
+            return wg_fail(c, WG_ERROR_VALUE,
+                           "kernel_size %lld, stride %lld and dilation %lld are not all from 1 to 2^30",
                            (long long)p->kernel[i], (long long)p->stride[i], (long long)p->dilation[i]);
         if (p->padding[i] < 0 || p->padding[i] > p->kernel[i] / 2)
             return wg_fail(c, WG_ERROR_VALUE, "padding %lld is not between 0 and half of kernel_size %lld",
@@ -111,8 +112,7 @@ typedef struct {
     pooling p;
 } task;
 
-/* ---- max_pool
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- max_pool ---------------------------------------------------------------------------------------------------- */
 /* index: where in its channel of x the largest entry is. */
 #define MAX_CHANNEL(T, suffix)                                                                                         \
     static void max_channel_##suffix(void *argument, int64_t channel)                                                  \
@@ -162,8 +162,7 @@ static wg_status max_pool_run(const wg_call *c)
     return WG_OK;
 }
 
-/* ---- The entries at those places, and the transpose
- * ------------------------------------------------------------------ */
+/* ---- The entries at those places, and the transpose -------------------------------------------------------------- */
 typedef struct {
     wg_shape shape;
 } pool_add_back_options;
@@ -301,8 +300,7 @@ WG_OP(max_pool2d) = {
 };
 wg_tensor (wg_max_pool2d)(wg_tensor x, wg_max_pool2d_options options) { return WG_RECORD(max_pool2d, &options, x); }
 
-/* ---- avg_pool
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- avg_pool ---------------------------------------------------------------------------------------------------- */
 /* What each place of a window counts for: 1 / places. */
 #define PLACES_OF(p, i0, i1)                                                                                           \
     ((p)->include_pad ? (double)(p)->kernel[0] * (double)(p)->kernel[1]                                                \
