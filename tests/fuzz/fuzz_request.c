@@ -166,7 +166,7 @@ static void list_write(chance *c, const filled *list, int n, bool fits, FILE *to
         if (f.dtype && (f.dtype[0] != 'f' || one_in(c, 8)))
             f.dtype = NULL;
         if (!fits && f.dtype && one_in(c, 2))
-            f.dim[0]++;
+            f.dim[0] = f.dim[0] == 1 ? 2 : 1;
         if (!fits && one_in(c, 4))
             f.dtype = "int32";
         fputs(i ? ", " : "", to);

@@ -102,6 +102,12 @@ static bool layout_agrees(trial *t, int how)
     for (int j = 0; j < t->n_x; j++)
         if (!alike(t, layouts[how], da[j], db[j], ROUNDING))
             return false;
+    wg_tensor ya[TRIAL_OUTPUTS], yb[TRIAL_OUTPUTS];
+    if (!trial_push(&a, a.t, ya) || !trial_push(&b, b.t, yb))
+        return false;
+    for (int k = 0; k < t->n_out; k++)
+        if (!alike(t, layouts[how], ya[k], yb[k], ROUNDING))
+            return false;
     return true;
 }
 
@@ -211,6 +217,12 @@ static bool same_bits(trial *a, trial *b, const char *what)
         return false;
     for (int j = 0; j < a->n_x; j++)
         if (!alike(a, what, da[j], db[j], 0))
+            return false;
+    wg_tensor ya[TRIAL_OUTPUTS], yb[TRIAL_OUTPUTS];
+    if (!trial_push(a, a->t, ya) || !trial_push(b, b->t, yb))
+        return false;
+    for (int k = 0; k < a->n_out; k++)
+        if (!alike(a, what, ya[k], yb[k], 0))
             return false;
     return true;
 }
