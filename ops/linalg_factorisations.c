@@ -20,6 +20,27 @@ static wg_tensor over_upper_transposed(wg_tensor x, wg_tensor r)
 static wg_tensor rows(wg_tensor a, int64_t first, int64_t n) { return wg_narrow(a, -2, first, n); }
 static wg_tensor columns(wg_tensor a, int64_t first, int64_t n) { return wg_narrow(a, -1, first, n); }
 
+/* Is no element of r's diagonal, the first k of its rows, but rounding? A rule divides by them. */
+static bool is_divisible_by(const wg_call *c, wg_tensor r)
+{
+    wg_type type = wg_type_of(r);
+    int64_t k = type.dim[type.rank - 2], n = type.dim[type.rank - 1], count = k && n ? wg_size(r) / (k * n) : 0;
+    for (int64_t matrix = 0; matrix < count; matrix++) {
+        double least = (double)INFINITY, most = 0;
+        for (int64_t i = 0; i < k && i < n; i++) {
+            double x = fabs(wg_element(r, (matrix * k + i) * n + i));
+            least = fmin(least, x);
+            most = fmax(most, x);
+        }
+        if (least > (double)k * wg_epsilon(c->dtype) * most)
+            continue;
+        wg_fail(c, WG_ERROR_NUMERIC, "matrix %lld of %s has dependent columns: its factor's diagonal goes from %.2g to %.2g",
+                (long long)matrix, wg_show(c, 0), most, least);
+        return false;
+    }
+    return true;
+}
+
 /* ---- cholesky ---------------------------------------------------------------------------------------------------- */
 static wg_status cholesky_type(wg_call *c) { return wg_is_square(c, 0) ? WG_ERROR_SHAPE : wg_type_as_first(c); }
 
@@ -184,6 +205,8 @@ static wg_tensor lu_da(const wg_call *c, wg_tensor g)
     (void)g;
     if (wg_is_none(c->g[1]) && wg_is_none(c->g[2]))
         return WG_NONE;
+    if (!is_divisible_by(c, c->out[2]))
+        return WG_INVALID;
     wg_tensor p = c->out[0], l = c->out[1], u = c->out[2];
     blocks f = blocks_of(c, l, u), d = blocks_of(c, or_zeros(c->g[1], l), or_zeros(c->g[2], u));
     wg_tensor by_l = wg_matmul(transposed(f.l1), d.l1), by_u = wg_matmul(d.u1, transposed(f.u1));
@@ -206,6 +229,8 @@ static wg_tensor lu_jvp(const wg_call *c)
 {
     if (c->which == 0)
         return WG_NONE;
+    if (!is_divisible_by(c, c->out[2]))
+        return WG_INVALID;
     blocks f = blocks_of(c, c->out[1], c->out[2]);
     wg_tensor t = wg_matmul(transposed(c->out[0]), c->t[0]), t1 = columns(rows(t, 0, f.k), 0, f.k);
     wg_tensor inside = over_upper(wg_triangular_solve(f.l1, t1, .unit_diagonal = true), f.u1);
@@ -423,6 +448,8 @@ static wg_tensor qr_da(const wg_call *c, wg_tensor g)
     (void)g;
     if (wg_is_none(c->g[0]) && wg_is_none(c->g[1]))
         return WG_NONE;
+    if (!is_divisible_by(c, c->out[1]))
+        return WG_INVALID;
     qr_square f = qr_square_of(c);
     wg_tensor gq = or_zeros(c->g[0], f.q), gr = or_zeros(c->g[1], c->out[1]), beside = WG_NONE;
     if (f.n > f.k) {
@@ -442,6 +469,8 @@ static wg_tensor qr_da(const wg_call *c, wg_tensor g)
 /* With q' da r^-1 = s - skew and s upper: dr = s r, dq = da r^-1 - q s. */
 static wg_tensor qr_jvp(const wg_call *c)
 {
+    if (!is_divisible_by(c, c->out[1]))
+        return WG_INVALID;
     qr_square f = qr_square_of(c);
     wg_tensor t = f.n > f.k ? columns(c->t[0], 0, f.k) : c->t[0];
     if (f.n < f.k)
