@@ -32,7 +32,7 @@ BOTH(gesdd, const char *, const int *, const int *, void *, const int *, void *,
         (dtype == WG_FLOAT32 ? s##name##_ : d##name##_)(__VA_ARGS__);                                                  \
     } while (0)
 
-bool wg_lapack_is_there(void) { return true; }
+bool wg_has_lapack(void) { return true; }
 
 #else
 
@@ -40,13 +40,13 @@ bool wg_lapack_is_there(void) { return true; }
 static void absent(wg_dtype dtype, ...) { (void)dtype; }
 #define CALL(name, ...) absent(dtype, __VA_ARGS__)
 
-bool wg_lapack_is_there(void) { return false; }
+bool wg_has_lapack(void) { return false; }
 
 #endif
 
 wg_status wg_lapack_needed(const wg_call *c)
 {
-    return wg_lapack_is_there() ? WG_OK : wg_fail(c, WG_ERROR_UNSUPPORTED, "this build of the library has no LAPACK");
+    return wg_has_lapack() ? WG_OK : wg_fail(c, WG_ERROR_UNSUPPORTED, "this build of the library has no LAPACK");
 }
 
 static int at_least_1(int n) { return n > 1 ? n : 1; }

@@ -7,9 +7,8 @@
 #ifndef OPS_LAPACK_H
 #define OPS_LAPACK_H
 
-#include "wengert/operation.h"
+#include "wengert/linalg.h"
 
-bool wg_lapack_is_there(void);
 /* WG_ERROR_UNSUPPORTED, and the error reported, in a build without LAPACK. */
 wg_status wg_lapack_needed(const wg_call *c);
 

@@ -43,6 +43,7 @@ static void print_table(const features *f, long processors)
     printf("processor  avx2 %s, fma %s, avx512 %s\n", f->avx2 ? "yes" : "no", f->fma ? "yes" : "no",
            f->avx512 ? "yes" : "no");
     printf("threads    %ld can run at once; a tape has 1 unless told otherwise\n", processors);
+    printf("lapack     %s\n", wg_has_lapack() ? "yes" : "no: factorisations are refused");
     printf("allocator  malloc; an empty tape holds %zu bytes\n\n", empty_tape_bytes());
     printf("products                      float32   float64\n");
     for (size_t i = 0; i < PRODUCTS; i++) {
@@ -62,9 +63,9 @@ static int print_json(const features *f, long processors)
                                               (json_int_t)n, "float32", wg_backend_name(WG_FLOAT32, m, n, k), "float64",
                                               wg_backend_name(WG_FLOAT64, m, n, k)));
     }
-    json_t *all = json_pack("{s:s, s:{s:b, s:b, s:b}, s:I, s:s, s:I, s:o}", "version", WENGERT_VERSION, "processor", "avx2",
-                            f->avx2, "fma", f->fma, "avx512", f->avx512, "threads", (json_int_t)processors, "allocator",
-                            "malloc", "tape_bytes", (json_int_t)empty_tape_bytes(), "products", list);
+    json_t *all = json_pack("{s:s, s:{s:b, s:b, s:b}, s:I, s:b, s:s, s:I, s:o}", "version", WENGERT_VERSION, "processor", "avx2",
+                            f->avx2, "fma", f->fma, "avx512", f->avx512, "threads", (json_int_t)processors, "lapack",
+                            wg_has_lapack(), "allocator", "malloc", "tape_bytes", (json_int_t)empty_tape_bytes(), "products", list);
     if (!all || json_dumpf(all, stdout, 0)) {
         json_decref(all);
         return EXIT_FAILED;

@@ -12,6 +12,9 @@
 extern "C" {
 #endif
 
+/* Does this build have LAPACK? */
+WG_API bool wg_has_lapack(void);
+
 /* ---- Systems -------------------------------------------------------------------------------------------------------
  * b is a vector [n] where it is 1-D, else a matrix [..., n, k]; leading axes broadcast. */
 /* The x with a x = b, a [..., n, n]. */

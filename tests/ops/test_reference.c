@@ -254,7 +254,7 @@ static double real_of(const json_t *request, const char *name, double otherwise)
 static bool lacks_lapack(const json_t *answer)
 {
     const char *code = json_string_value(json_object_get(json_object_get(answer, "error"), "code"));
-    return !wg_lapack_is_there() && code && !strcmp(code, "unsupported");
+    return !wg_has_lapack() && code && !strcmp(code, "unsupported");
 }
 
 START_TEST(line_gives_what_it_says)

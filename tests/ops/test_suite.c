@@ -59,7 +59,7 @@ static bool on_every_sample(const wg_op *op, bool (*holds)(trial *), char *why)
     for (size_t i = 0; i < COUNT(op->samples) && op->samples[i]; i++) {
         trial t;
         bool made = trial_open(&t, wg_tape_new(), op, op->samples[i], WG_FLOAT64, why);
-        bool refused = !made && !wg_lapack_is_there() && wg_error_status(t.tape) == WG_ERROR_UNSUPPORTED;
+        bool refused = !made && !wg_has_lapack() && wg_error_status(t.tape) == WG_ERROR_UNSUPPORTED;
         bool fine = refused || (made && holds(&t));
         trial_close(&t);
         if (!fine)
