@@ -30,14 +30,14 @@ WG_CONTENTS(DISTANCE)
                 (void)x, (void)z;                                                                                      \
                 lane[i] = JOIN(lane[i], more);                                                                         \
             }                                                                                                          \
-        for (int i = 0; j < n; j++, i++) {                                                                             \
-            const double x = (double)a[j], z = (double)b[j], more = TERM;                                              \
-            (void)x, (void)z;                                                                                          \
-            lane[i] = JOIN(lane[i], more);                                                                             \
-        }                                                                                                              \
-        for (int half = LANES / 2; half; half /= 2)                                                                    \
+        for (int half = n < LANES ? 0 : LANES / 2; half; half /= 2)                                                    \
             for (int i = 0; i < half; i++)                                                                             \
                 lane[i] = JOIN(lane[i], lane[i + half]);                                                               \
+        for (; j < n; j++) {                                                                                           \
+            const double x = (double)a[j], z = (double)b[j], more = TERM;                                              \
+            (void)x, (void)z;                                                                                          \
+            lane[0] = JOIN(lane[0], more);                                                                             \
+        }                                                                                                              \
         to = lane[0];                                                                                                  \
     }
 #define PLUS(p, q) ((p) + (q))
@@ -451,6 +451,9 @@ typedef struct {
                 const double x = (double)a[k] - (double)b[k];                                                          \
                 sum[k] += g * sign(x);                                                                                 \
             }                                                                                                          \
+        else if (p == 2 && fabs(g / y) > 1e-290 && fabs(g / y) < 1e290)                                                \
+            for (int64_t k = 0; k < n; k++)                                                                            \
+                sum[k] += ((double)a[k] - (double)b[k]) * (g / y);                                                     \
         else if (p == 2)                                                                                               \
             for (int64_t k = 0; k < n; k++)                                                                            \
                 sum[k] += g * (((double)a[k] - (double)b[k]) / y);                                                     \
