@@ -68,13 +68,18 @@ static wg_status gradients_added(wg_tape *tape, const wg_pullback *p)
     return WG_OK;
 }
 
+static void wipe(const wg_node *node)
+{
+    memset(node->data, 0, (size_t)wg_node_count(node) * wg_dtype_size((wg_dtype)node->dtype));
+}
+
 /* What a failed traversal left in gradients that held nothing is wiped. */
 static void gradients_wiped(wg_tape *tape, const wg_pullback *p)
 {
     for (int i = 0; i < p->n_xs; i++) {
         const wg_node *param = wg_node_at(tape, p->xs[i].node), *grad = wg_node_at(tape, param->extra->grad);
         if (!param->extra->has_grad)
-            memset(grad->data, 0, (size_t)wg_node_count(grad) * wg_dtype_size((wg_dtype)grad->dtype));
+            wipe(grad);
     }
 }
 
@@ -163,6 +168,18 @@ static wg_status unused_input(wg_tape *tape, const char *name, wg_tensor x, int 
     return wg_report(tape, name, WG_ERROR_VALUE, "the output does not depend on input %d (%s)", i, name_of(node));
 }
 
+/* Where a derivative by x is summed. What is in an array of it is not read. */
+static wg_tensor result_place(wg_tape *tape, const wg_node *x, const char *name)
+{
+    wg_type type = wg_node_type(x);
+    void *data = x->rank ? wg_arena_values(tape, (size_t)wg_node_count(x) * wg_dtype_size(type.dtype)) : NULL;
+    if (x->rank && !data) {
+        wg_no_memory(tape, name, (size_t)wg_node_count(x) * wg_dtype_size(type.dtype));
+        return wg_invalid_on(tape);
+    }
+    return wg_leaf(tape, &type, data, WG_NODE_CUT, name);
+}
+
 /* Fills `out` for the float inputs listed in p; the others stay WG_NONE. at[j] is p's input j's place in out. */
 static wg_status pulled(wg_tape *tape, const char *name, wg_pullback *p, const int *at, wg_vjp_options options,
                         wg_tensor *out)
@@ -171,8 +188,7 @@ static wg_status pulled(wg_tape *tape, const char *name, wg_pullback *p, const i
     p->last = !again;
     if (!record)
         for (int j = 0; j < p->n_xs; j++) {
-            wg_type type = wg_type_of(p->xs[j]);
-            p->result[j] = wg_leaf(tape, &type, NULL, WG_NODE_CUT, name);
+            p->result[j] = result_place(tape, wg_node_at(tape, p->xs[j].node), name);
             if (!wg_is_tensor(p->result[j]))
                 return WG_ERROR_MEMORY;
         }
@@ -183,6 +199,8 @@ static wg_status pulled(wg_tape *tape, const char *name, wg_pullback *p, const i
         if (!p->reached[j] && record) {
             wg_type type = wg_type_of(p->xs[j]);
             p->result[j] = wg_leaf(tape, &type, NULL, WG_NODE_CUT, name);
+        } else if (!p->reached[j]) {
+            wipe(wg_node_at(tape, p->result[j].node));
         }
         out[at[j]] = p->result[j];
         status = wg_is_tensor(out[at[j]]) ? WG_OK : WG_ERROR_MEMORY;

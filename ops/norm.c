@@ -36,6 +36,9 @@ static wg_tensor affine_jvp(const wg_call *c, const wg_normalized_options *o)
     return t;
 }
 
+/* The cotangent of operand c->which where it came with the others. */
+static wg_tensor came_with_others(const wg_call *c) { return c->shared ? c->shared[c->which] : WG_NONE; }
+
 /* The rules of a norm whose rows are `rows`, wg_normalized_options in terms of c and its options o. */
 #define NORM_RULES(name, last, ...)                                                                                    \
     static wg_normalized_options name##_rows(const wg_call *c)                                                         \
@@ -54,15 +57,23 @@ static wg_tensor affine_jvp(const wg_call *c, const wg_normalized_options *o)
         wg_normalized_options rows = name##_rows(c);                                                                   \
         return wg_normalized_run(c, &rows, NULL, NULL);                                                                \
     }                                                                                                                  \
+    static void name##_share(const wg_call *c, wg_tensor *shared)                                                      \
+    {                                                                                                                  \
+        wg_normalized_options rows = name##_rows(c);                                                                   \
+        if (c->g && wg_is_tensor(c->g[0]) && !c->recording && wg_given(c, 1))                                          \
+            wg_norm_pulls(c->g[0], c->in[0], c->in[1], &rows, shared);                                                 \
+    }                                                                                                                  \
     static wg_tensor name##_dx(const wg_call *c, wg_tensor g)                                                          \
     {                                                                                                                  \
         wg_normalized_options rows = name##_rows(c);                                                                   \
-        return affine_dx(c, &rows, g);                                                                                 \
+        wg_tensor d = came_with_others(c);                                                                             \
+        return wg_is_none(d) ? affine_dx(c, &rows, g) : d;                                                             \
     }                                                                                                                  \
     static wg_tensor name##_dweight(const wg_call *c, wg_tensor g)                                                     \
     {                                                                                                                  \
         wg_normalized_options rows = name##_rows(c);                                                                   \
-        return wg_norm_weight_pull(g, c->in[0], &rows);                                                                \
+        wg_tensor d = came_with_others(c);                                                                             \
+        return wg_is_none(d) ? wg_norm_weight_pull(g, c->in[0], &rows) : d;                                            \
     }                                                                                                                  \
     static wg_tensor name##_jvp(const wg_call *c)                                                                      \
     {                                                                                                                  \
@@ -73,9 +84,11 @@ static wg_tensor affine_jvp(const wg_call *c, const wg_normalized_options *o)
     static wg_tensor name##_dbias(const wg_call *c, wg_tensor g)                                                       \
     {                                                                                                                  \
         wg_normalized_options rows = name##_rows(c);                                                                   \
-        return wg_sum_to_weight(g, &rows);                                                                             \
+        wg_tensor d = came_with_others(c);                                                                             \
+        return wg_is_none(d) ? wg_sum_to_weight(g, &rows) : d;                                                         \
     }
-#define NORM(norm) .name = #norm, .type = norm##_type, .run = norm##_run, .jvp = norm##_jvp, .saves = "x weight"
+#define NORM(norm)                                                                                                     \
+    .name = #norm, .type = norm##_type, .run = norm##_run, .share = norm##_share, .jvp = norm##_jvp, .saves = "x weight"
 
 /* ---- layer_norm -------------------------------------------------------------------------------------------------- */
 NORM_RULES(layer_norm, 2, .axis = o->axis, .centered = true, .eps = o->eps)

@@ -118,6 +118,12 @@
         MEAN_AND_SCALE(T, r)                                                                                           \
         for (int64_t i = 0; i < n; i++)                                                                                \
             to[i] += (double)(g[i] * (CENTERED(x[i]) * scale));                                                        \
+    }                                                                                                                  \
+    static WG_CLONES void run_add_##suffix(int64_t n, const void *cotangent, double *restrict to)                      \
+    {                                                                                                                  \
+        const T *restrict g = cotangent;                                                                               \
+        for (int64_t i = 0; i < n; i++)                                                                                \
+            to[i] += (double)g[i];                                                                                     \
     }
 RUN_KERNELS(f32, float)
 RUN_KERNELS(f64, double)
@@ -231,8 +237,8 @@ COLUMN_KERNELS(f32, float)
 COLUMN_KERNELS(f64, double)
 
 const wg_norm_kernel_table wg_norm_kernels[] = {
-    [WG_FLOAT32] = {run_sum_f32, run_squares_f32, run_apply_f32, run_dots_f32, run_pull_f32, run_weigh_f32,
+    [WG_FLOAT32] = {run_sum_f32, run_squares_f32, run_apply_f32, run_dots_f32, run_pull_f32, run_weigh_f32, run_add_f32,
                     columns_statistics_f32, columns_apply_f32, columns_pull_f32, columns_weigh_f32},
-    [WG_FLOAT64] = {run_sum_f64, run_squares_f64, run_apply_f64, run_dots_f64, run_pull_f64, run_weigh_f64,
+    [WG_FLOAT64] = {run_sum_f64, run_squares_f64, run_apply_f64, run_dots_f64, run_pull_f64, run_weigh_f64, run_add_f64,
                     columns_statistics_f64, columns_apply_f64, columns_pull_f64, columns_weigh_f64},
 };

@@ -24,8 +24,8 @@ typedef struct {
 } wg_column_numbers;
 
 /* Of one run of n elements: x, its cotangent g, weights and biases with their steps (0: one for all of the run), and
- * the result. dots adds the sums of h = g w and of h n(x), weigh g n(x) of each element. Of rows side by side the
- * same; columns_weigh adds sums of g n(x), one a row or one an element. */
+ * the result. dots adds the sums of h = g w and of h n(x), weigh g n(x) of each element, add
+ * g itself. Of rows side by side the same; columns_weigh adds sums of g n(x), one a row or one an element. */
 typedef struct {
     double (*sum)(int64_t n, const void *x);
     double (*squares)(int64_t n, const void *x, const wg_row_numbers *r);
@@ -35,6 +35,7 @@ typedef struct {
                  double to[2]);
     void (*pull)(int64_t n, const void *g, const void *x, const void *w, int64_t ws, const wg_row_numbers *r, void *y);
     void (*weigh)(int64_t n, const void *g, const void *x, const wg_row_numbers *r, double *to);
+    void (*add)(int64_t n, const void *g, double *to);
     void (*columns_statistics)(const wg_columns *s, const void *x, wg_column_numbers *r);
     void (*columns_apply)(const wg_columns *s, const void *x, const wg_column_numbers *r, void *y);
     void (*columns_pull)(const wg_columns *s, const void *g, const void *x, const wg_column_numbers *r, void *y);

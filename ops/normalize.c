@@ -16,7 +16,7 @@
 #include "wengert/reductions.h"
 #include "wengert/shape.h"
 
-#define NORMALIZE(OP) OP(normalized) OP(norm_pull) OP(norm_weight_pull)
+#define NORMALIZE(OP) OP(normalized) OP(norm_pull) OP(norm_weight_pull) OP(norm_pulls)
 WG_CONTENTS(NORMALIZE)
 
 /* ---- Rows -------------------------------------------------------------------------------------------------------- */
@@ -229,10 +229,31 @@ wg_status wg_normalized_run(const wg_call *c, const wg_normalized_options *o, do
     return WG_OK;
 }
 
+/* One row's P (g weight), and its statistics. */
+static wg_row_numbers pull_row(const pass *p, int64_t row)
+{
+    double var, sum[2] = {0}, n = (double)(p->at.runs * p->at.n);
+    wg_row_numbers r = row_statistics(p, row, &var);
+    int64_t step = step_of(p, p->weight);
+    for (int64_t k = 0; k < p->at.runs; k++) {
+        size_t at = run_at(p, row, k);
+        const void *weight = weight_of_run(p, p->weight, p->one, row, k);
+        wg_norm_kernels[p->dtype].dots(p->at.n, p->g + at, p->x + at, weight, step, &r, sum);
+    }
+    r.h = p->o->centered ? sum[0] / n : 0;
+    r.hn = sum[1] / n;
+    for (int64_t k = 0; k < p->at.runs; k++) {
+        size_t at = run_at(p, row, k);
+        const void *weight = weight_of_run(p, p->weight, p->one, row, k);
+        wg_norm_kernels[p->dtype].pull(p->at.n, p->g + at, p->x + at, weight, step, &r, p->to + at);
+    }
+    return r;
+}
+
 static void pull_piece(void *argument, int64_t piece)
 {
     const pass *p = argument;
-    int64_t first, end, step = step_of(p, p->weight);
+    int64_t first, end;
     rows_of_piece(p, piece, &first, &end);
     if (side_by_side(p)) {
         wg_column_numbers r;
@@ -241,22 +262,8 @@ static void pull_piece(void *argument, int64_t piece)
         wg_norm_kernels[p->dtype].columns_pull(&s, p->g + at, p->x + at, &r, p->to + at);
         return;
     }
-    for (int64_t row = first; row < end; row++) {
-        double var, sum[2] = {0}, n = (double)(p->at.runs * p->at.n);
-        wg_row_numbers r = row_statistics(p, row, &var);
-        for (int64_t k = 0; k < p->at.runs; k++) {
-            size_t at = run_at(p, row, k);
-            const void *weight = weight_of_run(p, p->weight, p->one, row, k);
-            wg_norm_kernels[p->dtype].dots(p->at.n, p->g + at, p->x + at, weight, step, &r, sum);
-        }
-        r.h = p->o->centered ? sum[0] / n : 0;
-        r.hn = sum[1] / n;
-        for (int64_t k = 0; k < p->at.runs; k++) {
-            size_t at = run_at(p, row, k);
-            const void *weight = weight_of_run(p, p->weight, p->one, row, k);
-            wg_norm_kernels[p->dtype].pull(p->at.n, p->g + at, p->x + at, weight, step, &r, p->to + at);
-        }
-    }
+    for (int64_t row = first; row < end; row++)
+        pull_row(p, row);
 }
 
 /* ---- Shapes ------------------------------------------------------------------------------------------------------ */
@@ -558,6 +565,83 @@ WG_OP(norm_weight_pull) = {
 wg_tensor wg_norm_weight_pull(wg_tensor g, wg_tensor x, const wg_normalized_options *o)
 {
     return WG_RECORD(norm_weight_pull, o, g, x);
+}
+
+/* ---- norm_pulls: the cotangents of x, weight and bias in one pass over x and g ----------------------------------- */
+/* Each piece of rows has sums of its own: of g n(x), and behind them of g. */
+static void pulls_piece(void *argument, int64_t piece)
+{
+    const pass *p = argument;
+    int64_t first, end;
+    double *of_weight = p->sums + piece * 2 * p->at.weights, *of_bias = of_weight + p->at.weights;
+    rows_of_piece(p, piece, &first, &end);
+    for (int64_t row = first; row < end; row++) {
+        wg_row_numbers r = pull_row(p, row);
+        for (int64_t k = 0; k < p->at.runs; k++) {
+            size_t at = run_at(p, row, k);
+            int64_t weight = weight_at(p, row, k);
+            wg_norm_kernels[p->dtype].weigh(p->at.n, p->g + at, p->x + at, &r, of_weight + weight);
+            wg_norm_kernels[p->dtype].add(p->at.n, p->g + at, of_bias + weight);
+        }
+    }
+}
+
+static wg_status norm_pulls_type(wg_call *c)
+{
+    if (!wg_type_equal(&c->x[0], &c->x[1]))
+        return wg_fail(c, WG_ERROR_SHAPE, "%s and %s differ in shape", wg_show(c, 0), wg_show(c, 1));
+    c->y[0] = c->x[1];
+    c->y[1] = c->y[2] = c->x[2];
+    wg_status status = wg_normalized_fits(c, c->options, 1, 0);
+    layout l = status ? (layout){0} : layout_of(&c->x[1], c->options);
+    if (!status && (!l.step || l.stride != 1 || wg_type_count(&c->x[2]) != l.weights))
+        return wg_fail(c, WG_ERROR_SHAPE, "%s are no weights along a row of %s", wg_show(c, 2), wg_show(c, 1));
+    return status;
+}
+
+static wg_status norm_pulls_run(const wg_call *c)
+{
+    pass p = pass_of(c, &c->x[1], c->options);
+    p.g = c->from[0];
+    p.x = c->from[1];
+    p.weight = c->from[2];
+    p.to = c->to[0];
+    if (p.per_piece < p.at.rows / MOST_SUMS)
+        p.per_piece = p.at.rows / MOST_SUMS;
+    int64_t pieces = pieces_of(&p), n = 2 * p.at.weights;
+    p.sums = wg_scratch(c, (size_t)((pieces + 1) * n) * sizeof *p.sums);
+    if (!p.sums)
+        return WG_ERROR_MEMORY;
+    double *total = p.sums + pieces * n;
+    memset(p.sums, 0, (size_t)((pieces + 1) * n) * sizeof *p.sums);
+    wg_parallel(c->tape, pieces, pulls_piece, &p);
+    for (int64_t i = 0; i < pieces * n; i++)
+        total[i % n] += p.sums[i];
+    for (int64_t i = 0; i < n; i++)
+        wg_store_number(c->dtype, total[i],
+                        (unsigned char *)c->to[1 + i / p.at.weights] + (size_t)(i % p.at.weights) * p.size);
+    return WG_OK;
+}
+
+WG_OP(norm_pulls) = {
+    .name = "norm_pulls",
+    .doc = "dx = P (g weight), dweight = the sum of g normalized(x), dbias = the sum of g",
+    .in = {{"g", 0}, {"x", 0}, {"weight", 0}},
+    .out = {"dx", "dweight", "dbias"},
+    .options = NORMALIZED_SCHEMA,
+    .type = norm_pulls_type,
+    .run = norm_pulls_run,
+    .samples = {"[2,5] [2,5] [5]", "[2,3,4] [2,3,4] [3,4] axis=[1,2]", "[2,4] [2,4] [4] groups=2",
+                "[3,4] [3,4] [4] centered=false", "[0,3] [0,3] [3]"},
+    .output_gradient_free = true,
+    .hidden = true,
+};
+void wg_norm_pulls(wg_tensor g, wg_tensor x, wg_tensor weight, const wg_normalized_options *o, wg_tensor to[3])
+{
+    wg_type type = wg_type_of(x);
+    layout l = layout_of(&type, o);
+    if (l.step && l.stride == 1)
+        wg_record_on(x.tape, &norm_pulls_op, o, (const wg_tensor[]){g, x, weight}, 3, to, 3);
 }
 
 WG_FAMILY_OF(normalize, "networks", NORMALIZE)

@@ -30,6 +30,9 @@ wg_tensor wg_norm_pull(wg_tensor g, wg_tensor x, wg_tensor weight, const wg_norm
 /* The sum of g n(x) over everything that has one weight, of the weight's shape; and that of any tensor of x's shape. */
 wg_tensor wg_norm_weight_pull(wg_tensor g, wg_tensor x, const wg_normalized_options *o);
 wg_tensor wg_sum_to_weight(wg_tensor t, const wg_normalized_options *o);
+/* All three cotangents of n(x) weight + bias at once, {P (g weight), the sum of g n(x), the sum of g}, not to be
+ * differentiated again; nothing where a row does not lie together or weights do not differ along it. */
+void wg_norm_pulls(wg_tensor g, wg_tensor x, wg_tensor weight, const wg_normalized_options *o, wg_tensor to[3]);
 /* A weight as it broadcasts against x. */
 wg_tensor wg_weight_along(wg_tensor weight, const wg_type *x, const wg_normalized_options *o);
 
