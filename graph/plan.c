@@ -6,141 +6,82 @@
  * it is left out, as is whatever no output needs. */
 #include "graph/plan.h"
 
-#define NO_SLOT (-1)
-#define NEVER UINT32_MAX
-
-enum { NEEDED = 1, CALLED = 2, VARIES = 4, INPUT = 8 };
-
-typedef struct {
-    uint32_t root;       /* a node */
-    uint32_t last;       /* of a root in the workspace: the last step that uses it */
-    uint32_t next;       /* of the roots with the same last step */
-    int32_t slot;        /* of a root: what it is bound to */
-    int64_t offset;      /* bytes from the root's storage */
-    unsigned char *data; /* of a constant or a parameter: where it is */
-    size_t at;           /* of a root in the workspace: where in it */
-    unsigned flags;
-} value;
-
-/* A free part of the workspace, in the order of its place. */
-typedef struct {
-    size_t at, bytes;
-} span;
-
-typedef struct {
-    wg_function *f;
-    wg_tape *tape;
-    const wg_tensor *outputs;
-    uint32_t nodes, steps;
-    value *value;
-    uint32_t *dies; /* by step: the first of the roots whose last it is */
-    span *free_one;
-    uint32_t n_free;
-    size_t top;     /* bytes of the workspace */
-    size_t *gather; /* places of contiguous copies, in the order of the steps */
-    size_t n_gathers, n_copies, n_patches;
-    unsigned char *workspace;
-} plan;
-
-static const wg_node *node_at(const plan *p, uint32_t i) { return wg_node_at(p->tape, i); }
-static value *root_of(const plan *p, uint32_t i) { return &p->value[p->value[i].root]; }
-static bool is_leaf(const wg_node *node) { return wg_node_is(node, WG_NODE_LEAF); }
-static bool is_view(const wg_node *node) { return wg_node_is(node, WG_NODE_VIEW); }
-
-static size_t node_bytes(const wg_node *node)
-{
-    return (size_t)wg_node_count(node) * wg_dtype_size((wg_dtype)node->dtype);
-}
-
-/* Is the value computed by a step, at each run? */
-static bool is_made(const plan *p, uint32_t i)
-{
-    unsigned flags = p->value[i].flags;
-    return (flags & (VARIES | INPUT)) == VARIES && !is_leaf(node_at(p, i)) && !is_view(node_at(p, i));
-}
-
-/* Is node i the first output of a call that the function makes? */
-static bool is_step(const plan *p, uint32_t i)
-{
-    return !node_at(p, i)->out && p->value[i].flags & (NEEDED | CALLED) && is_made(p, i);
-}
-
 /* ---- What is needed ---------------------------------------------------------------------------------------------- */
-static void mark_varying(plan *p, const wg_tensor *inputs)
+static void mark_varying(wg_plan *p, const wg_tensor *inputs)
 {
     for (int i = p->f->n_in; i-- > 0;)
         if (inputs[i].node < p->nodes) {
-            p->value[inputs[i].node].flags |= INPUT | VARIES;
+            p->value[inputs[i].node].flags |= WG_VALUE_INPUT | WG_VALUE_VARIES;
             p->value[inputs[i].node].slot = i;
         }
     for (uint32_t i = 0; i < p->nodes; i++) {
-        const wg_node *node = node_at(p, i);
+        const wg_node *node = wg_plan_node(p, i);
         bool varies = wg_node_is(node, WG_NODE_PARAM) || (node->op && node->op->random);
         const uint32_t *in = wg_node_in(node);
-        for (int k = 0; !is_leaf(node) && k < node->n_in && !varies; k++)
-            varies = in[k] != WG_ABSENT && p->value[in[k]].flags & VARIES;
+        for (int k = 0; !wg_is_leaf_node(node) && k < node->n_in && !varies; k++)
+            varies = in[k] != WG_ABSENT && p->value[in[k]].flags & WG_VALUE_VARIES;
         if (varies)
-            p->value[i].flags |= VARIES;
+            p->value[i].flags |= WG_VALUE_VARIES;
     }
 }
 
-static void mark_needed(plan *p, const wg_tensor *outputs)
+static void mark_needed(wg_plan *p, const wg_tensor *outputs)
 {
     for (int k = 0; k < p->f->n_out + p->f->n_grad; k++)
-        p->value[outputs[k].node].flags |= NEEDED;
+        p->value[outputs[k].node].flags |= WG_VALUE_NEEDED;
     for (uint32_t i = p->nodes; i-- > 0;) {
-        const wg_node *node = node_at(p, i);
+        const wg_node *node = wg_plan_node(p, i);
         unsigned flags = p->value[i].flags;
-        if (!(flags & (NEEDED | CALLED)) || (!is_made(p, i) && !(is_view(node) && (flags & (VARIES | INPUT)) == VARIES)))
+        if (!(flags & (WG_VALUE_NEEDED | WG_VALUE_CALLED)) || (!wg_is_made(p, i) && !(wg_is_view_node(node) && (flags & (WG_VALUE_VARIES | WG_VALUE_INPUT)) == WG_VALUE_VARIES)))
             continue;
         if (node->out) {
-            p->value[i - node->out].flags |= CALLED;
+            p->value[i - node->out].flags |= WG_VALUE_CALLED;
             continue;
         }
         const uint32_t *in = wg_node_in(node);
         for (int k = 0; k < node->n_in; k++)
             if (in[k] != WG_ABSENT)
-                p->value[in[k]].flags |= NEEDED;
+                p->value[in[k]].flags |= WG_VALUE_NEEDED;
     }
 }
 
 /* ---- Roots ------------------------------------------------------------------------------------------------------- */
-static bool constant_kept(plan *p, uint32_t i)
+static bool constant_kept(wg_plan *p, uint32_t i)
 {
-    const wg_node *node = node_at(p, i);
-    value *v = &p->value[i];
+    const wg_node *node = wg_plan_node(p, i);
+    wg_plan_value *v = &p->value[i];
     if (wg_node_is(node, WG_NODE_PARAM)) {
         v->data = node->data;
         p->f->param[p->f->n_params++] = wg_node_tensor(p->tape, i);
         return true;
     }
-    if (!(v->data = wg_hold_take(p->f, node_bytes(node))))
+    if (!(v->data = wg_hold_take(p->f, wg_node_bytes(node))))
         return false;
     wg_type type = wg_node_type(node);
     if (wg_node_is(node, WG_NODE_CONTIGUOUS) || !node->rank)
-        memcpy(v->data, node->data, node_bytes(node));
+        memcpy(v->data, node->data, wg_node_bytes(node));
     else
         wg_gather_strided(&type, wg_node_stride(node), node->data, v->data);
     return true;
 }
 
 /* Is the value kept as a dense copy though the node on the tape has strides? */
-static bool is_dense_copy(const plan *p, uint32_t i) { return !(p->value[i].flags & VARIES) && p->value[i].root == i; }
+static bool is_dense_copy(const wg_plan *p, uint32_t i) { return !(p->value[i].flags & WG_VALUE_VARIES) && p->value[i].root == i; }
 
-static bool roots_found(plan *p)
+static bool roots_found(wg_plan *p)
 {
     for (uint32_t i = 0; i < p->nodes; i++) {
-        const wg_node *node = node_at(p, i);
-        value *v = &p->value[i];
+        const wg_node *node = wg_plan_node(p, i);
+        wg_plan_value *v = &p->value[i];
         uint32_t first = i - node->out;
         v->root = i;
-        if (v->flags & INPUT || !((v->flags | (node->out ? p->value[first].flags & CALLED : 0)) & (NEEDED | CALLED)))
+        if (v->flags & WG_VALUE_INPUT || !((v->flags | (node->out ? p->value[first].flags & WG_VALUE_CALLED : 0)) & (WG_VALUE_NEEDED | WG_VALUE_CALLED)))
             continue;
-        if (is_view(node) && v->flags & VARIES) {
+        if (wg_is_view_node(node) && v->flags & WG_VALUE_VARIES) {
             uint32_t x = wg_node_in(node)[0];
             v->root = p->value[x].root;
-            v->offset = p->value[x].offset + ((unsigned char *)node->data - (unsigned char *)node_at(p, x)->data);
-        } else if (!is_made(p, i)) {
+            v->offset = p->value[x].offset + ((unsigned char *)node->data - (unsigned char *)wg_plan_node(p, x)->data);
+        } else if (!wg_is_made(p, i)) {
             if (!constant_kept(p, i))
                 return false;
         }
@@ -149,24 +90,27 @@ static bool roots_found(plan *p)
 }
 
 /* ---- Lifetimes --------------------------------------------------------------------------------------------------- */
-static void used_by(plan *p, uint32_t i, uint32_t step) { root_of(p, i)->last = step; }
+static void used_by(wg_plan *p, uint32_t i, uint32_t step) { wg_plan_root(p, i)->last = step; }
 
-static bool wants_gather(const plan *p, const wg_node *node, uint32_t x)
+static bool wants_gather(const wg_plan *p, const wg_node *node, uint32_t x)
 {
     if (x == WG_ABSENT || node->op->strided || node->op->map || node->op->view)
         return false;
-    const wg_node *operand = node_at(p, x);
+    const wg_node *operand = wg_plan_node(p, x);
     return operand->rank && !wg_node_is(operand, WG_NODE_CONTIGUOUS) && !is_dense_copy(p, x);
 }
 
-static void patched(plan *p, uint32_t i) { p->n_patches += root_of(p, i)->slot != NO_SLOT; }
+static void patched(wg_plan *p, uint32_t i)
+{
+    p->n_patches += wg_plan_root(p, i)->slot != WG_NO_SLOT && !wg_has_cell(p, p->value[i].root);
+}
 
-static void lifetimes_found(plan *p)
+static void lifetimes_found(wg_plan *p)
 {
     uint32_t step = 0;
     for (uint32_t i = 0; i < p->nodes; i++) {
-        const wg_node *node = node_at(p, i);
-        if (!is_step(p, i))
+        const wg_node *node = wg_plan_node(p, i);
+        if (!wg_is_step(p, i))
             continue;
         const uint32_t *in = wg_node_in(node);
         for (int k = 0; k < node->n_in; k++)
@@ -182,12 +126,14 @@ static void lifetimes_found(plan *p)
 }
 
 /* An output that a step makes is made where it is wanted; any other one is copied there at the end. */
-static void outputs_placed(plan *p, const wg_tensor *outputs)
+static void outputs_placed(wg_plan *p, const wg_tensor *outputs)
 {
     for (int k = 0; k < p->f->n_out + p->f->n_grad; k++) {
-        value *v = &p->value[outputs[k].node];
-        if (v->root == outputs[k].node && is_made(p, outputs[k].node) && v->slot == NO_SLOT &&
-            wg_node_is(node_at(p, outputs[k].node), WG_NODE_CONTIGUOUS)) {
+        wg_plan_value *v = &p->value[outputs[k].node];
+        if (wg_has_cell(p, outputs[k].node)) {
+            p->n_stores++;
+        } else if (v->root == outputs[k].node && wg_is_made(p, outputs[k].node) && v->slot == WG_NO_SLOT &&
+            wg_node_is(wg_plan_node(p, outputs[k].node), WG_NODE_CONTIGUOUS)) {
             v->slot = p->f->n_in + k;
         } else {
             used_by(p, outputs[k].node, p->steps);
@@ -195,9 +141,9 @@ static void outputs_placed(plan *p, const wg_tensor *outputs)
         }
     }
     for (uint32_t i = 0; i < p->nodes; i++) {
-        if (!is_step(p, i))
+        if (!wg_is_step(p, i))
             continue;
-        const wg_node *node = node_at(p, i);
+        const wg_node *node = wg_plan_node(p, i);
         const uint32_t *in = wg_node_in(node);
         for (int k = 0; k < node->n_in; k++)
             if (in[k] != WG_ABSENT)
@@ -211,7 +157,7 @@ static void outputs_placed(plan *p, const wg_tensor *outputs)
 /* ---- The workspace ----------------------------------------------------------------------------------------------- */
 static size_t room_of(size_t bytes) { return (bytes + WG_ALIGN - 1) / WG_ALIGN * WG_ALIGN; }
 
-static size_t space_taken(plan *p, size_t bytes)
+static size_t space_taken(wg_plan *p, size_t bytes)
 {
     size_t need = room_of(bytes ? bytes : 1);
     uint32_t best = p->n_free;
@@ -219,7 +165,7 @@ static size_t space_taken(plan *p, size_t bytes)
         if (p->free_one[k].bytes >= need && (best == p->n_free || p->free_one[k].bytes < p->free_one[best].bytes))
             best = k;
     if (best < p->n_free) {
-        span *found = &p->free_one[best];
+        wg_span *found = &p->free_one[best];
         size_t at = found->at;
         found->at += need;
         found->bytes -= need;
@@ -227,7 +173,7 @@ static size_t space_taken(plan *p, size_t bytes)
             memmove(found, found + 1, (--p->n_free - best) * sizeof *found);
         return at;
     }
-    span *end = p->n_free ? &p->free_one[p->n_free - 1] : NULL;
+    wg_span *end = p->n_free ? &p->free_one[p->n_free - 1] : NULL;
     bool extends = end && end->at + end->bytes == p->top;
     size_t at = extends ? end->at : p->top;
     p->n_free -= extends;
@@ -235,7 +181,7 @@ static size_t space_taken(plan *p, size_t bytes)
     return at;
 }
 
-static void space_given(plan *p, size_t at, size_t bytes)
+static void space_given(wg_plan *p, size_t at, size_t bytes)
 {
     size_t need = room_of(bytes ? bytes : 1);
     uint32_t k = p->n_free;
@@ -253,58 +199,47 @@ static void space_given(plan *p, size_t at, size_t bytes)
         p->free_one[k].bytes += need;
     } else {
         memmove(&p->free_one[k + 1], &p->free_one[k], (p->n_free++ - k) * sizeof *p->free_one);
-        p->free_one[k] = (span){at, need};
+        p->free_one[k] = (wg_span){at, need};
     }
 }
 
-static bool in_workspace(const plan *p, uint32_t i)
+static bool in_workspace(const wg_plan *p, uint32_t i)
 {
-    return is_made(p, i) && p->value[i].slot == NO_SLOT;
+    return wg_is_made(p, i) && p->value[i].slot == WG_NO_SLOT && !wg_has_cell(p, i);
 }
 
-/* A 0-d value has 8 bytes of its own for good: there may be very many, and a free list of them would cost more. */
-static size_t scalars_placed(plan *p)
-{
-    size_t bytes = 0;
-    for (uint32_t i = 0; i < p->nodes; i++) {
-        uint32_t first = i - node_at(p, i)->out;
-        if (!is_step(p, first) || !in_workspace(p, i) || node_at(p, i)->rank)
-            continue;
-        p->value[i].at = bytes;
-        bytes += sizeof(double);
-    }
-    return room_of(bytes);
-}
-
-static void spaces_found(plan *p)
+static bool spaces_found(wg_plan *p)
 {
     uint32_t step = 0;
     size_t gather = 0;
-    p->top = scalars_placed(p);
+    if (!wg_scalars_placed(p, &p->top))
+        return false;
+    p->top = room_of(p->top);
     for (uint32_t i = 0; i < p->nodes; i++) {
-        const wg_node *node = node_at(p, i);
-        if (!is_step(p, i))
+        const wg_node *node = wg_plan_node(p, i);
+        if (!wg_is_step(p, i))
             continue;
         size_t first_gather = gather;
         const uint32_t *in = wg_node_in(node);
         for (int k = 0; k < node->n_in; k++)
             if (wants_gather(p, node, in[k]))
-                p->gather[gather++] = space_taken(p, node_bytes(node_at(p, in[k])));
+                p->gather[gather++] = space_taken(p, wg_node_bytes(wg_plan_node(p, in[k])));
         for (uint32_t k = 0; k < node->n_out; k++) {
-            value *v = &p->value[i + k];
-            if (!in_workspace(p, i + k) || !node_at(p, i + k)->rank)
+            wg_plan_value *v = &p->value[i + k];
+            if (!in_workspace(p, i + k))
                 continue;
-            v->at = space_taken(p, node_bytes(node_at(p, i + k)));
+            v->at = space_taken(p, wg_node_bytes(wg_plan_node(p, i + k)));
             v->next = p->dies[v->last];
             p->dies[v->last] = i + k;
         }
         for (int k = 0; k < node->n_in; k++)
             if (wants_gather(p, node, in[k]))
-                space_given(p, p->gather[first_gather++], node_bytes(node_at(p, in[k])));
-        for (uint32_t dead = p->dies[step]; dead != NEVER; dead = p->value[dead].next)
-            space_given(p, p->value[dead].at, node_bytes(node_at(p, dead)));
+                space_given(p, p->gather[first_gather++], wg_node_bytes(wg_plan_node(p, in[k])));
+        for (uint32_t dead = p->dies[step]; dead != WG_NEVER; dead = p->value[dead].next)
+            space_given(p, p->value[dead].at, wg_node_bytes(wg_plan_node(p, dead)));
         step++;
     }
+    return true;
 }
 
 /* ---- Instructions ------------------------------------------------------------------------------------------------ */
@@ -358,24 +293,26 @@ static wg_status gathering_run(const void *with)
     return WG_OK;
 }
 
-static void instruct(plan *p, wg_instruct *run, const void *with)
+void wg_instruct_next(wg_plan *p, wg_instruct *run, const void *with)
 {
     p->f->instruction[p->f->n_instructions++] = (wg_instruction){run, with};
 }
 
-static void points_at(plan *p, const void **where, uint32_t i)
+void wg_points_at(wg_plan *p, const void **where, uint32_t i)
 {
-    const value *v = &p->value[i], *root = root_of(p, i);
-    if (root->slot != NO_SLOT)
+    const wg_plan_value *v = &p->value[i], *root = wg_plan_root(p, i);
+    if (wg_has_cell(p, v->root))
+        *where = p->workspace + root->at + v->offset;
+    else if (root->slot != WG_NO_SLOT)
         p->f->patch[p->f->n_patches++] = (wg_patch){where, (uint32_t)root->slot, v->offset};
     else
-        *where = (is_made(p, v->root) ? p->workspace + root->at : root->data) + v->offset;
+        *where = (wg_is_made(p, v->root) ? p->workspace + root->at : root->data) + v->offset;
 }
 
 /* The strides with which node i is read; NULL where its elements are in order. False: no memory. */
-static bool stride_kept(plan *p, uint32_t i, const int64_t **stride)
+static bool stride_kept(wg_plan *p, uint32_t i, const int64_t **stride)
 {
-    const wg_node *node = node_at(p, i);
+    const wg_node *node = wg_plan_node(p, i);
     *stride = NULL;
     if (!node->rank || wg_node_is(node, WG_NODE_CONTIGUOUS) || is_dense_copy(p, i))
         return true;
@@ -386,22 +323,22 @@ static bool stride_kept(plan *p, uint32_t i, const int64_t **stride)
     return kept != NULL;
 }
 
-static bool gathering_made(plan *p, uint32_t i, const void *to, uint32_t to_node)
+static bool gathering_made(wg_plan *p, uint32_t i, const void *to, uint32_t to_node)
 {
     gathering *g = wg_hold_take(p->f, sizeof *g);
     if (!g || !stride_kept(p, i, &g->stride))
         return false;
-    g->type = wg_node_type(node_at(p, i));
-    points_at(p, &g->from, i);
-    if (to_node == NEVER)
+    g->type = wg_node_type(wg_plan_node(p, i));
+    wg_points_at(p, &g->from, i);
+    if (to_node == WG_NEVER)
         g->to = (void *)(uintptr_t)to;
     else
-        points_at(p, (const void **)(uintptr_t)&g->to, to_node);
-    instruct(p, gathering_run, g);
+        wg_points_at(p, (const void **)(uintptr_t)&g->to, to_node);
+    wg_instruct_next(p, gathering_run, g);
     return true;
 }
 
-static bool kernel_made(plan *p, const wg_call *c, uint32_t first)
+static bool kernel_made(wg_plan *p, const wg_call *c, uint32_t first)
 {
     const void *options;
     wg_kernel *kernel = wg_dense_kernel(c, &options);
@@ -412,26 +349,26 @@ static bool kernel_made(plan *p, const wg_call *c, uint32_t first)
     k->kernel = kernel;
     k->n = wg_type_count(&c->y[0]);
     k->options = options;
-    points_at(p, (const void **)(uintptr_t)&k->to, first);
-    const uint32_t *in = wg_node_in(node_at(p, first));
+    wg_points_at(p, (const void **)(uintptr_t)&k->to, first);
+    const uint32_t *in = wg_node_in(wg_plan_node(p, first));
     for (size_t i = 0; i < n; i++)
-        points_at(p, &k->from[i], in[i]);
-    instruct(p, kernel_run, k);
+        wg_points_at(p, &k->from[i], in[i]);
+    wg_instruct_next(p, kernel_run, k);
     return true;
 }
 
 /* Can it be one call of a kernel? */
-static bool is_dense(const plan *p, const wg_call *c, uint32_t first)
+static bool is_dense(const wg_plan *p, const wg_call *c, uint32_t first)
 {
     const void *options;
     int64_t count = wg_type_count(&c->y[0]);
     if (!wg_dense_kernel(c, &options) || count > WG_PIECE || !count)
         return false;
-    const uint32_t *in = wg_node_in(node_at(p, first));
+    const uint32_t *in = wg_node_in(wg_plan_node(p, first));
     for (int i = 0; i < c->n_in; i++) {
         if (in[i] == WG_ABSENT || wg_type_count(&c->x[i]) != count)
             return false;
-        const wg_node *x = node_at(p, in[i]);
+        const wg_node *x = wg_plan_node(p, in[i]);
         if (x->rank && !wg_node_is(x, WG_NODE_CONTIGUOUS) && !is_dense_copy(p, in[i]))
             return false;
     }
@@ -439,7 +376,7 @@ static bool is_dense(const plan *p, const wg_call *c, uint32_t first)
 }
 
 /* Options with the lists and texts that they point at. */
-static bool options_kept(plan *p, wg_call *c)
+static bool options_kept(wg_plan *p, wg_call *c)
 {
     const wg_schema *schema = c->op->options;
     if (!schema)
@@ -470,9 +407,9 @@ static bool options_kept(plan *p, wg_call *c)
     return true;
 }
 
-static bool operation_made(plan *p, const wg_call *again, uint32_t first, size_t *gather)
+static bool operation_made(wg_plan *p, const wg_call *again, uint32_t first, size_t *gather)
 {
-    const wg_node *node = node_at(p, first);
+    const wg_node *node = wg_plan_node(p, first);
     const uint32_t *in = wg_node_in(node);
     size_t n_in = (size_t)again->n_in, n = n_in + (size_t)again->n_out;
     operation *o = wg_hold_take(p->f, sizeof *o);
@@ -495,17 +432,17 @@ static bool operation_made(plan *p, const wg_call *again, uint32_t first, size_t
             continue;
         if (wants_gather(p, node, in[k])) {
             from[k] = p->workspace + p->gather[(*gather)++];
-            if (!gathering_made(p, in[k], from[k], NEVER))
+            if (!gathering_made(p, in[k], from[k], WG_NEVER))
                 return false;
             continue;
         }
-        points_at(p, &from[k], in[k]);
+        wg_points_at(p, &from[k], in[k]);
         if (!stride_kept(p, in[k], &stride[k]))
             return false;
     }
     for (size_t k = n_in; k < n; k++) {
         t[k] = (wg_tensor){p->tape, UINT32_MAX - 1, 0};
-        points_at(p, &from[k], first + (uint32_t)(k - n_in));
+        wg_points_at(p, &from[k], first + (uint32_t)(k - n_in));
     }
     o->call.in = t;
     o->call.out = t + n_in;
@@ -514,13 +451,13 @@ static bool operation_made(plan *p, const wg_call *again, uint32_t first, size_t
     o->call.from = from;
     o->call.stride = stride;
     o->call.to = (void *const *)(uintptr_t)(from + n_in);
-    instruct(p, operation_run, o);
+    wg_instruct_next(p, operation_run, o);
     return true;
 }
 
-static bool step_made(plan *p, uint32_t first, size_t *gather)
+static bool step_made(wg_plan *p, uint32_t first, size_t *gather)
 {
-    const wg_node *node = node_at(p, first);
+    const wg_node *node = wg_plan_node(p, first);
     if (node->op->view)
         return gathering_made(p, wg_node_in(node)[0], NULL, first);
     wg_arena_mark before = wg_arena_at(p->tape);
@@ -540,39 +477,47 @@ static bool step_made(plan *p, uint32_t first, size_t *gather)
     return made;
 }
 
-static bool output_copied(plan *p, int k)
+static bool output_copied(wg_plan *p, int k)
 {
     uint32_t i = p->outputs[k].node;
     gathering *g = wg_hold_take(p->f, sizeof *g);
     if (!g || !stride_kept(p, i, &g->stride))
         return false;
-    g->type = wg_node_type(node_at(p, i));
-    points_at(p, &g->from, i);
+    g->type = wg_node_type(wg_plan_node(p, i));
+    wg_points_at(p, &g->from, i);
     p->f->patch[p->f->n_patches++] = (wg_patch){(const void **)(uintptr_t)&g->to, (uint32_t)(p->f->n_in + k), 0};
-    instruct(p, gathering_run, g);
+    wg_instruct_next(p, gathering_run, g);
     return true;
 }
 
-static bool instructions_made(plan *p)
+static bool instructions_made(wg_plan *p)
 {
     wg_function *f = p->f;
     size_t gather = 0;
-    f->instruction = wg_hold_take(f, (p->steps + p->n_gathers + p->n_copies) * sizeof *f->instruction);
+    f->instruction = wg_hold_take(f, (p->steps + p->n_gathers + p->n_copies + 2) * sizeof *f->instruction);
     f->patch = wg_hold_take(f, p->n_patches * sizeof *f->patch);
     p->workspace = wg_hold_take(f, p->top);
     if (!f->instruction || !f->patch || !p->workspace)
         return false;
-    for (uint32_t i = 0; i < p->nodes; i++)
-        if (is_step(p, i) && !step_made(p, i, &gather))
+    if (!wg_loads_made(p))
+        return false;
+    for (uint32_t i = 0; i < p->nodes;) {
+        bool scalar = wg_is_step(p, i) && wg_is_scalar_step(p, i);
+        uint32_t next = i + 1;
+        if (scalar ? !wg_scalars_made(p, i, &next) : wg_is_step(p, i) && !step_made(p, i, &gather))
             return false;
-    for (int k = 0; k < f->n_out + f->n_grad; k++)
-        if (p->value[p->outputs[k].node].slot != f->n_in + k && !output_copied(p, k))
+        i = next;
+    }
+    for (int k = 0; k < f->n_out + f->n_grad; k++) {
+        uint32_t y = p->outputs[k].node;
+        if (!wg_has_cell(p, y) && p->value[y].slot != f->n_in + k && !output_copied(p, k))
             return false;
-    return true;
+    }
+    return wg_stores_made(p);
 }
 
 /* ---- The whole --------------------------------------------------------------------------------------------------- */
-static void *scratch(plan *p, size_t n, size_t size)
+static void *scratch(wg_plan *p, size_t n, size_t size)
 {
     void *memory = wg_arena(p->tape, (n ? n : 1) * size);
     if (!memory)
@@ -580,7 +525,7 @@ static void *scratch(plan *p, size_t n, size_t size)
     return memory;
 }
 
-static wg_status inputs_checked(const plan *p, const wg_tensor *inputs)
+static wg_status inputs_checked(const wg_plan *p, const wg_tensor *inputs)
 {
     for (int i = 0; i < p->f->n_in; i++)
         if (wg_node_at(p->tape, inputs[i].node)->n_out > 1)
@@ -591,21 +536,21 @@ static wg_status inputs_checked(const plan *p, const wg_tensor *inputs)
 
 wg_status wg_plan_make(wg_function *f, const wg_tensor *inputs, const wg_tensor *outputs)
 {
-    plan p = {.f = f, .tape = f->tape, .outputs = outputs};
+    wg_plan p = {.f = f, .tape = f->tape, .outputs = outputs};
     wg_status status = inputs_checked(&p, inputs);
     if (status)
         return status;
     for (int k = 0; k < f->n_out + f->n_grad; k++)
         p.nodes = outputs[k].node >= p.nodes ? outputs[k].node + 1 : p.nodes;
-    while (p.nodes && node_at(&p, p.nodes - 1)->out + 1 < node_at(&p, p.nodes - 1)->n_out) /* whole calls */
+    while (p.nodes && wg_plan_node(&p, p.nodes - 1)->out + 1 < wg_plan_node(&p, p.nodes - 1)->n_out) /* whole calls */
         p.nodes++;
     if (!(p.value = scratch(&p, p.nodes, sizeof *p.value)))
         return WG_ERROR_MEMORY;
     memset(p.value, 0, p.nodes * sizeof *p.value);
     size_t n_params = 0;
     for (uint32_t i = 0; i < p.nodes; i++) {
-        p.value[i].slot = NO_SLOT;
-        n_params += wg_node_is(node_at(&p, i), WG_NODE_PARAM);
+        p.value[i].slot = WG_NO_SLOT;
+        n_params += wg_node_is(wg_plan_node(&p, i), WG_NODE_PARAM);
     }
     if (!(f->param = wg_hold_take(f, n_params * sizeof *f->param)))
         return WG_ERROR_MEMORY;
@@ -621,6 +566,5 @@ wg_status wg_plan_make(wg_function *f, const wg_tensor *inputs, const wg_tensor 
     if (!p.dies || !p.gather || !p.free_one)
         return WG_ERROR_MEMORY;
     memset(p.dies, 0xff, ((size_t)p.steps + 1) * sizeof *p.dies);
-    spaces_found(&p);
-    return instructions_made(&p) ? WG_OK : WG_ERROR_MEMORY;
+    return spaces_found(&p) && instructions_made(&p) ? WG_OK : WG_ERROR_MEMORY;
 }

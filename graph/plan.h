@@ -55,6 +55,96 @@ void *wg_hold_take(wg_function *f, size_t bytes);
  * any other call. */
 wg_kernel *wg_dense_kernel(const wg_call *c, const void **options);
 
+/* The same of a node whose operands are all 0-d, where it takes no options. */
+wg_kernel *wg_scalar_kernel(const wg_node *node);
+
+/* ---- Being made ---------------------------------------------------------------------------------------------------- */
+#define WG_NO_SLOT (-1)
+#define WG_NEVER UINT32_MAX
+
+enum { WG_VALUE_NEEDED = 1, WG_VALUE_CALLED = 2, WG_VALUE_VARIES = 4, WG_VALUE_INPUT = 8 };
+
+typedef struct {
+    uint32_t root;       /* a node */
+    uint32_t last;       /* of a root in the workspace: the last step that uses it */
+    uint32_t next;       /* of the roots with the same last step */
+    int32_t slot;        /* of a root: what it is bound to */
+    int64_t offset;      /* bytes from the root's storage */
+    unsigned char *data; /* of a constant or a parameter: where it is */
+    size_t at;           /* of a root in the workspace: where in it */
+    unsigned flags;
+} wg_plan_value;
+
+/* A free part of the workspace, in the order of its place. */
+typedef struct {
+    size_t at, bytes;
+} wg_span;
+
+typedef struct {
+    wg_function *f;
+    wg_tape *tape;
+    const wg_tensor *outputs;
+    uint32_t nodes, steps;
+    wg_plan_value *value;
+    uint32_t *dies; /* by step: the first of the roots whose last it is */
+    wg_span *free_one;
+    uint32_t n_free;
+    size_t top;     /* bytes of the workspace */
+    size_t *gather; /* places of contiguous copies, in the order of the steps */
+    size_t n_gathers, n_copies, n_patches, n_loads, n_stores;
+    uint32_t *scalar;  /* the scalar steps, in the order in which they are done */
+    uint32_t n_scalars;
+    unsigned char *workspace;
+} wg_plan;
+
+static inline const wg_node *wg_plan_node(const wg_plan *p, uint32_t i) { return wg_node_at(p->tape, i); }
+static inline wg_plan_value *wg_plan_root(const wg_plan *p, uint32_t i) { return &p->value[p->value[i].root]; }
+static inline bool wg_is_leaf_node(const wg_node *node) { return wg_node_is(node, WG_NODE_LEAF); }
+static inline bool wg_is_view_node(const wg_node *node) { return wg_node_is(node, WG_NODE_VIEW); }
+
+static inline size_t wg_node_bytes(const wg_node *node)
+{
+    return (size_t)wg_node_count(node) * wg_dtype_size((wg_dtype)node->dtype);
+}
+
+/* Is the value computed by a step, at each run? */
+static inline bool wg_is_made(const wg_plan *p, uint32_t i)
+{
+    unsigned flags = p->value[i].flags;
+    return (flags & (WG_VALUE_VARIES | WG_VALUE_INPUT)) == WG_VALUE_VARIES && !wg_is_leaf_node(wg_plan_node(p, i)) &&
+           !wg_is_view_node(wg_plan_node(p, i));
+}
+
+/* A 0-d value that changes has a cell of the workspace for good: there may be very many, and a free list of them would cost
+ * more than they do. Inputs are loaded into theirs, outputs stored from theirs. */
+static inline bool wg_has_cell(const wg_plan *p, uint32_t i)
+{
+    return !wg_plan_node(p, i)->rank && p->value[i].root == i &&
+           (p->value[i].flags & WG_VALUE_INPUT || wg_is_made(p, i));
+}
+
+/* Is node i the first output of a call that the function makes? */
+static inline bool wg_is_step(const wg_plan *p, uint32_t i)
+{
+    return !wg_plan_node(p, i)->out && p->value[i].flags & (WG_VALUE_NEEDED | WG_VALUE_CALLED) && wg_is_made(p, i);
+}
+
+/* Writes where node i's value is to *where, or has that done at each run. */
+void wg_points_at(wg_plan *p, const void **where, uint32_t i);
+void wg_instruct_next(wg_plan *p, wg_instruct *run, const void *with);
+
+/* ---- plan_scalars.c ---- */
+/* A step that is one call of a kernel on 0-d values. */
+bool wg_is_scalar_step(const wg_plan *p, uint32_t i);
+/* Gives cells to all that need one, in an order in which equal work lies side by side; returns their bytes. False: no
+ * memory. */
+bool wg_scalars_placed(wg_plan *p, size_t *bytes);
+/* The instruction of the stretch of scalar steps that begins with node i; *next: the first step behind it. */
+bool wg_scalars_made(wg_plan *p, uint32_t i, uint32_t *next);
+/* The instruction that loads the inputs' cells; that stores the outputs'. */
+bool wg_loads_made(wg_plan *p);
+bool wg_stores_made(wg_plan *p);
+
 /* Fills in everything but the slots' types: what computes `outputs` (their number is that of f's output and gradient slots)
  * from `inputs`. */
 wg_status wg_plan_make(wg_function *f, const wg_tensor *inputs, const wg_tensor *outputs);

@@ -3,17 +3,21 @@
 #include "graph/plan.h"
 #include "graph/traverse.h"
 
+#include "wengert/elementwise.h"
 #include "wengert/shape.h"
+
+#include <stddef.h>
 
 #define ROOM 48 /* 8-byte words for the options of an elementwise operation */
 
 typedef struct {
     const wg_op *op;
     int which;
-    uint64_t options[ROOM];
+    uint64_t options[ROOM]; /* the operation's; left out where it has none */
 } pulled;
 
 static const pulled none = {0};
+static const wg_schema plain_schema = {.size = offsetof(pulled, options), .defaults = &none};
 static const wg_schema pulled_schema = {.size = sizeof(pulled), .defaults = &none};
 
 /* Operands: those of the operation, its result, the cotangent. */
@@ -35,28 +39,35 @@ static wg_status pulled_run(const wg_call *c)
     return wg_map_pull(&of, p->which, c->from[c->n_in - 1], c->to[0]);
 }
 
-static const wg_op pull_map_op = {
-    .name = "slope_times",
-    .doc = "y = g times the slope of an elementwise operation, 0 where g is",
-    .in = {{"x", WG_VARIADIC | WG_ANY}},
-    .options = &pulled_schema,
-    .type = pulled_type,
-    .run = pulled_run,
-    .strided = true,
-    .hidden = true,
-    .output_gradient_free = true,
-};
+#define PULL_ENTRY(schema)                                                                                             \
+    {                                                                                                                  \
+        .name = "slope_times", .doc = "y = g times the slope of an elementwise operation, 0 where g is",               \
+        .in = {{"x", WG_VARIADIC | WG_ANY}}, .options = &schema, .type = pulled_type, .run = pulled_run,               \
+        .strided = true, .hidden = true, .output_gradient_free = true,                                                 \
+    }
+static const wg_op pull_op = PULL_ENTRY(plain_schema), pull_with_options_op = PULL_ENTRY(pulled_schema);
 
 wg_kernel *wg_dense_kernel(const wg_call *c, const void **options)
 {
     *options = c->options;
     if (c->op->map)
         return c->op->map->run[c->op->map->to_bool ? c->x[0].dtype : c->dtype];
-    if (c->op != &pull_map_op)
+    if (c->op != &pull_op && c->op != &pull_with_options_op)
         return NULL;
     const pulled *p = c->options;
     *options = p->options;
     return p->op->map->pull[p->which][c->dtype];
+}
+
+wg_kernel *wg_scalar_kernel(const wg_node *node)
+{
+    const wg_op *op = node->op;
+    if (op->map && !op->options && !op->type && !op->map->to_bool)
+        return node->dtype <= WG_FLOAT64 ? op->map->run[node->dtype] : NULL;
+    if (op != &pull_op || node->dtype > WG_FLOAT64)
+        return NULL;
+    const pulled *p = wg_node_options(node);
+    return p->op->map->pull[p->which][node->dtype];
 }
 
 /* Does the slope need y? Entries that do not say what it needs may need all. */
@@ -70,6 +81,10 @@ static bool keeps_result(const wg_op *op)
 
 wg_tensor wg_pull_map(const wg_call *c, int which, wg_tensor g)
 {
+    if (!strcmp(c->op->map->slope[which], "1"))
+        return g;
+    if (!strcmp(c->op->map->slope[which], "-1"))
+        return wg_negative(g);
     pulled p = {.op = c->op, .which = which};
     wg_tensor in[5] = {0};
     int n = 0;
@@ -88,5 +103,5 @@ wg_tensor wg_pull_map(const wg_call *c, int which, wg_tensor g)
     g = wg_contiguous(g);
     in[n] = keeps_result(c->op) ? c->out[0] : g; /* a kernel that does not need it does not read it */
     in[n + 1] = g;
-    return wg_record(&pull_map_op, &p, in, n + 2);
+    return wg_record(size ? &pull_with_options_op : &pull_op, &p, in, n + 2);
 }

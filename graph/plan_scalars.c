@@ -1,0 +1,314 @@
+/* The 0-d steps of a compiled function. A stretch of them is done level by level: a step's level is one above the highest of
+ * its operands, and the steps of one level and one kernel, independent of each other, are one call of that kernel on an array
+ * whose elements they are. So a thousand equal loops of scalar code run as one loop of vector code. Results lie side by side
+ * in the order in which they are made; operands are gathered, unless they lie so as well. */
+#include "graph/plan.h"
+
+#include <stdlib.h>
+
+#define MOST_FROM 5
+#define BLOCK 256 /* elements gathered at a time */
+
+/* ---- What they are ----------------------------------------------------------------------------------------------- */
+bool wg_is_scalar_step(const wg_plan *p, uint32_t i)
+{
+    const wg_node *node = wg_plan_node(p, i);
+    if (node->rank || node->n_out != 1 || node->n_in < 1 || node->n_in > MOST_FROM || !wg_scalar_kernel(node))
+        return false;
+    const uint32_t *in = wg_node_in(node);
+    for (int k = 0; k < node->n_in; k++)
+        if (in[k] == WG_ABSENT || wg_plan_node(p, in[k])->rank || wg_plan_node(p, in[k])->dtype != node->dtype)
+            return false;
+    return true;
+}
+
+/* ---- Their order ------------------------------------------------------------------------------------------------- */
+typedef struct {
+    uint32_t node, level;
+    wg_kernel *kernel;
+} item;
+
+static int by_level(const void *a, const void *b)
+{
+    const item *x = a, *y = b;
+    uintptr_t kx = (uintptr_t)x->kernel, ky = (uintptr_t)y->kernel;
+    if (x->level != y->level)
+        return x->level < y->level ? -1 : 1;
+    if (kx != ky)
+        return kx < ky ? -1 : 1;
+    return x->node < y->node ? -1 : x->node > y->node;
+}
+
+static size_t cell_given(wg_plan *p, uint32_t i, size_t *top)
+{
+    size_t size = wg_dtype_size((wg_dtype)wg_plan_node(p, i)->dtype);
+    *top = (*top + size - 1) / size * size;
+    p->value[i].at = *top;
+    return *top += size;
+}
+
+/* Orders the stretch of n steps; `level` holds the levels of all nodes. */
+static void stretch_ordered(wg_plan *p, item *items, uint32_t n, uint32_t *level, size_t *top)
+{
+    for (uint32_t k = 0; k < n; k++)
+        level[items[k].node] = 0;
+    for (uint32_t k = 0; k < n; k++) {
+        const wg_node *node = wg_plan_node(p, items[k].node);
+        const uint32_t *in = wg_node_in(node);
+        uint32_t above = 0;
+        for (int a = 0; a < node->n_in; a++) {
+            uint32_t of = level[p->value[in[a]].root];
+            above = of > above ? of : above;
+        }
+        level[items[k].node] = items[k].level = above + 1;
+    }
+    qsort(items, n, sizeof *items, by_level);
+    for (uint32_t k = 0; k < n; k++) {
+        level[items[k].node] = 0; /* to the stretches that follow it is there from the start */
+        p->scalar[p->n_scalars++] = items[k].node;
+        cell_given(p, items[k].node, top);
+    }
+}
+
+/* The steps from node i on that are scalar, up to the first that is not. */
+static uint32_t stretch_read(const wg_plan *p, uint32_t i, item *items, uint32_t *next)
+{
+    uint32_t n = 0;
+    for (; i < p->nodes; i++) {
+        if (!wg_is_step(p, i))
+            continue;
+        if (!wg_is_scalar_step(p, i))
+            break;
+        if (items)
+            items[n] = (item){.node = i, .kernel = wg_scalar_kernel(wg_plan_node(p, i))};
+        n++;
+    }
+    *next = i;
+    return n;
+}
+
+bool wg_scalars_placed(wg_plan *p, size_t *bytes)
+{
+    size_t top = 0;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < p->nodes; i++) {
+        uint32_t first = i - wg_plan_node(p, i)->out;
+        bool input = p->value[i].flags & WG_VALUE_INPUT;
+        if (wg_is_step(p, i) && wg_is_scalar_step(p, i)) {
+            n++;
+        } else if (wg_has_cell(p, i) && (input || wg_is_step(p, first))) {
+            cell_given(p, i, &top);
+            p->n_loads += input;
+        }
+    }
+    item *items = n ? wg_arena(p->tape, n * sizeof *items) : NULL;
+    uint32_t *level = n ? wg_arena(p->tape, p->nodes * sizeof *level) : NULL;
+    p->scalar = n ? wg_arena(p->tape, n * sizeof *p->scalar) : NULL;
+    *bytes = top;
+    if (!n)
+        return true;
+    if (!items || !level || !p->scalar) {
+        wg_no_memory(p->tape, "wg_compile", n * sizeof *items);
+        return false;
+    }
+    memset(level, 0, p->nodes * sizeof *level);
+    for (uint32_t i = 0, next; i < p->nodes; i = next) {
+        next = i + 1;
+        if (wg_is_step(p, i) && wg_is_scalar_step(p, i))
+            stretch_ordered(p, items, stretch_read(p, i, items, &next), level, &top);
+    }
+    p->n_scalars = 0; /* counted again as they are made */
+    *bytes = top;
+    return true;
+}
+
+/* ---- Running them ------------------------------------------------------------------------------------------------ */
+typedef struct {
+    wg_kernel *kernel;
+    void *to;
+    uint32_t n, n_from;
+    size_t size;          /* bytes an element */
+    bool dense[MOST_FROM];/* from[k * n] on, the operands lie side by side */
+    const void **from;    /* n for each operand */
+} batch;
+
+typedef struct {
+    size_t n;
+    batch *batch;
+} program;
+
+#define GATHER_LOOP(T)                                                                                                 \
+    for (uint32_t i = 0; i < n; i++)                                                                                   \
+        ((T *)to)[i] = *(const T *)from[i];
+
+static void gather(size_t size, uint32_t n, const void *const *from, void *to)
+{
+    if (size == sizeof(double))
+        GATHER_LOOP(double)
+    else
+        GATHER_LOOP(float)
+}
+
+static void batch_run(const batch *b)
+{
+    _Alignas(WG_ALIGN) unsigned char room[MOST_FROM][BLOCK * sizeof(double)];
+    const void *from[MOST_FROM];
+    for (uint32_t first = 0; first < b->n; first += BLOCK) {
+        uint32_t n = b->n - first < BLOCK ? b->n - first : BLOCK;
+        for (uint32_t k = 0; k < b->n_from; k++) {
+            const void *const *at = b->from + (size_t)k * b->n;
+            from[k] = b->dense[k] ? (const unsigned char *)at[0] + first * b->size : room[k];
+            if (!b->dense[k])
+                gather(b->size, n, at + first, room[k]);
+        }
+        b->kernel(n, (unsigned char *)b->to + first * b->size, from, NULL);
+    }
+}
+
+static wg_status program_run(const void *with)
+{
+    const program *p = with;
+    for (const batch *b = p->batch, *end = b + p->n; b < end; b++)
+        if (b->n == 1)
+            b->kernel(1, b->to, b->from, NULL);
+        else
+            batch_run(b);
+    return WG_OK;
+}
+
+/* ---- Making them ------------------------------------------------------------------------------------------------- */
+static bool same_batch(const wg_plan *p, uint32_t a, uint32_t b, uint32_t first_of_batch)
+{
+    const wg_node *x = wg_plan_node(p, a), *y = wg_plan_node(p, b);
+    if (wg_scalar_kernel(x) != wg_scalar_kernel(y) || x->n_in != y->n_in)
+        return false;
+    size_t size = wg_dtype_size((wg_dtype)x->dtype);
+    size_t begin = p->value[first_of_batch].at; /* nothing that the batch itself makes is read by it */
+    if (p->value[b].at != p->value[a].at + size)
+        return false;
+    const uint32_t *in = wg_node_in(y);
+    for (int k = 0; k < y->n_in; k++) {
+        uint32_t root = p->value[in[k]].root;
+        if (wg_has_cell(p, root) && p->value[root].at >= begin && p->value[root].at <= p->value[a].at)
+            return false;
+    }
+    return true;
+}
+
+static bool batch_made(wg_plan *p, batch *b, const uint32_t *nodes, uint32_t n)
+{
+    const wg_node *node = wg_plan_node(p, nodes[0]);
+    const void *to = NULL;
+    wg_points_at(p, &to, nodes[0]);
+    *b = (batch){.kernel = wg_scalar_kernel(node), .to = (void *)(uintptr_t)to, .n = n, .n_from = node->n_in,
+                 .size = wg_dtype_size((wg_dtype)node->dtype)};
+    b->from = wg_hold_take(p->f, (size_t)n * b->n_from * sizeof *b->from);
+    if (!b->from)
+        return false;
+    for (uint32_t k = 0; k < b->n_from; k++) {
+        const void **at = b->from + (size_t)k * n;
+        b->dense[k] = true;
+        for (uint32_t i = 0; i < n; i++) {
+            uint32_t x = wg_node_in(wg_plan_node(p, nodes[i]))[k];
+            wg_points_at(p, &at[i], x);
+            b->dense[k] &= wg_has_cell(p, p->value[x].root) && at[i] == (const unsigned char *)at[0] + i * b->size;
+        }
+    }
+    return true;
+}
+
+static uint32_t batch_length(const wg_plan *p, const uint32_t *nodes, uint32_t most)
+{
+    uint32_t n = 1;
+    while (n < most && same_batch(p, nodes[n - 1], nodes[n], nodes[0]))
+        n++;
+    return n;
+}
+
+bool wg_scalars_made(wg_plan *p, uint32_t i, uint32_t *next)
+{
+    const uint32_t *nodes = p->scalar + p->n_scalars;
+    uint32_t n = stretch_read(p, i, NULL, next);
+    p->n_scalars += n;
+    program *made = wg_hold_take(p->f, sizeof *made);
+    size_t batches = 0;
+    for (uint32_t k = 0; k < n; k += batch_length(p, nodes + k, n - k))
+        batches++;
+    if (!made || !(made->batch = wg_hold_take(p->f, batches * sizeof *made->batch)))
+        return false;
+    made->n = batches;
+    batch *b = made->batch;
+    for (uint32_t k = 0; k < n; k += b++->n)
+        if (!batch_made(p, b, nodes + k, batch_length(p, nodes + k, n - k)))
+            return false;
+    wg_instruct_next(p, program_run, made);
+    return true;
+}
+
+/* ---- In and out -------------------------------------------------------------------------------------------------- */
+/* Between a cell and what a slot is bound to. */
+typedef struct {
+    const wg_slot *slot;
+    void *cell;
+} exchange;
+
+typedef struct {
+    size_t n;
+    exchange *at;
+} exchanges;
+
+static wg_status loads_run(const void *with)
+{
+    const exchanges *e = with;
+    for (size_t i = 0; i < e->n; i++)
+        memcpy(e->at[i].cell, e->at[i].slot->bound, wg_dtype_size(e->at[i].slot->type.dtype));
+    return WG_OK;
+}
+
+static wg_status stores_run(const void *with)
+{
+    const exchanges *e = with;
+    for (size_t i = 0; i < e->n; i++)
+        memcpy(e->at[i].slot->bound, e->at[i].cell, wg_dtype_size(e->at[i].slot->type.dtype));
+    return WG_OK;
+}
+
+static exchanges *exchanges_made(wg_plan *p, size_t n)
+{
+    exchanges *e = wg_hold_take(p->f, sizeof *e);
+    if (!e || !(e->at = wg_hold_take(p->f, n * sizeof *e->at)))
+        return NULL;
+    e->n = 0;
+    return e;
+}
+
+static void exchanged(wg_plan *p, exchanges *e, uint32_t i, int slot)
+{
+    e->at[e->n++] = (exchange){&p->f->slot[slot], p->workspace + p->value[i].at};
+}
+
+bool wg_loads_made(wg_plan *p)
+{
+    if (!p->n_loads)
+        return true;
+    exchanges *e = exchanges_made(p, p->n_loads);
+    for (uint32_t i = 0; e && i < p->nodes; i++)
+        if (p->value[i].flags & WG_VALUE_INPUT && wg_has_cell(p, i))
+            exchanged(p, e, i, p->value[i].slot);
+    if (e)
+        wg_instruct_next(p, loads_run, e);
+    return e != NULL;
+}
+
+bool wg_stores_made(wg_plan *p)
+{
+    if (!p->n_stores)
+        return true;
+    exchanges *e = exchanges_made(p, p->n_stores);
+    for (int k = 0; e && k < p->f->n_out + p->f->n_grad; k++)
+        if (wg_has_cell(p, p->outputs[k].node))
+            exchanged(p, e, p->outputs[k].node, p->f->n_in + k);
+    if (e)
+        wg_instruct_next(p, stores_run, e);
+    return e != NULL;
+}
