@@ -16,7 +16,7 @@ typedef wg_scaled_dot_product_attention_options attention_options;
 
 enum { Q, K, V, MASK, Y, STATISTICS, G }; /* operands; the last three are attention_pull's */
 
-/* ---- Sizes -------------------------------------------------------------------------------------------------------- */
+/* ---- Sizes ------------------------------------------------------------------------------------------------------- */
 static int64_t size_from_end(const wg_type *x, int i) { return x->dim[x->rank - i]; }
 
 /* x without its last two axes. */
@@ -149,7 +149,7 @@ static double attention_flops(const wg_call *c)
     return rows * keys * (2 * (double)size_from_end(&c->x[Q], 1) + 2 * (double)size_from_end(&c->x[V], 1) + 5);
 }
 
-/* ---- As graph code ------------------------------------------------------------------------------------------------ */
+/* ---- As graph code ----------------------------------------------------------------------------------------------- */
 /* [L, S]: does row i see key j? */
 static wg_tensor seen_keys(const wg_call *c)
 {
@@ -188,7 +188,7 @@ static wg_tensor scores_pull(const wg_call *c, wg_tensor p, wg_tensor g)
     return through_softmax(p, wg_matmul(g, wg_matrix_transpose(c->in[V])));
 }
 
-/* ---- scaled_dot_product_attention ---------------------------------------------------------------------------------- */
+/* ---- scaled_dot_product_attention -------------------------------------------------------------------------------- */
 /* For a recorded derivative, P and the cotangent of the scores; else the cotangents of q, k and v. */
 static const wg_op attention_pull_op;
 static void attention_share(const wg_call *c, wg_tensor *shared)
@@ -267,7 +267,7 @@ wg_tensor (wg_scaled_dot_product_attention)(wg_tensor q, wg_tensor k, wg_tensor 
     return WG_RECORD(scaled_dot_product_attention, &options, q, k, v, mask);
 }
 
-/* ---- attention_pull: dq, dk and dv in one pass --------------------------------------------------------------------- */
+/* ---- attention_pull: dq, dk and dv in one pass ------------------------------------------------------------------- */
 static wg_status attention_pull_type(wg_call *c)
 {
     wg_type heads;

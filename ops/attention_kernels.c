@@ -15,7 +15,7 @@
 #define KEYS 256 /* keys a block */
 #define LANES 32
 
-/* ---- Kernels of one block ----------------------------------------------------------------------------------------- */
+/* ---- Kernels of one block ---------------------------------------------------------------------------------------- */
 /* Scores s [rows, keys], `stride` apart; row i sees its first `seen` + i keys where causal, else all. */
 typedef struct {
     int64_t rows, keys, stride, seen;
@@ -182,7 +182,7 @@ static const struct {
 } kernels[] = {[WG_FLOAT32] = {forward_f32, shrink_f32, finish_f32, dots_f32, backward_f32},
                [WG_FLOAT64] = {forward_f64, shrink_f64, finish_f64, dots_f64, backward_f64}};
 
-/* ---- Teams ---------------------------------------------------------------------------------------------------------- */
+/* ---- Teams ------------------------------------------------------------------------------------------------------- */
 /* A team does a run of pieces, one after the other, in room of its own. */
 typedef struct {
     const wg_attention *a;
@@ -221,7 +221,7 @@ static wg_status run_teams(const wg_call *c, teamwork *t)
     return WG_OK;
 }
 
-/* ---- Blocks --------------------------------------------------------------------------------------------------------- */
+/* ---- Blocks ------------------------------------------------------------------------------------------------------ */
 static const void *part(const wg_attention *a, const void *of, int64_t elements)
 {
     return (const unsigned char *)of + elements * (int64_t)wg_dtype_size(a->dtype);
@@ -273,7 +273,7 @@ static wg_gemm weights_times_rows(const wg_attention *a, const block *b, double 
 }
 static void multiply(wg_gemm p, void *room) { wg_product_here(&p, room); }
 
-/* ---- Forward -------------------------------------------------------------------------------------------------------- */
+/* ---- Forward ----------------------------------------------------------------------------------------------------- */
 static void run_rows(const wg_attention *a, int64_t piece, void *const *to, unsigned char *room)
 {
     int64_t head = piece / blocks_of_rows(a), row = piece % blocks_of_rows(a) * ROWS, n = least(ROWS, a->rows - row);
@@ -306,7 +306,7 @@ wg_status wg_attention_run(const wg_call *c, const wg_attention *a, void *y, voi
     return run_teams(c, &t);
 }
 
-/* ---- Backward ------------------------------------------------------------------------------------------------------- */
+/* ---- Backward ---------------------------------------------------------------------------------------------------- */
 /* What a head's backward pass reads and writes: y, statistics, g; dq, dk, dv. */
 enum { Y, STATISTICS, G, DQ, DK, DV };
 

@@ -13,7 +13,7 @@
 #define RECURRENT(OP) OP(rnn_cell) OP(lstm_cell) OP(gru_cell) OP(rnn) OP(lstm) OP(gru) OP(recurrent_pull)
 WG_CONTENTS(RECURRENT)
 
-/* ---- Sizes ---------------------------------------------------------------------------------------------------------- */
+/* ---- Sizes ------------------------------------------------------------------------------------------------------- */
 wg_network wg_network_of(const wg_call *c, wg_cell cell)
 {
     int own = cell == WG_CELL_LSTM; /* it has a c */
@@ -63,7 +63,7 @@ static wg_status recurrent_type(wg_call *c, wg_cell cell, bool sequence)
     return WG_OK;
 }
 
-/* ---- Value ---------------------------------------------------------------------------------------------------------- */
+/* ---- Value ------------------------------------------------------------------------------------------------------- */
 static const void *from(const wg_call *c, int i) { return i >= 0 && wg_given(c, i) ? c->from[i] : NULL; }
 
 static wg_status recurrent_run(const wg_call *c, wg_cell cell)
@@ -91,7 +91,7 @@ static double recurrent_flops(const wg_call *c)
     return rows * (double)w->dim[1] * (2 * (double)(x->dim[x->rank - 1] + h->dim[1]) + 10);
 }
 
-/* ---- Derivatives ---------------------------------------------------------------------------------------------------- */
+/* ---- Derivatives ------------------------------------------------------------------------------------------------- */
 typedef struct {
     int64_t cell;
 } recurrent_pull_options;
@@ -180,7 +180,7 @@ static wg_tensor recurrent_db_hh(const wg_call *c, wg_tensor g)
 /* push's results begin with y, which a cell has not. */
 static wg_tensor recurrent_jvp(const wg_call *c) { return c->shared[c->which + (c->x[0].rank == 2)]; }
 
-/* ---- The cells ------------------------------------------------------------------------------------------------------ */
+/* ---- The cells --------------------------------------------------------------------------------------------------- */
 /* The rules of an entry whose cell is `kind`, in terms of its options o. */
 #define RECURRENT_RULES(name, options_type, kind, sequence)                                                            \
     static wg_cell name##_kind(const wg_call *c)                                                                       \
@@ -208,7 +208,7 @@ static wg_cell rnn_kind_of(const char *nonlinearity)
     return wg_choice_is(nonlinearity, "relu") ? WG_CELL_RELU : WG_CELL_TANH;
 }
 
-/* ---- rnn ------------------------------------------------------------------------------------------------------------ */
+/* ---- rnn --------------------------------------------------------------------------------------------------------- */
 RECURRENT_RULES(rnn_cell, wg_rnn_cell_options, rnn_kind_of(o->nonlinearity), false)
 WG_OP(rnn_cell) = {
     RULES(rnn_cell),
@@ -254,7 +254,7 @@ wg_rnn_result (wg_rnn)(wg_tensor x, wg_tensor h, wg_tensor w_ih, wg_tensor w_hh,
     return (wg_rnn_result){out[0], out[1]};
 }
 
-/* ---- lstm ----------------------------------------------------------------------------------------------------------- */
+/* ---- lstm -------------------------------------------------------------------------------------------------------- */
 RECURRENT_RULES(lstm_cell, void, WG_CELL_LSTM, false)
 WG_OP(lstm_cell) = {
     RULES(lstm_cell),
@@ -301,7 +301,7 @@ wg_lstm_result (wg_lstm)(wg_tensor x, wg_tensor h, wg_tensor c, wg_tensor w_ih, 
     return (wg_lstm_result){out[0], out[1], out[2]};
 }
 
-/* ---- gru ------------------------------------------------------------------------------------------------------------ */
+/* ---- gru --------------------------------------------------------------------------------------------------------- */
 RECURRENT_RULES(gru_cell, void, WG_CELL_GRU, false)
 WG_OP(gru_cell) = {
     RULES(gru_cell),
@@ -342,7 +342,7 @@ wg_gru_result (wg_gru)(wg_tensor x, wg_tensor h, wg_tensor w_ih, wg_tensor w_hh,
     return (wg_gru_result){out[0], out[1]};
 }
 
-/* ---- recurrent_pull: back through all steps, to the gates ------------------------------------------------------------ */
+/* ---- recurrent_pull: back through all steps, to the gates -------------------------------------------------------- */
 enum { A, W_HH, STATE, STATES, GY, GH, GC };
 
 static wg_status recurrent_pull_type(wg_call *c)

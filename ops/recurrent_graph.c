@@ -4,7 +4,6 @@
 #include "core/tape.h"
 #include "wengert/elementwise.h"
 #include "wengert/products.h"
-#include "wengert/reductions.h"
 #include "wengert/shape.h"
 
 #define GATES 4 /* at most */
@@ -56,7 +55,7 @@ wg_tensor wg_recurrent_before(const wg_call *c, const wg_network *n)
     return wg_concat(WG_TENSORS(h, wg_recurrent_rows(y, (n->steps - 1) * n->batch, n->hidden)));
 }
 
-/* ---- Gates ---------------------------------------------------------------------------------------------------------- */
+/* ---- Gates ------------------------------------------------------------------------------------------------------- */
 /* What x and h contribute, [batch, columns] both, as gates. */
 static void gates_of(const wg_network *n, wg_tensor by_x, wg_tensor by_h, wg_tensor gate[GATES])
 {
@@ -105,7 +104,7 @@ static moment *moments_of(const wg_call *c, const wg_network *n)
 /* What a GRU's new gate is the tanh of. */
 static wg_tensor fresh_of(const moment *m) { return wg_add(m->gate[3], times(wg_sigmoid(m->gate[0]), m->gate[2])); }
 
-/* ---- Back through one step ------------------------------------------------------------------------------------------ */
+/* ---- Back through one step --------------------------------------------------------------------------------------- */
 /* From the cotangents of h and the state after it to those of the gates and of the state before. */
 static void lstm_back(const moment *m, wg_tensor dh, wg_tensor *dc, wg_tensor d[GATES])
 {
@@ -167,7 +166,7 @@ void wg_recurrent_pull_recorded(const wg_call *c, const wg_network *n, wg_tensor
     shared[3] = dc;
 }
 
-/* ---- Forward through one step --------------------------------------------------------------------------------------- */
+/* ---- Forward through one step ------------------------------------------------------------------------------------ */
 static wg_tensor lstm_push(const moment *m, const wg_tensor t[GATES], wg_tensor *tc)
 {
     const wg_tensor *a = m->gate;

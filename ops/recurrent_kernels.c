@@ -7,7 +7,7 @@
 #include "ops/backend.h"
 #include "wengert/map.h"
 
-/* ---- Kernels of one row: n hidden units ---------------------------------------------------------------------------- */
+/* ---- Kernels of one row: n hidden units -------------------------------------------------------------------------- */
 /* sigmoid'(x) = sigmoid(x) sigmoid(-x), which keeps its digits where it is small. */
 WG_HELPERS(bell, T e = exp(-fabs(x)); return e / ((1 + e) * (1 + e));)
 #define bell(x) WG_EITHER(bell, x)
@@ -118,7 +118,7 @@ static const struct {
 } kernels[] = {[WG_FLOAT32] = {step_row_f32, back_row_f32, sum_rows_f32},
                [WG_FLOAT64] = {step_row_f64, back_row_f64, sum_rows_f64}};
 
-/* ---- One step of all rows ------------------------------------------------------------------------------------------- */
+/* ---- One step of all rows ---------------------------------------------------------------------------------------- */
 /* Pointers to step t of what is [steps, batch, ...]; NULL where the cell has none. */
 typedef struct {
     wg_dtype dtype;
@@ -159,7 +159,7 @@ static void back_piece(void *argument, int64_t piece)
                                AT(s->dh, i, n), AT(s->dc, i, n), AT(s->da, i, width));
 }
 
-/* ---- Forward -------------------------------------------------------------------------------------------------------- */
+/* ---- Forward ----------------------------------------------------------------------------------------------------- */
 /* Row of biases for the gates: where both parts are added, their sum. */
 static wg_status gates_begin(const wg_call *c, const wg_recurrent *r, unsigned char *a)
 {
@@ -228,7 +228,7 @@ wg_status wg_recurrent_run(const wg_call *c, const wg_recurrent *r, void *a, voi
     return status;
 }
 
-/* ---- Backward ------------------------------------------------------------------------------------------------------- */
+/* ---- Backward ---------------------------------------------------------------------------------------------------- */
 /* dh += da w', where da's columns are the hidden state's. */
 static wg_status hidden_pull(const wg_call *c, const wg_recurrent_back *r, const void *da, void *dh)
 {

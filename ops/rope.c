@@ -19,7 +19,7 @@ typedef struct {
 } turned_options;
 #define turned_defaults .base = 10000, .interleaved = false, .back = false, .order = 0
 
-/* ---- Turning ------------------------------------------------------------------------------------------------------ */
+/* ---- Turning ----------------------------------------------------------------------------------------------------- */
 typedef struct {
     turned_options o;
     wg_dtype dtype;
@@ -122,7 +122,7 @@ static wg_status rope_type(wg_call *c)
     return WG_OK;
 }
 
-/* ---- Rules, of rope and of the whole family ------------------------------------------------------------------------ */
+/* ---- Rules, of rope and of the whole family ---------------------------------------------------------------------- */
 static wg_tensor positions_of(const wg_call *c) { return wg_given(c, 1) ? c->in[1] : WG_NONE; }
 static const wg_op turned_op;
 static wg_tensor turned(const wg_call *c, wg_tensor x, turned_options o)
@@ -159,7 +159,7 @@ static wg_tensor turned_push(const wg_call *c, turned_options o)
     return wg_is_none(by_x) ? by_position : wg_add(by_x, by_position);
 }
 
-/* ---- rope --------------------------------------------------------------------------------------------------------- */
+/* ---- rope -------------------------------------------------------------------------------------------------------- */
 static turned_options rope_options(const wg_call *c)
 {
     const wg_rope_options *o = c->options;
@@ -192,7 +192,7 @@ wg_tensor (wg_rope)(wg_tensor x, wg_tensor positions, wg_rope_options options)
     return WG_RECORD(rope, &options, x, positions);
 }
 
-/* ---- turned: f^order times a turn by p f + order 90 degrees, or by its opposite ------------------------------------- */
+/* ---- turned: f^order times a turn by p f + order 90 degrees, or by its opposite ---------------------------------- */
 static const turned_options *turned_of(const wg_call *c) { return c->options; }
 static wg_status turned_run(const wg_call *c) { return turn(c, *turned_of(c)); }
 static wg_tensor turned_dx(const wg_call *c, wg_tensor g) { return turned(c, g, transposed(*turned_of(c))); }

@@ -24,7 +24,7 @@ static void near(wg_tensor a, wg_tensor b)
         ck_assert_double_eq_tol(wg_element(a, i), wg_element(b, i), 1e-11);
 }
 
-/* ---- Recurrent networks --------------------------------------------------------------------------------------------- */
+/* ---- Recurrent networks ------------------------------------------------------------------------------------------ */
 enum { X, H, C, W_IH, W_HH, B_IH, B_HH, OPERANDS };
 enum { STEPS = 4, BATCH = 2, IN = 3, HIDDEN = 5 };
 
@@ -115,7 +115,7 @@ START_TEST(recurrent_networks_are_their_plain_forms)
 }
 END_TEST
 
-/* ---- Attention ------------------------------------------------------------------------------------------------------ */
+/* ---- Attention --------------------------------------------------------------------------------------------------- */
 enum { ROWS = 300, KEYS = 600 }; /* several blocks */
 
 static void attention_twice(bool causal, wg_tensor out[2], wg_tensor d[2][4])
