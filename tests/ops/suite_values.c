@@ -290,6 +290,16 @@ bool operands_are_untouched(trial *t)
     return bits_of(t->t, t->n_x) == before[2] || wrong(t, "a tangent was changed");
 }
 
+/* ---- Cost --------------------------------------------------------------------------------------------------------- */
+bool flops_are_a_number(trial *t)
+{
+    if (!t->op->flops || !t->n_out)
+        return true;
+    const wg_call *call = wg_call_again(t->tape, t->out[0].node);
+    double flops = call ? t->op->flops(call) : -1;
+    return (isfinite(flops) && flops >= 0) || wrong(t, "it takes %g floating-point operations", flops);
+}
+
 /* ---- Empty axes -------------------------------------------------------------------------------------------------- */
 /* Operand i with its axis emptied, and with it every axis of that length if `all`. */
 static wg_tensor emptied(wg_tensor x, int64_t length)
