@@ -19,14 +19,22 @@ static bool takes_floats(const wg_op *op)
     return false;
 }
 
+static bool is_kernel_alone(const wg_op *op)
+{
+    bool chain_rule = op->map || op->linear || op->jvp;
+    for (int i = 0; i < WG_MAX_OPERANDS; i++)
+        chain_rule |= op->vjp[i] != NULL;
+    return !chain_rule;
+}
+
 bool entry_is_complete(const wg_op *op, char *why)
 {
     if (!op->name || !*op->name)
         return says(op, why, "no name");
     if (!op->doc || !*op->doc)
         return says(op, why, "no doc");
-    if (op->hidden && op->options && !op->options->n)
-        return true; /* its options have no names: only its family can call it, in a plain backward pass */
+    if (op->hidden && (is_kernel_alone(op) || (op->options && !op->options->n)))
+        return true; /* only its family can call it, and what calls it has samples */
     if (!op->samples[0])
         return says(op, why, "no sample");
     if (op->map && op->map->slope[0] && !op->kinks.n && !op->points.n && !op->hidden && op->in[0].name &&
