@@ -16,7 +16,7 @@ wg_node *wg_node_of(wg_tensor t, const char *name)
         if (node->epoch == t.epoch)
             return node;
     }
-    wg_report(t.tape, name, WG_ERROR_STALE, "the tensor was released by a rewind");
+    wg_report(t.tape, name, WG_ERROR_STALE, "the tensor was released by a rewind: record it again, or rewind later");
     return NULL;
 }
 
@@ -281,8 +281,7 @@ static bool changed_since(const wg_tape *tape, const wg_node *node, uint32_t ind
     return node->epoch < extra->written_epoch || (node->epoch == extra->written_epoch && index < extra->written);
 }
 
-/* Is `name` one of the words of `list`? */
-static bool listed(const char *list, const char *name)
+bool wg_word_in(const char *list, const char *name)
 {
     size_t n = name ? strlen(name) : 0;
     for (const char *at = list; n && at && (at = strstr(at, name)); at += n)
@@ -291,8 +290,7 @@ static bool listed(const char *list, const char *name)
     return false;
 }
 
-/* The name of operand i; a variadic one has all that follow. */
-static const char *operand_name(const wg_op *op, int i)
+const char *wg_operand_name(const wg_op *op, int i)
 {
     for (int k = 0; k < WG_MAX_OPERANDS && op->in[k].name; k++)
         if (k == i || op->in[k].flags & WG_VARIADIC)
@@ -306,18 +304,18 @@ bool wg_saved_overwritten(const wg_tape *tape, const wg_node *node, uint32_t ind
     bool all = op->map && !op->saves;
     const uint32_t *in = wg_node_in(node);
     for (int i = 0; i < node->n_in; i++) {
-        const char *name = operand_name(op, i);
+        const char *name = wg_operand_name(op, i);
         if (in[i] == WG_ABSENT || !changed_since(tape, node, index, in[i]))
             continue;
         *which = name ? name : "an operand";
-        if (all || listed(op->saves, name))
+        if (all || wg_word_in(op->saves, name))
             return true;
     }
     *which = "the result";
     uint32_t first = index - node->out;
     for (int k = 0; k < node->n_out && k < WG_MAX_OUTPUTS; k++) {
         const char *name = op->out[k] ? op->out[k] : k ? NULL : "y";
-        if ((all || listed(op->saves, name)) && changed_since(tape, node, index, first + (uint32_t)k))
+        if ((all || wg_word_in(op->saves, name)) && changed_since(tape, node, index, first + (uint32_t)k))
             return true;
     }
     return false;

@@ -121,7 +121,7 @@ static wg_status operand_alive(const wg_call *c, int i)
     if (t.tape != c->tape)
         return wg_fail(c, WG_ERROR_VALUE, "%s is on another tape", name);
     if (t.node >= c->tape->nodes || wg_node_at(c->tape, t.node)->epoch != t.epoch)
-        return wg_fail(c, WG_ERROR_STALE, "%s was released by a rewind", name);
+        return wg_fail(c, WG_ERROR_STALE, "%s was released by a rewind: record it again, or rewind later", name);
     return WG_OK;
 }
 

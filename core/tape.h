@@ -54,7 +54,8 @@ typedef struct {
     uint32_t owner; /* the node whose buffer this is */
     uint32_t scope;
     uint16_t n_in;
-    uint8_t dtype, rank, flags, out, n_out, spare; /* out: which of its call's n_out outputs */
+    uint8_t dtype, rank, flags, out, n_out; /* out: which of its call's n_out outputs */
+    bool unrecorded; /* a derivative that was not recorded: it cannot be differentiated again */
 } wg_node;
 
 _Static_assert(sizeof(wg_node) == 64, "a node is one cache line");
@@ -241,6 +242,10 @@ wg_tensor wg_leaf(wg_tape *tape, const wg_type *type, void *data, unsigned flags
 /* A number as a tensor of the dtype, the same node while it lives. */
 wg_tensor wg_constant_of(wg_tape *tape, wg_dtype dtype, double value);
 void wg_touch(wg_tape *tape, wg_node *node); /* its value changes now */
+/* Is `name` one of the words of `list`? */
+bool wg_word_in(const char *list, const char *name);
+/* The entry's name of operand i; a variadic one has all that follow. NULL: none. */
+const char *wg_operand_name(const wg_op *op, int i);
 /* Was a value that node i's chain rule needs changed since it was recorded? Names the operand. */
 bool wg_saved_overwritten(const wg_tape *tape, const wg_node *node, uint32_t index, const char **which);
 static inline bool wg_overwritten(const wg_tape *tape, const wg_node *node, uint32_t index, const char **which)

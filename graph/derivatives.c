@@ -193,6 +193,11 @@ static wg_status pulled(wg_tape *tape, const char *name, wg_pullback *p, const i
                 return WG_ERROR_MEMORY;
         }
     wg_status status = record ? wg_pull_recorded(tape, name, p) : wg_pull_plain(tape, name, p);
+    bool any = p->n_xs == 0;
+    for (int j = 0; j < p->n_xs; j++)
+        any |= p->reached[j];
+    if (!status && !any)
+        status = wg_stretch_recorded(tape, name, p->ys, p->n_ys);
     for (int j = 0; j < p->n_xs && !status; j++) {
         if (!p->reached[j] && options.unused == WG_UNUSED_ERROR)
             return unused_input(tape, name, p->xs[j], at[j]);
@@ -204,6 +209,8 @@ static wg_status pulled(wg_tape *tape, const char *name, wg_pullback *p, const i
         }
         out[at[j]] = p->result[j];
         status = wg_is_tensor(out[at[j]]) ? WG_OK : WG_ERROR_MEMORY;
+        if (!status && !record)
+            wg_node_at(tape, out[at[j]].node)->unrecorded = true;
     }
     return status;
 }

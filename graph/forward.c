@@ -195,6 +195,12 @@ static wg_status inputs_fit(wg_tape *tape, const wg_tensor *xs, const wg_tensor 
 
 static wg_status outputs_read(const push *s, const wg_tensor *ys, int n_ys, wg_tensor *out)
 {
+    bool any = n_ys == 0;
+    for (int k = 0; k < n_ys; k++)
+        any |= has_tangent(s, ys[k].node);
+    wg_status status = any ? WG_OK : wg_stretch_recorded(s->at.tape, s->at.name, ys, n_ys);
+    if (status)
+        return status;
     for (int k = 0; k < n_ys; k++) {
         wg_type type = wg_type_of(ys[k]);
         if (!wg_is_float(type.dtype))

@@ -299,6 +299,7 @@ static wg_status matrix_begin(matrix *m, bool record)
             m->out[k * m->n + i] = wg_leaf(m->tape, &type, NULL, WG_NODE_CUT, m->name);
             if (!wg_is_tensor(m->out[k * m->n + i]))
                 return failure_of(m->tape);
+            wg_node_at(m->tape, m->out[k * m->n + i].node)->unrecorded = true;
         }
     return WG_OK;
 }

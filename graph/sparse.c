@@ -421,6 +421,7 @@ static wg_status evaluated(passes *p, wg_tensor y, bool record, wg_sparse *out)
         if (!wg_is_tensor(values))
             return failure_of(p->tape);
         wg_node_at(p->tape, values.node)->flags |= WG_NODE_CUT;
+        wg_node_at(p->tape, values.node)->unrecorded = true;
         wg_aside aside = wg_aside_begin(p->tape);
         bool ready = lists_made(p) && (wg_is_none(y) || derived(p, y));
         status = ready ? plain(p, wg_node_at(p->tape, values.node)->data) : failure_of(p->tape);

@@ -255,7 +255,7 @@ static wg_pattern *output_sets(growth *s, const wg_call *c, const wg_node *node,
 {
     if (c->op->map)
         return of_map(s, c, node);
-    if (c->op->view)
+    if (c->op->view && wg_vjp_of(c->op, 0))
         return of_view(s, c, node);
     if (c->op->linear)
         return of_linear(s, c, node, output);

@@ -60,6 +60,36 @@ wg_status wg_stretch_intact(const wg_stretch *s, const wg_node *node, uint32_t i
                      node->op->name, *place ? " at " : "", place);
 }
 
+wg_status wg_stretch_recorded(wg_tape *tape, const char *name, const wg_tensor *ys, int n_ys)
+{
+    wg_stretch s = {.tape = tape, .name = name, .high = 0};
+    for (int k = 0; k < n_ys; k++)
+        s.high = ys[k].node > s.high ? ys[k].node : s.high;
+    wg_aside aside = wg_aside_begin(tape);
+    s.state = wg_arena(tape, (size_t)s.high + 1);
+    wg_status status = s.state ? WG_OK : wg_no_memory(tape, name, (size_t)s.high + 1);
+    if (s.state)
+        memset(s.state, 0, (size_t)s.high + 1);
+    for (int k = 0; k < n_ys && !status; k++)
+        *wg_state(&s, ys[k].node) = WG_STATE_NEEDED;
+    for (uint32_t i = s.high + 1; i-- > 0 && !status;) {
+        const wg_node *node = wg_node_at(tape, i);
+        if (!*wg_state(&s, i) || wg_node_is(node, WG_NODE_CUT | WG_NODE_LEAF)) {
+            if (*wg_state(&s, i) && node->unrecorded)
+                status = wg_report(tape, name, WG_ERROR_VALUE,
+                                   "what is differentiated is made of a derivative that was not recorded: take that one with "
+                                   "create_graph");
+            continue;
+        }
+        const uint32_t *in = wg_node_in(node);
+        for (int k = 0; k < node->n_in; k++)
+            if (in[k] != WG_ABSENT && differentiates(node->op, k))
+                *wg_state(&s, in[k]) = WG_STATE_NEEDED;
+    }
+    wg_aside_end(tape, aside);
+    return status;
+}
+
 wg_tensor wg_sum_to(wg_tensor g, const wg_type *x)
 {
     wg_type from = wg_type_of(g);

@@ -63,6 +63,10 @@ static inline void wg_aside_end(wg_tape *tape, wg_aside aside)
     tape->marked = aside.marked;
 }
 
+/* Nothing was reached from ys. That is an error where they are made of a derivative that was not recorded: whoever asks
+ * expects more than zeros of it. */
+wg_status wg_stretch_recorded(wg_tape *tape, const char *name, const wg_tensor *ys, int n_ys);
+
 /* The tape of what a derivative is asked of: ys[0 ... n_ys) and xs[0 ... n) are tensors of one tape and one float dtype.
  * NULL, and the error reported for the function `name` where there is a tape, where they are not. */
 wg_tape *wg_one_tape(const char *name, const wg_tensor *ys, int n_ys, const wg_tensor *xs, int n);

@@ -51,6 +51,20 @@ WG_API wg_status wg_vjp(const wg_tensor *ys, const wg_tensor *cotangents, int n_
 WG_API wg_status wg_jvp(const wg_tensor *ys, int n_ys, const wg_tensor *xs, const wg_tensor *tangents, int n,
                         wg_tensor *out);
 
+/* ---- Looking at gradients on their way, and changing them ---------------------------------------------------------- */
+/* Called with the gradient of x when a backward pass comes by. Gives what goes on instead, of g's type, or WG_NONE for g
+ * itself. It may use any operations; they are recorded where the derivative is. Handles made in a pass that is not recorded
+ * are gone when it returns. */
+typedef wg_tensor wg_gradient_hook(void *user, wg_tensor g);
+/* y = x, and `hook` sees the gradient that all uses of y together send to x. Not called where that is zero. */
+WG_API wg_tensor wg_on_gradient(wg_tensor x, wg_gradient_hook *hook, void *user);
+/* y = value, and the gradient goes to `through`, of the same type, as if y were that: rounded and quantised numbers trained
+ * by the numbers they came from (Bengio et al. 2013). */
+WG_API wg_tensor wg_straight_through(wg_tensor value, wg_tensor through);
+/* Bytes of the values that the chain rule of the operation which made y reads: operands, results, and what it saved for
+ * that; 0 of a leaf. A value that several operations read counts for each. */
+WG_API size_t wg_saved_bytes(wg_tensor y);
+
 /* ---- Second derivatives ------------------------------------------------------------------------------------------ */
 typedef struct {
     bool reverse; /* reverse over reverse instead of forward over reverse */
@@ -117,6 +131,9 @@ WG_API wg_status wg_taylor(wg_tensor y, wg_tensor x, wg_tensor direction, int or
 #define WG_VJP_TURNED(ys, n_ys, cotangents, ...) (wg_vjp)(ys, cotangents, n_ys, __VA_ARGS__)
 #define wg_jvp(...) WG_OPTIONS_JVP(__VA_ARGS__)
 #define WG_OPTIONS_JVP(ys, n_ys, ...) WG_CALL_ON((wg_jvp), ys, n_ys, __VA_ARGS__)
+#define wg_on_gradient(x, ...) WG_AT((wg_on_gradient)(x, __VA_ARGS__))
+#define wg_straight_through(value, through) WG_AT((wg_straight_through)(value, through))
+#define wg_saved_bytes(y) (wg_saved_bytes)(WG_HERE_AT(y))
 #define wg_jacobian(...) WG_OPTIONS_JACOBIAN(__VA_ARGS__, )
 #define WG_OPTIONS_JACOBIAN(ys, n_ys, xs, n, out, ...)                                                                 \
     WG_CALL_ON((wg_jacobian), ys, n_ys, xs, n, out, (wg_jacobian_options){wg_jacobian_defaults, __VA_ARGS__})
