@@ -347,8 +347,7 @@ wg_status (wg_jacobian)(const wg_tensor *ys, int n_ys, const wg_tensor *xs, int 
 }
 
 /* ---- Hessians ---------------------------------------------------------------------------------------------------- */
-/* The gradient, recorded: what a second derivative is the derivative of. NULL: an error. */
-static wg_tensor *gradient(wg_tensor y, const wg_tensor *xs, int n, const char *name)
+wg_tensor *wg_recorded_gradient(wg_tensor y, const wg_tensor *xs, int n, const char *name)
 {
     wg_tape *tape = y.tape;
     if (tape->no_grad) {
@@ -363,7 +362,7 @@ static wg_tensor *gradient(wg_tensor y, const wg_tensor *xs, int n, const char *
 
 static wg_status hessian_passes(matrix *m, wg_tensor y, bool by_rows, bool record)
 {
-    wg_tensor *grad = gradient(y, m->xs, m->n, m->name);
+    wg_tensor *grad = wg_recorded_gradient(y, m->xs, m->n, m->name);
     if (!grad)
         return failure_of(m->tape);
     m->ys = grad;
@@ -451,12 +450,12 @@ static wg_tensor laplacian(wg_tensor y, const wg_tensor *xs, int n, bool record)
         return y.tape ? wg_invalid_on(y.tape) : WG_INVALID;
     matrix m = {.tape = tape, .name = "wg_laplacian", .ys = &y, .n_ys = 1, .xs = xs, .n = n};
     if (record) {
-        wg_tensor *grad = gradient(y, xs, n, m.name);
+        wg_tensor *grad = wg_recorded_gradient(y, xs, n, m.name);
         return grad ? recorded_trace(&m, grad) : wg_invalid_on(tape);
     }
     double sum = 0;
     wg_aside aside = wg_aside_begin(tape);
-    wg_tensor *grad = gradient(y, xs, n, m.name);
+    wg_tensor *grad = wg_recorded_gradient(y, xs, n, m.name);
     wg_status status = grad ? plain_trace(&m, grad, &sum) : failure_of(tape);
     wg_dtype dtype = wg_type_of(y).dtype;
     wg_aside_end(tape, aside);

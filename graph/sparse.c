@@ -123,20 +123,6 @@ wg_sparsity *(wg_jacobian_sparsity)(const wg_tensor *ys, int n_ys, const wg_tens
     return s;
 }
 
-/* The gradient, recorded. NULL: an error. */
-static wg_tensor *gradient(wg_tensor y, const wg_tensor *xs, int n, const char *name)
-{
-    wg_tape *tape = y.tape;
-    if (tape->no_grad) {
-        wg_report(tape, name, WG_ERROR_UNSUPPORTED, "a second derivative needs the first recorded: not in WG_NO_GRAD");
-        return NULL;
-    }
-    wg_tensor *grad = wg_arena(tape, (size_t)(n + 1) * sizeof *grad);
-    if (!grad)
-        wg_no_memory(tape, name, (size_t)n * sizeof *grad);
-    return grad && !(wg_grad)(y, xs, n, grad, (wg_grad_options){.create_graph = true}) ? grad : NULL;
-}
-
 wg_sparsity *(wg_hessian_sparsity)(wg_tensor y, const wg_tensor *xs, int n, wg_hessian_sparsity_options options)
 {
     static const char name[] = "wg_hessian_sparsity";
@@ -148,7 +134,7 @@ wg_sparsity *(wg_hessian_sparsity)(wg_tensor y, const wg_tensor *xs, int n, wg_h
     if (wg_one_tape(name, &y, 1, xs, n) && different(tape, name, xs, n) &&
         coloring_fits(tape, name, options.coloring, true)) {
         wg_aside aside = wg_aside_begin(tape);
-        wg_tensor *grad = gradient(y, xs, n, name);
+        wg_tensor *grad = wg_recorded_gradient(y, xs, n, name);
         p = grad ? wg_pattern_of(tape, name, grad, n, xs, n) : NULL;
         wg_aside_end(tape, aside);
     }
@@ -398,7 +384,7 @@ static wg_status structure_fits(const passes *p, bool symmetric)
 
 static wg_tensor *derived(passes *p, wg_tensor y)
 {
-    wg_tensor *grad = gradient(y, p->xs, p->n, p->name);
+    wg_tensor *grad = wg_recorded_gradient(y, p->xs, p->n, p->name);
     p->ys = grad;
     return grad;
 }

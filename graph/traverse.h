@@ -71,6 +71,9 @@ wg_status wg_stretch_recorded(wg_tape *tape, const char *name, const wg_tensor *
  * NULL, and the error reported for the function `name` where there is a tape, where they are not. */
 wg_tape *wg_one_tape(const char *name, const wg_tensor *ys, int n_ys, const wg_tensor *xs, int n);
 
+/* d y / d xs, recorded, in the arena: what a second derivative is the derivative of. NULL, and the error reported. */
+wg_tensor *wg_recorded_gradient(wg_tensor y, const wg_tensor *xs, int n, const char *name);
+
 /* Pulls the cotangents back to the targets. Plain: leaf `result[i]`, contiguous and of xs[i]'s type, receives the sum;
  * reached[i] says whether any path led there, else its values are untouched. */
 typedef struct {
