@@ -330,6 +330,7 @@ int main(int argc, char **argv)
         signal(signals[i], ended);
     const wg_op *list[1024];
     int n = operations(only, list, COUNT(list)), failed = 0;
+    setvbuf(stdout, NULL, _IOLBF, 0); /* what failed is told even if a later request ends the process */
     answered a = {.e = engine_new()};
     double before = 0;
     if (!n || !a.e)
