@@ -362,6 +362,7 @@ void wg_tape_free(wg_tape *tape)
     }
     while (tape->kept)
         kept_release(tape, &tape->kept);
+    wg_tape_release(tape, tape->staged, (size_t)tape->staged_room * WG_ALIGN);
     wg_tape_release(tape, tape->scope, tape->scope_room * sizeof *tape->scope);
     wg_tape_release(tape, (void *)tape->chunk, tape->chunk_room * sizeof *tape->chunk);
     wg_tape_release(tape, (void *)tape->file, tape->file_room * sizeof *tape->file);

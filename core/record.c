@@ -166,7 +166,7 @@ static wg_status operand_dtype(const wg_call *c, int i, unsigned flags, wg_dtype
         return wg_is_integer(dtype) ? WG_OK : wg_fail(c, WG_ERROR_DTYPE, "%s is %s, not int32 or int64", wg_show(c, i), is);
     if (flags & WG_BOOLEAN)
         return dtype == WG_BOOL ? WG_OK : wg_fail(c, WG_ERROR_DTYPE, "%s is %s, not bool", wg_show(c, i), is);
-    if ((flags & WG_INDEX_OR_FLOAT && wg_is_integer(dtype)) || (flags & WG_BOOL_OR_FLOAT && dtype == WG_BOOL))
+    if (flags & WG_MIXED || (flags & WG_INDEX_OR_FLOAT && wg_is_integer(dtype)) || (flags & WG_BOOL_OR_FLOAT && dtype == WG_BOOL))
         return WG_OK;
     bool takes_any = flags & WG_ANY || (c->op->map && c->op->map->run[dtype]);
     if (!takes_any && !wg_is_float(dtype))
@@ -208,8 +208,8 @@ void wg_short_back(wg_tape *tape, wg_short_mark mark)
 
 static bool has_gradient(const wg_op *op)
 {
-    if (op->output_gradient_free)
-        return false;
+    if (op->output_gradient_free || op->pull)
+        return op->pull != NULL;
     for (int i = 0; i < WG_MAX_OPERANDS; i++)
         if (op->vjp[i])
             return true;

@@ -134,6 +134,8 @@ struct wg_tape {
     int no_grad;
 
     wg_hint hint;
+    void *staged; /* what a function of the caller's gave, while its own record is taken back; by 64 bytes */
+    uint32_t staged_room;
     wg_constant constant[WG_CONSTANTS];
     uint64_t serial; /* numbers that became tensors */
     uint32_t written, written_epoch; /* nodes recorded when any value was last changed in place */

@@ -220,6 +220,26 @@ static bool cotangents_of(const sweep *s, const wg_call *c, uint32_t first, wg_t
     return any;
 }
 
+/* All operands at once. */
+static wg_status pull_together(sweep *s, wg_call *c, const wg_node *node)
+{
+    wg_tape *tape = s->at.tape;
+    const uint32_t *in = wg_node_in(node);
+    wg_tensor *g = wg_arena(tape, (size_t)node->n_in * sizeof *g);
+    bool *wanted = wg_arena(tape, (size_t)node->n_in * sizeof *wanted);
+    if (!g || !wanted)
+        return wg_no_memory(tape, s->at.name, (size_t)node->n_in * sizeof *g);
+    for (int i = 0; i < node->n_in; i++) {
+        wanted[i] = wg_stretch_operand(&s->at, in, i) != WG_ABSENT;
+        g[i] = WG_NONE;
+    }
+    wg_status status = c->op->pull(c, wanted, g);
+    for (int i = 0; i < node->n_in && !status; i++)
+        if (wanted[i] && !wg_is_none(g[i]))
+            status = deliver(s, in[i], g[i], c->op);
+    return status;
+}
+
 static wg_status pull_operands(sweep *s, wg_call *c, const wg_node *node)
 {
     const uint32_t *in = wg_node_in(node);
@@ -255,7 +275,7 @@ static wg_status pull_call(sweep *s, uint32_t first, const wg_node *node)
     if (cotangents_of(s, c, first, g)) {
         status = wg_share(c, s->at.name);
         if (!status)
-            status = pull_operands(s, c, node);
+            status = c->op->pull ? pull_together(s, c, node) : pull_operands(s, c, node);
     } else if (tape->status == WG_ERROR_MEMORY) {
         status = WG_ERROR_MEMORY;
     }

@@ -36,6 +36,25 @@ static wg_status pull_operand(sweep *s, wg_call *c, uint32_t x, int i)
     return wg_is_none(g) ? WG_OK : deliver(s, x, g);
 }
 
+/* All operands at once. */
+static wg_status pull_together(sweep *s, const wg_call *c, const uint32_t *in)
+{
+    wg_tape *tape = s->at.tape;
+    wg_tensor *g = wg_arena(tape, (size_t)c->n_in * sizeof *g);
+    bool *wanted = wg_arena(tape, (size_t)c->n_in * sizeof *wanted);
+    if (!g || !wanted)
+        return wg_no_memory(tape, s->at.name, (size_t)c->n_in * sizeof *g);
+    for (int i = 0; i < c->n_in; i++) {
+        wanted[i] = wg_stretch_operand(&s->at, in, i) != WG_ABSENT;
+        g[i] = WG_NONE;
+    }
+    wg_status status = c->op->pull(c, wanted, g);
+    for (int i = 0; i < c->n_in && !status; i++)
+        if (wanted[i] && !wg_is_none(g[i]))
+            status = deliver(s, in[i], g[i]);
+    return status;
+}
+
 static bool cotangents_of(const sweep *s, int n_out, uint32_t first, wg_tensor *g)
 {
     bool any = false;
@@ -62,8 +81,8 @@ static wg_status pull_call(sweep *s, uint32_t first, const wg_node *node)
     tape->rule_place = node->place;
     tape->rule_scope = node->scope;
     const uint32_t *in = wg_node_in(node);
-    wg_status status = wg_share(c, s->at.name);
-    for (int i = 0; i < node->n_in && !status; i++) {
+    wg_status status = c->op->pull ? pull_together(s, c, in) : wg_share(c, s->at.name);
+    for (int i = 0; i < node->n_in && !status && !c->op->pull; i++) {
         uint32_t x = wg_stretch_operand(&s->at, in, i);
         if (x != WG_ABSENT && (wg_vjp_of(node->op, i) || node->op->map))
             status = pull_operand(s, c, x, i);

@@ -91,19 +91,43 @@ static wg_tensor pushed(const wg_call *c, wg_tensor *in)
 }
 
 /* ---- One call ---------------------------------------------------------------------------------------------------- */
-static wg_status push_output(push *s, wg_call *c, uint32_t first, int k, wg_tensor *in)
+static bool output_wanted(const push *s, uint32_t i)
 {
-    uint32_t i = first + (uint32_t)k;
-    if (i > s->at.high || wg_node_is(wg_node_at(s->at.tape, i), WG_NODE_CUT) || !(*wg_state(&s->at, i) & WG_STATE_NEEDED))
-        return WG_OK;
-    c->which = k;
-    wg_tensor t = pushed(c, in);
+    return i <= s->at.high && !wg_node_is(wg_node_at(s->at.tape, i), WG_NODE_CUT) && *wg_state(&s->at, i) & WG_STATE_NEEDED;
+}
+
+static wg_status output_tangent(push *s, const wg_call *c, uint32_t i, int k, wg_tensor t)
+{
     if (wg_is_none(t))
         return WG_OK;
     wg_type type = wg_type_of(t);
     if (wg_is_tensor(t) && !wg_type_equal(&type, &c->y[k]))
         t = wg_broadcast_to(t, wg_type_shape(&c->y[k]));
     return add_tangent(s, i, t);
+}
+
+static wg_status push_output(push *s, wg_call *c, uint32_t first, int k, wg_tensor *in)
+{
+    uint32_t i = first + (uint32_t)k;
+    if (!output_wanted(s, i))
+        return WG_OK;
+    c->which = k;
+    return output_tangent(s, c, i, k, pushed(c, in));
+}
+
+/* All outputs at once. */
+static wg_status push_together(push *s, const wg_call *c, uint32_t first)
+{
+    wg_tensor *t = wg_arena(c->tape, (size_t)c->n_out * sizeof *t);
+    if (!t)
+        return wg_no_memory(c->tape, s->at.name, (size_t)c->n_out * sizeof *t);
+    for (int k = 0; k < c->n_out; k++)
+        t[k] = WG_NONE;
+    wg_status status = c->op->push(c, t);
+    for (int k = 0; k < c->n_out && !status; k++)
+        if (output_wanted(s, first + (uint32_t)k))
+            status = output_tangent(s, c, first + (uint32_t)k, k, t[k]);
+    return status;
 }
 
 static wg_status push_call(push *s, uint32_t first, const wg_node *node)
@@ -126,8 +150,8 @@ static wg_status push_call(push *s, uint32_t first, const wg_node *node)
     c->recording = !tape->no_grad;
     tape->rule_place = node->place;
     tape->rule_scope = node->scope;
-    wg_status status = wg_share(c, s->at.name);
-    for (int k = 0; k < node->n_out && !status; k++)
+    wg_status status = c->op->push ? push_together(s, c, first) : wg_share(c, s->at.name);
+    for (int k = 0; k < node->n_out && !status && !c->op->push; k++)
         status = push_output(s, c, first, k, t + n);
     tape->rule_place = 0;
     return status;

@@ -15,7 +15,10 @@ wg_vjp_rule *wg_vjp_of(const wg_op *op, int i)
     return NULL;
 }
 
-static bool differentiates(const wg_op *op, int i) { return (op->map && i < 3 && op->map->slope[i]) || wg_vjp_of(op, i); }
+static bool differentiates(const wg_op *op, int i)
+{
+    return (op->map && i < 3 && op->map->slope[i]) || op->pull || wg_vjp_of(op, i);
+}
 
 void wg_stretch_needed(const wg_stretch *s)
 {

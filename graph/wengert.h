@@ -24,6 +24,7 @@
 #include "wengert/compile.h"
 #include "wengert/derivatives.h"
 #include "wengert/sparse.h"
+#include "wengert/control.h"
 #include "wengert/check.h"
 #include "wengert/training.h"
 #include "wengert/data.h"

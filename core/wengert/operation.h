@@ -166,7 +166,8 @@ enum {
     WG_NO_GRADIENT = 64,  /* float, but not differentiated: running statistics */
     WG_BOOL_OR_FLOAT = 128, /* bool or the call's float dtype, which another operand decides; differentiable where it is a
                                float: masks that select or are added */
-    WG_SYMMETRIC = 256     /* a symmetric matrix, of which one triangle is read; its derivatives are symmetrised */
+    WG_SYMMETRIC = 256,    /* a symmetric matrix, of which one triangle is read; its derivatives are symmetrised */
+    WG_MIXED = 512        /* any dtype, whatever the others have; differentiable where it is a float */
 };
 
 typedef struct {
@@ -209,6 +210,10 @@ struct wg_op {
     wg_jvp_rule *jvp;                  /* where neither .map nor .linear implies it */
     wg_share_rule *share;              /* called once before the rules of a call: before vjp's where c->g is set, before
                                           jvp's where c->t is */
+    /* In place of vjp and jvp, where one piece of work gives all of them: the cotangents of the operands that are wanted, the
+     * tangents of the outputs. What is left WG_NONE is zero. */
+    wg_status (*pull)(const wg_call *c, const bool *wanted, wg_tensor *out);
+    wg_status (*push)(const wg_call *c, wg_tensor *out);
     wg_linearity linear;
     const char *saves;                 /* what the chain rule needs: "x y", by operand and output names; "" nothing */
     wg_points kinks, points;           /* arguments without, and of interest for, a derivative */
