@@ -290,7 +290,18 @@ wg_status wg_closure_record(wg_tape *tape, const char *name, const wg_op *op, co
     options.f.captured = captured;
     options.y = s.y;
     options.values = (const void *const *)s.values;
-    return wg_record_on(tape, op, &options, operand, (int)n, out, f->n_out);
+    status = wg_record_on(tape, op, &options, operand, (int)n, out, f->n_out);
+    if (status || !f->n_out)
+        return status;
+    wg_closure_options *kept = (wg_closure_options *)(uintptr_t)wg_node_options(wg_node_at(tape, out[0].node));
+    kept->y = NULL; /* what was staged is not there any more */
+    kept->values = NULL;
+    return WG_OK;
+}
+
+static wg_status only_recorded(const wg_call *c)
+{
+    return wg_fail(c, WG_ERROR_UNSUPPORTED, "a function of the program's runs where it is recorded, not apart from it");
 }
 
 int wg_closure_count(const wg_call *c) { return ((const wg_closure_options *)c->options)->f.n_out; }
@@ -298,6 +309,8 @@ int wg_closure_count(const wg_call *c) { return ((const wg_closure_options *)c->
 wg_status wg_closure_type(wg_call *c)
 {
     const wg_closure_options *o = c->options;
+    if (!o->y)
+        return only_recorded(c);
     memcpy(c->y, o->y, (size_t)c->n_out * sizeof *c->y);
     return WG_OK;
 }
@@ -305,6 +318,8 @@ wg_status wg_closure_type(wg_call *c)
 wg_status wg_closure_run(const wg_call *c)
 {
     const wg_closure_options *o = c->options;
+    if (!o->values)
+        return only_recorded(c);
     for (int k = 0; k < c->n_out; k++)
         memcpy(c->to[k], o->values[k], (size_t)wg_type_count(&c->y[k]) * wg_dtype_size(c->y[k].dtype));
     return WG_OK;
