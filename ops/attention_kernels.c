@@ -192,14 +192,21 @@ typedef struct {
     unsigned char *room; /* two blocks and what a product needs, for each team */
 } teamwork;
 
-static size_t block_bytes(const wg_attention *a) { return ROWS * KEYS * wg_dtype_size(a->dtype); }
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+static size_t block_bytes(const wg_attention *a)
+{
+    size_t bytes = (size_t)(least(a->rows, ROWS) * least(a->keys, KEYS)) * wg_dtype_size(a->dtype);
+    return (bytes + WG_ALIGN - 1) & ~(size_t)(WG_ALIGN - 1);
+}
+
 static size_t room_bytes(const wg_attention *a)
 {
-    int64_t keys = a->keys < KEYS ? a->keys : KEYS, rows = a->rows < ROWS ? a->rows : ROWS;
+    int64_t keys = least(a->keys, KEYS), rows = least(a->rows, ROWS);
     int64_t wide = a->width > a->depth ? a->width : a->depth, tall = keys > rows ? keys : rows;
     int64_t most = wide > tall ? wide : tall;
     wg_gemm largest = {.dtype = a->dtype, .m = tall, .n = most, .k = most};
-    return 2 * block_bytes(a) + ((wg_loops_room(&largest) + 63) & ~(size_t)63);
+    return 2 * block_bytes(a) + ((wg_loops_room(&largest) + WG_ALIGN - 1) & ~(size_t)(WG_ALIGN - 1));
 }
 
 static void run_team(void *argument, int64_t team)
@@ -231,7 +238,6 @@ static void *part_of(const wg_attention *a, void *of, int64_t elements)
     return (unsigned char *)of + elements * (int64_t)wg_dtype_size(a->dtype);
 }
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static int64_t blocks_of_rows(const wg_attention *a) { return (a->rows + ROWS - 1) / ROWS; }
 
 /* Keys that rows before `end` see. */

@@ -371,7 +371,7 @@ static const wg_operand *operand_of(const wg_op *op, int i)
 
 static bool is_plain(const wg_operand *operand)
 {
-    return !(operand->flags & (WG_INTEGER | WG_BOOLEAN | WG_ANY | WG_INDEX_OR_FLOAT));
+    return !(operand->flags & (WG_INTEGER | WG_BOOLEAN | WG_ANY | WG_INDEX_OR_FLOAT | WG_BOOL_OR_FLOAT));
 }
 
 static void spoil_operands(const spoilt *s)
