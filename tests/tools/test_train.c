@@ -354,6 +354,7 @@ int main(void)
     Suite *s = suite_create("train");
     TCase *learning = tcase_create("learning"), *bits = tcase_create("bits"), *errors = tcase_create("errors");
     tcase_add_checked_fixture(learning, folder_make, tear_down);
+    tcase_set_timeout(learning, 600); /* five epochs under a sanitizer */
     tcase_add_test(learning, two_spirals_are_told_apart);
     tcase_add_test(learning, fashion_is_learned_in_five_epochs);
     tcase_add_loop_test(learning, every_way_to_train_lowers_the_loss, 0, COUNT(ways));
