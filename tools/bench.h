@@ -15,6 +15,7 @@ typedef struct {
     double budget;    /* ops, tape: seconds a row; 0: the bench's own */
     double max_nodes; /* tape */
     int threads;
+    bool eager, compiled; /* which kinds of rows; neither: the bench's own default */
 } bench_options;
 
 double bench_seconds(void);

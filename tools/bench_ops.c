@@ -71,11 +71,9 @@ static wg_tensor make(wg_tape *tape, const input *in, uint64_t k)
     return t;
 }
 
-static double magnitude(wg_tensor t)
+static double magnitude(const float *values, int64_t n)
 {
     double total = 0;
-    const float *values = wg_values(t);
-    int64_t n = wg_size(t);
     for (int64_t i = 0; values && i < n; i++)
         total += (double)fabsf(values[i]);
     return total;
@@ -99,14 +97,71 @@ static outputs once(wg_tape *tape, const row *r, const wg_tensor *in, wg_tensor 
     return o;
 }
 
-static bool measure(const bench_options *o, const row *r)
+static void print_row(const bench_options *o, const row *r, const char *mode, double seconds, double sums)
+{
+    printf("{\"bench\":\"ops\",\"impl\":\"wengert\",\"mode\":\"%s\",\"row\":\"%s\",\"threads\":%d,\"ms\":%.4f,"
+           "\"checksum\":%.9g}\n",
+           mode, r->name, o->threads, seconds * 1e3, sums);
+    fflush(stdout);
+}
+
+/* The inputs; *cotangent is WG_NONE where the row has none. */
+static void inputs_made(wg_tape *tape, const row *r, wg_tensor *in, wg_tensor *cotangent)
+{
+    uint64_t number = !strncmp(r->name, "layer_norm", 10) ? 1 : (uint64_t)r->n;
+    for (int i = 0; i < r->n; i++)
+        in[i] = make(tape, &r->in[i], (uint64_t)i + (i > 0 && number == 1 && r->n > 1));
+    *cotangent = r->backward ? make(tape, &(input){r->out, 1, false}, number) : WG_NONE;
+}
+
+static bool ended(wg_tape *tape, const row *r)
+{
+    bool failed = wg_failed(tape);
+    if (failed)
+        fprintf(stderr, "wengert bench ops: %s: %s\n", r->name, wg_error(tape));
+    wg_tape_free(tape);
+    return !failed;
+}
+
+static double time_of(const bench_options *o) { return bench_seconds() + (o->budget > 0 ? o->budget : 0.12); }
+
+/* The row as a function from its inputs, cotangent included, to its outputs, into memory that the function keeps. */
+static bool measure_compiled(const bench_options *o, const row *r)
 {
     wg_tape *tape = wg_tape_new(.threads = o->threads);
-    wg_tensor in[MOST_INPUTS];
-    uint64_t cotangent_number = !strncmp(r->name, "layer_norm", 10) ? 1 : (uint64_t)r->n;
-    for (int i = 0; i < r->n; i++)
-        in[i] = make(tape, &r->in[i], (uint64_t)i + (i > 0 && cotangent_number == 1 && r->n > 1));
-    wg_tensor cotangent = r->backward ? make(tape, &(input){r->out, 1, false}, cotangent_number) : WG_NONE;
+    wg_tensor in[MOST_INPUTS + 1];
+    inputs_made(tape, r, in, &in[r->n]);
+    outputs y = {.n = r->backward ? 1 + r->n : 1};
+    y.out[0] = r->run(in);
+    if (r->backward)
+        wg_vjp(y.out, &in[r->n], 1, in, r->n, y.out + 1, .record = true);
+    const void *from[MOST_INPUTS + 1];
+    wg_tensors from_all = {in, r->n + r->backward}, to_all = {y.out, y.n};
+    for (int i = 0; i < from_all.n; i++)
+        from[i] = wg_values(in[i]);
+    wg_function *f = wg_compile(tape, from_all, to_all);
+    double best = (double)INFINITY, sums = 0, until = (double)INFINITY;
+    for (int run = 0; f && !wg_failed(tape) && (run < 2 || bench_seconds() < until); run++) {
+        double start = bench_seconds();
+        wg_function_run(f, from, NULL);
+        double took = bench_seconds() - start;
+        until = run ? until : time_of(o);
+        best = run && took < best ? took : best;
+    }
+    for (int k = 0; f && k < y.n; k++) {
+        wg_type type = wg_function_output_type(f, k);
+        sums += magnitude(wg_function_output(f, k), wg_type_count(&type));
+    }
+    if (f && !wg_failed(tape))
+        print_row(o, r, "compiled", best, sums);
+    return ended(tape, r);
+}
+
+static bool measure_eager(const bench_options *o, const row *r)
+{
+    wg_tape *tape = wg_tape_new(.threads = o->threads);
+    wg_tensor in[MOST_INPUTS], cotangent;
+    inputs_made(tape, r, in, &cotangent);
     wg_mark start = wg_tape_mark(tape);
     double best = (double)INFINITY, sums = 0, until = (double)INFINITY;
     for (int run = 0; !wg_failed(tape) && (run < 2 || bench_seconds() < until); run++, wg_rewind(tape, start)) {
@@ -115,22 +170,15 @@ static bool measure(const bench_options *o, const row *r)
         double took = bench_seconds() - from;
         if (!run) {
             for (int i = 0; i < result.n; i++)
-                sums += magnitude(result.out[i]);
-            until = bench_seconds() + (o->budget > 0 ? o->budget : 0.12);
+                sums += magnitude(wg_values(result.out[i]), wg_size(result.out[i]));
+            until = time_of(o);
             continue;
         }
         best = took < best ? took : best;
     }
-    bool failed = wg_failed(tape);
-    if (failed)
-        fprintf(stderr, "wengert bench ops: %s: %s\n", r->name, wg_error(tape));
-    else
-        printf("{\"bench\":\"ops\",\"impl\":\"wengert\",\"mode\":\"eager\",\"row\":\"%s\",\"threads\":%d,\"ms\":%.4f,"
-               "\"checksum\":%.9g}\n",
-               r->name, o->threads, best * 1e3, sums);
-    fflush(stdout);
-    wg_tape_free(tape);
-    return !failed;
+    if (!wg_failed(tape))
+        print_row(o, r, "eager", best, sums);
+    return ended(tape, r);
 }
 
 /* Is the row's name begun by one of the prefixes? */
@@ -149,7 +197,9 @@ int bench_ops(const bench_options *o)
         if (!wanted(rows[i].name, o->rows))
             continue;
         any = true;
-        if (!measure(o, &rows[i]))
+        if ((o->compiled || !o->eager) && !measure_compiled(o, &rows[i]))
+            return 1;
+        if (o->eager && !measure_eager(o, &rows[i]))
             return 1;
     }
     if (!any)
