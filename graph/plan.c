@@ -65,9 +65,6 @@ static bool constant_kept(wg_plan *p, uint32_t i)
     return true;
 }
 
-/* Is the value kept as a dense copy though the node on the tape has strides? */
-static bool is_dense_copy(const wg_plan *p, uint32_t i) { return !(p->value[i].flags & WG_VALUE_VARIES) && p->value[i].root == i; }
-
 static bool roots_found(wg_plan *p)
 {
     for (uint32_t i = 0; i < p->nodes; i++) {
@@ -97,7 +94,7 @@ static bool wants_gather(const wg_plan *p, const wg_node *node, uint32_t x)
     if (x == WG_ABSENT || node->op->strided || node->op->map || node->op->view)
         return false;
     const wg_node *operand = wg_plan_node(p, x);
-    return operand->rank && !wg_node_is(operand, WG_NODE_CONTIGUOUS) && !is_dense_copy(p, x);
+    return operand->rank && !wg_node_is(operand, WG_NODE_CONTIGUOUS) && !wg_is_dense_copy(p, x);
 }
 
 static void patched(wg_plan *p, uint32_t i)
@@ -205,7 +202,8 @@ static void space_given(wg_plan *p, size_t at, size_t bytes)
 
 static bool in_workspace(const wg_plan *p, uint32_t i)
 {
-    return wg_is_made(p, i) && p->value[i].slot == WG_NO_SLOT && !wg_has_cell(p, i);
+    return wg_is_made(p, i) && p->value[i].slot == WG_NO_SLOT && !wg_has_cell(p, i) &&
+           !(p->value[i].flags & WG_VALUE_INNER);
 }
 
 static bool spaces_found(wg_plan *p)
@@ -314,7 +312,7 @@ static bool stride_kept(wg_plan *p, uint32_t i, const int64_t **stride)
 {
     const wg_node *node = wg_plan_node(p, i);
     *stride = NULL;
-    if (!node->rank || wg_node_is(node, WG_NODE_CONTIGUOUS) || is_dense_copy(p, i))
+    if (!node->rank || wg_node_is(node, WG_NODE_CONTIGUOUS) || wg_is_dense_copy(p, i))
         return true;
     int64_t *kept = wg_hold_take(p->f, node->rank * sizeof *kept);
     if (kept)
@@ -369,14 +367,14 @@ static bool is_dense(const wg_plan *p, const wg_call *c, uint32_t first)
         if (in[i] == WG_ABSENT || wg_type_count(&c->x[i]) != count)
             return false;
         const wg_node *x = wg_plan_node(p, in[i]);
-        if (x->rank && !wg_node_is(x, WG_NODE_CONTIGUOUS) && !is_dense_copy(p, in[i]))
+        if (x->rank && !wg_node_is(x, WG_NODE_CONTIGUOUS) && !wg_is_dense_copy(p, in[i]))
             return false;
     }
     return true;
 }
 
 /* Options with the lists and texts that they point at. */
-static bool options_kept(wg_plan *p, wg_call *c)
+bool wg_options_kept(wg_plan *p, wg_call *c)
 {
     const wg_schema *schema = c->op->options;
     if (!schema)
@@ -420,7 +418,7 @@ static bool operation_made(wg_plan *p, const wg_call *again, uint32_t first, siz
     if (!o || !type || !t || !from || !stride)
         return false;
     *o = (operation){.call = *again, .place = node->place};
-    if (!options_kept(p, &o->call))
+    if (!wg_options_kept(p, &o->call))
         return false;
     memcpy(type, again->x, n_in * sizeof *type);
     memcpy(type + n_in, again->y, (size_t)again->n_out * sizeof *type);
@@ -469,7 +467,7 @@ static bool step_made(wg_plan *p, uint32_t first, size_t *gather)
     bool made;
     if (is_dense(p, c, first)) {
         wg_call kept = *c;
-        made = options_kept(p, &kept) && kernel_made(p, &kept, first);
+        made = wg_options_kept(p, &kept) && kernel_made(p, &kept, first);
     } else {
         made = operation_made(p, c, first, gather);
     }
@@ -501,12 +499,18 @@ static bool instructions_made(wg_plan *p)
         return false;
     if (!wg_loads_made(p))
         return false;
-    for (uint32_t i = 0; i < p->nodes;) {
-        bool scalar = wg_is_step(p, i) && wg_is_scalar_step(p, i);
-        uint32_t next = i + 1;
-        if (scalar ? !wg_scalars_made(p, i, &next) : wg_is_step(p, i) && !step_made(p, i, &gather))
+    uint32_t step = 0;
+    for (uint32_t i = 0, next; i < p->nodes; i = next) {
+        next = i + 1;
+        if (!wg_is_step(p, i))
+            continue;
+        bool made = p->value[i].flags & WG_VALUE_CHAIN ? wg_chain_made(p, i, step, &next)
+                    : wg_is_scalar_step(p, i)          ? wg_scalars_made(p, i, &next)
+                                                       : step_made(p, i, &gather);
+        if (!made)
             return false;
-        i = next;
+        for (uint32_t k = i; k < next; k++)
+            step += wg_is_step(p, k);
     }
     for (int k = 0; k < f->n_out + f->n_grad; k++) {
         uint32_t y = p->outputs[k].node;
@@ -560,6 +564,7 @@ wg_status wg_plan_make(wg_function *f, const wg_tensor *inputs, const wg_tensor 
         return WG_ERROR_MEMORY;
     lifetimes_found(&p);
     outputs_placed(&p, outputs);
+    wg_chains_found(&p);
     p.dies = scratch(&p, (size_t)p.steps + 1, sizeof *p.dies);
     p.gather = scratch(&p, p.n_gathers, sizeof *p.gather);
     p.free_one = scratch(&p, (size_t)p.steps + p.n_gathers + 2, sizeof *p.free_one);

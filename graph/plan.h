@@ -62,7 +62,9 @@ wg_kernel *wg_scalar_kernel(const wg_node *node);
 #define WG_NO_SLOT (-1)
 #define WG_NEVER UINT32_MAX
 
-enum { WG_VALUE_NEEDED = 1, WG_VALUE_CALLED = 2, WG_VALUE_VARIES = 4, WG_VALUE_INPUT = 8 };
+enum { WG_VALUE_NEEDED = 1, WG_VALUE_CALLED = 2, WG_VALUE_VARIES = 4, WG_VALUE_INPUT = 8,
+       WG_VALUE_CHAIN = 16, /* the first step of a chain */
+       WG_VALUE_INNER = 32  /* not seen outside its chain */ };
 
 typedef struct {
     uint32_t root;       /* a node */
@@ -129,9 +131,24 @@ static inline bool wg_is_step(const wg_plan *p, uint32_t i)
     return !wg_plan_node(p, i)->out && p->value[i].flags & (WG_VALUE_NEEDED | WG_VALUE_CALLED) && wg_is_made(p, i);
 }
 
+/* Is the value kept as a dense copy though the node on the tape may have strides? */
+static inline bool wg_is_dense_copy(const wg_plan *p, uint32_t i)
+{
+    return !(p->value[i].flags & WG_VALUE_VARIES) && p->value[i].root == i;
+}
+
 /* Writes where node i's value is to *where, or has that done at each run. */
 void wg_points_at(wg_plan *p, const void **where, uint32_t i);
 void wg_instruct_next(wg_plan *p, wg_instruct *run, const void *with);
+
+/* Makes c's options the function's own, with the lists and texts that they point at. False: no memory. */
+bool wg_options_kept(wg_plan *p, wg_call *c);
+
+/* ---- plan_chains.c ---- */
+/* Marks the chains and what is seen only inside of one. */
+void wg_chains_found(wg_plan *p);
+/* The instruction of the chain that begins with node `first`, step `step`; *next: the first node behind it. */
+bool wg_chain_made(wg_plan *p, uint32_t first, uint32_t step, uint32_t *next);
 
 /* ---- plan_scalars.c ---- */
 /* A step that is one call of a kernel on 0-d values. */

@@ -1,0 +1,248 @@
+/* Chains of a compiled function: elementwise steps on arrays of one size, one behind the other, are done block by block, all
+ * steps on one block before the next, so that what passes between them stays in the first-level cache. A value that nothing
+ * outside the chain reads is never written to memory. Pieces and blocks are those of unfused work, and so are the bits. */
+#include "graph/plan.h"
+
+#define MOST_FROM 5
+#define MOST_BUFFERS 24
+#define BUFFER_BYTES 8192 /* of a block of one value */
+#define BLOCK_OF(size) ((int64_t)(BUFFER_BYTES / (size)))
+#define NO_BUFFER (-1)
+
+/* Where a value is: in memory, or in a buffer of the block at hand. */
+typedef struct {
+    const void *data;
+    int buffer;
+    size_t size;  /* bytes an element */
+    bool single;  /* one element that stands for all: its buffer is filled with it */
+} place;
+
+typedef struct {
+    wg_kernel *kernel;
+    const void *options;
+    int n;
+    place to, from[MOST_FROM];
+} link;
+
+typedef struct {
+    wg_tape *tape;
+    int64_t count, block;
+    int n;
+    link *link;
+} chain;
+
+/* ---- Running ----------------------------------------------------------------------------------------------------- */
+typedef unsigned char buffers[MOST_BUFFERS][BUFFER_BYTES];
+
+static void *place_at(const place *p, buffers room, int64_t first)
+{
+    if (p->buffer != NO_BUFFER)
+        return room[p->buffer];
+    return (unsigned char *)(uintptr_t)p->data + (size_t)first * p->size;
+}
+
+static void fill(const place *p, int64_t n, unsigned char *to)
+{
+    for (int64_t i = 0; i < n; i++)
+        memcpy(to + (size_t)i * p->size, p->data, p->size);
+}
+
+static void chain_piece(void *argument, int64_t piece)
+{
+    const chain *c = argument;
+    _Alignas(WG_ALIGN) buffers room;
+    int64_t end = (piece + 1) * WG_PIECE < c->count ? (piece + 1) * WG_PIECE : c->count;
+    for (int i = 0; i < c->n; i++)
+        for (int k = 0; k < c->link[i].n; k++)
+            if (c->link[i].from[k].single)
+                fill(&c->link[i].from[k], c->block, room[c->link[i].from[k].buffer]);
+    for (int64_t first = piece * WG_PIECE; first < end; first += c->block) {
+        int64_t n = end - first < c->block ? end - first : c->block;
+        for (const link *l = c->link, *last = l + c->n; l < last; l++) {
+            const void *from[MOST_FROM];
+            for (int k = 0; k < l->n; k++)
+                from[k] = place_at(&l->from[k], room, first);
+            l->kernel(n, place_at(&l->to, room, first), from, l->options);
+        }
+    }
+}
+
+static wg_status chain_run(const void *with)
+{
+    chain *c = (chain *)(uintptr_t)with;
+    wg_parallel(c->tape, wg_pieces(c->count), chain_piece, c);
+    return WG_OK;
+}
+
+/* ---- Finding them ------------------------------------------------------------------------------------------------ */
+/* The elements of a step that may be part of a chain; 0: it may not. */
+static int64_t chain_count(const wg_plan *p, uint32_t i)
+{
+    const wg_node *node = wg_plan_node(p, i);
+    int64_t count = wg_node_count(node), found = 0;
+    if (!node->rank || node->n_out != 1 || node->n_in < 1 || node->n_in > MOST_FROM || count <= BLOCK_OF(sizeof(double)))
+        return 0;
+    wg_arena_mark before = wg_arena_at(p->tape);
+    const void *options;
+    const wg_call *c = wg_call_again(p->tape, i);
+    const uint32_t *in = wg_node_in(node);
+    bool fits = c && wg_dense_kernel(c, &options);
+    for (int k = 0; fits && k < node->n_in; k++) {
+        const wg_node *x = in[k] == WG_ABSENT ? NULL : wg_plan_node(p, in[k]);
+        bool single = x && wg_node_count(x) == 1;
+        bool dense = x && wg_node_count(x) == count && (wg_node_is(x, WG_NODE_CONTIGUOUS) || wg_is_dense_copy(p, in[k]));
+        fits = single || dense;
+    }
+    found = fits ? count : 0;
+    wg_arena_back(p->tape, before);
+    return found;
+}
+
+/* Does step i take a single element of what the chain makes? It would have to wait for the whole. */
+static bool takes_one_of(const wg_plan *p, uint32_t i, uint32_t first)
+{
+    const wg_node *node = wg_plan_node(p, i);
+    const uint32_t *in = wg_node_in(node);
+    for (int k = 0; k < node->n_in; k++)
+        if (wg_node_count(wg_plan_node(p, in[k])) == 1 && p->value[in[k]].root >= first)
+            return true;
+    return false;
+}
+
+/* Steps from node `first` on that one chain can do; *next: the node behind the last. There is a buffer for each result and
+ * each single operand, if need be. */
+static int chain_length(const wg_plan *p, uint32_t first, uint32_t *next)
+{
+    int64_t count = chain_count(p, first);
+    int n = 0, room = 0;
+    *next = first + 1;
+    for (uint32_t i = first; count && i < p->nodes; i++) {
+        if (!wg_is_step(p, i))
+            continue;
+        room += 1 + wg_plan_node(p, i)->n_in;
+        if (room > MOST_BUFFERS || chain_count(p, i) != count || takes_one_of(p, i, first))
+            break;
+        n++;
+        *next = i + 1;
+    }
+    return n;
+}
+
+void wg_chains_found(wg_plan *p)
+{
+    uint32_t step = 0;
+    for (uint32_t i = 0, next; i < p->nodes; i = next) {
+        next = i + 1;
+        if (!wg_is_step(p, i))
+            continue;
+        int n = chain_length(p, i, &next);
+        if (n > 1)
+            p->value[i].flags |= WG_VALUE_CHAIN;
+        for (uint32_t k = i; n > 1 && k < next; k++)
+            if (wg_is_step(p, k) && p->value[k].slot == WG_NO_SLOT && p->value[k].last < step + (uint32_t)n)
+                p->value[k].flags |= WG_VALUE_INNER;
+        step += n > 1 ? (uint32_t)n : 1;
+        next = n > 1 ? next : i + 1;
+    }
+}
+
+/* ---- Making them ------------------------------------------------------------------------------------------------- */
+/* Which buffer holds which value, and up to which step. There are as many as a chain's results and operands. */
+typedef struct {
+    uint32_t value[MOST_BUFFERS], last[MOST_BUFFERS];
+} holding;
+
+static int buffer_unused(const holding *h)
+{
+    int b = 0;
+    while (h->value[b] != WG_NEVER)
+        b++;
+    return b;
+}
+
+/* One that no step from `step` on reads. */
+static int buffer_free(const holding *h, uint32_t step)
+{
+    int b = 0;
+    while (h->value[b] != WG_NEVER && h->last[b] >= step)
+        b++;
+    return b;
+}
+
+static int buffer_of(const holding *h, uint32_t value)
+{
+    for (int b = 0; b < MOST_BUFFERS; b++)
+        if (h->value[b] == value)
+            return b;
+    return NO_BUFFER;
+}
+
+static void operand_placed(wg_plan *p, holding *h, uint32_t x, int64_t count, place *to)
+{
+    const wg_node *node = wg_plan_node(p, x);
+    uint32_t root = p->value[x].root;
+    *to = (place){.buffer = NO_BUFFER, .size = wg_dtype_size((wg_dtype)node->dtype)};
+    if (p->value[root].flags & WG_VALUE_INNER) {
+        to->buffer = buffer_of(h, root);
+        return;
+    }
+    wg_points_at(p, &to->data, x);
+    if (wg_node_count(node) == count)
+        return;
+    to->single = true;
+    to->buffer = buffer_unused(h); /* filled before the first step, for the whole of the chain */
+    h->value[to->buffer] = WG_NEVER - 1;
+    h->last[to->buffer] = WG_NEVER;
+}
+
+static bool link_made(wg_plan *p, holding *h, uint32_t i, link *l)
+{
+    wg_arena_mark before = wg_arena_at(p->tape);
+    wg_call *c = wg_call_again(p->tape, i);
+    bool made = c && wg_options_kept(p, c);
+    if (made) {
+        const uint32_t *in = wg_node_in(wg_plan_node(p, i));
+        l->kernel = wg_dense_kernel(c, &l->options);
+        l->n = c->n_in;
+        for (int k = 0; k < l->n; k++)
+            operand_placed(p, h, in[k], wg_node_count(wg_plan_node(p, i)), &l->from[k]);
+    }
+    wg_arena_back(p->tape, before);
+    return made;
+}
+
+bool wg_chain_made(wg_plan *p, uint32_t first, uint32_t step, uint32_t *next)
+{
+    holding h;
+    memset(&h, 0xff, sizeof h);
+    int n = chain_length(p, first, next), k = 0;
+    chain *c = wg_hold_take(p->f, sizeof *c);
+    link *links = wg_hold_take(p->f, (size_t)n * sizeof *links);
+    if (!c || !links)
+        return false;
+    size_t widest = 1;
+    for (uint32_t i = first; i < *next; i++) {
+        if (!wg_is_step(p, i))
+            continue;
+        link *l = &links[k];
+        const wg_plan_value *v = &p->value[i];
+        if (!link_made(p, &h, i, l))
+            return false;
+        l->to = (place){.buffer = NO_BUFFER, .size = wg_dtype_size((wg_dtype)wg_plan_node(p, i)->dtype)};
+        if (v->flags & WG_VALUE_INNER) { /* not where an operand is: a kernel may not write what it reads */
+            l->to.buffer = buffer_free(&h, step + (uint32_t)k);
+            h.value[l->to.buffer] = i;
+            h.last[l->to.buffer] = v->last;
+        } else {
+            wg_points_at(p, &l->to.data, i);
+        }
+        for (int a = 0; a < l->n; a++)
+            widest = l->from[a].size > widest ? l->from[a].size : widest;
+        widest = l->to.size > widest ? l->to.size : widest;
+        k++;
+    }
+    *c = (chain){.tape = p->tape, .count = wg_node_count(wg_plan_node(p, first)), .block = BLOCK_OF(widest), .n = n,
+                 .link = links};
+    wg_instruct_next(p, chain_run, c);
+    return true;
+}
