@@ -98,6 +98,50 @@ START_TEST(memory_does_not_grow_with_the_length_of_a_chain)
 }
 END_TEST
 
+/* Elementwise steps that run block by block give the bits of the tape, with any number of threads: results that leave the
+ * chain, numbers and 0-d tensors, questions, a single element of an earlier result. */
+static wg_tensor chained(wg_tensor x, wg_tensor scale, wg_tensor *out)
+{
+    wg_tensor a = wg_add(wg_multiply(x, 1.5), scale), b = wg_tanh(a), c = wg_where(wg_less(b, 0.25), a, wg_exp(b));
+    out[0] = c;
+    out[1] = wg_subtract(wg_multiply(c, b), wg_select(wg_reshape(b, WG_SHAPE(-1)), 0, 5));
+    return wg_sum(wg_square(out[1]));
+}
+
+START_TEST(chains_give_the_bits_of_the_tape)
+{
+    enum { N = 70001 };
+    wg_dtype dtype = _i % 2 ? WG_FLOAT32 : WG_FLOAT64;
+    wg_tape *on = wg_tape_new(.threads = _i / 2 ? 3 : 1);
+    wg_mark start = wg_tape_mark(on);
+    wg_tensor x = wg_full(on, dtype, WG_SHAPE(N), 0), scale = wg_full(on, dtype, WG_SCALAR, 0.3), y[5];
+    for (int i = 0; i < N; i++)
+        if (dtype == WG_FLOAT64)
+            ((double *)(uintptr_t)wg_values(x))[i] = sin(i * 0.1) * 3;
+        else
+            ((float *)(uintptr_t)wg_values(x))[i] = (float)sin(i * 0.1) * 3;
+    y[2] = chained(x, scale, y);
+    const wg_tensor xs[] = {x, scale};
+    wg_grad(y[2], xs, 2, y + 3, .record = true);
+    size_t size = wg_dtype_size(dtype), bytes[] = {N * size, N * size, size, N * size, size};
+    unsigned char *all = malloc(5 * N * size + N * size), *from = all + 5 * N * size;
+    memcpy(from, wg_values(x), N * size);
+    double s = 0.3;
+    float narrow = (float)s;
+    wg_tensors inputs = {xs, 2}, outputs = {y, 5};
+    wg_function *f = wg_compile(on, inputs, outputs);
+    for (int k = 0; k < 5; k++)
+        memcpy(all + (size_t)k * N * size, wg_values(y[k]), bytes[k]);
+    wg_rewind(on, start);
+    ck_assert_msg(!wg_function_run(f, (const void *[]){from, dtype == WG_FLOAT64 ? (void *)&s : &narrow}, NULL), "%s", wg_error(on));
+    for (int k = 0; k < 5; k++)
+        ck_assert_msg(!memcmp(all + (size_t)k * N * size, wg_function_output(f, k), bytes[k]), "output %d", k);
+    ck_assert_uint_lt(wg_function_steps(f), 14);
+    free(all);
+    wg_tape_free(on);
+}
+END_TEST
+
 START_TEST(what_draws_draws_anew)
 {
     wg_tensor x = wg_full(tape, WG_FLOAT64, WG_SHAPE(1000), 1);
@@ -324,6 +368,7 @@ int main(void)
     tcase_add_test(works, what_is_not_needed_is_left_out);
     tcase_add_test(works, inputs_may_be_what_was_computed);
     tcase_add_test(works, memory_does_not_grow_with_the_length_of_a_chain);
+    tcase_add_loop_test(works, chains_give_the_bits_of_the_tape, 0, 4);
     tcase_add_test(works, what_draws_draws_anew);
     tcase_add_test(works, recorded_gradients_are_computed_too);
     tcase_add_test(works, training_gives_the_parameters_that_the_tape_gives);
