@@ -1,5 +1,5 @@
 /* The gradient check: analytic against numeric, element by element or direction by direction, and a verdict with a
- * reason. The function is evaluated unrecorded on perturbed copies of the inputs, and its outputs weighed by a random
+ * reason. The numerical derivative is from a double-double replay of what was recorded, or else by Ridders' method: then the function is evaluated unrecorded on perturbed copies of the inputs, and its outputs weighed by a random
  * cotangent in double precision, whatever their dtype. */
 #include "graph/checking.h"
 
@@ -11,6 +11,8 @@
 #define TRUST 16.0   /* how many times the stated errors a difference may be */
 #define NOISE 4.0    /* ulp that an operation may be off */
 #define ROUGH 1e-2   /* an estimate with a relative error above this confirms nothing */
+#define CLEARLY 1e-9 /* a relative difference that no rounding of a gradient explains */
+#define TYPICAL 1e-3 /* a float64 derivative smaller than this part of the largest need not be right in all digits */
 #define NOTHING 1e-8 /* what counts as zero, in units of the function's value over the input's */
 
 /* What is varied: input `at` along a direction from where it is, or one element of it. */
@@ -98,6 +100,7 @@ typedef struct {
     double analytic, numeric, error, low, high, step;
     wg_verdict verdict;
     const char *reason;
+    wg_oracle oracle;
 } finding;
 
 static bool within(const wg_checking *k, const finding *f, double eps, double typical)
@@ -130,6 +133,86 @@ static bool is_rough(const line *l, const finding *f, double scale, double typic
     return !both_zero || f->error > NOTHING * l->value / scale;
 }
 
+/* ---- In double-double -------------------------------------------------------------------------------------------- */
+static wg_dd replayed(const line *l, double t)
+{
+    return wg_replay_run(l->k->replay, l->at, l->element, l->direction, t);
+}
+
+static double quotient(wg_dd difference, double h)
+{
+    wg_dd d = wg_dd_divide(difference, wg_dd_of(h));
+    return d.hi + d.lo;
+}
+
+/* At h and h / 2, extrapolated; the one-sided slopes where a branch changes on the way. False: they are not numbers. */
+static bool differenced(const line *l, finding *f, double h, bool *kink)
+{
+    wg_replay *r = l->k->replay;
+    wg_dd at[5]; /* at 0, h / 2, -h / 2, h, -h */
+    const double t[] = {0, h / 2, -h / 2, h, -h};
+    uint64_t branches = 0;
+    *kink = false;
+    for (int i = 0; i < 5; i++) {
+        at[i] = replayed(l, t[i]);
+        if (!isfinite(at[i].hi))
+            return false;
+        *kink |= i && r->branches != branches;
+        branches = i ? branches : r->branches;
+    }
+    double fine = quotient(wg_dd_subtract(at[1], at[2]), h), rough = quotient(wg_dd_subtract(at[3], at[4]), 2 * h);
+    f->numeric = fine + (fine - rough) / 3;
+    f->error = fabs(fine - rough) + WG_DD_EPS * 16 * r->steps * r->largest / h + DBL_EPSILON * fabs(fine);
+    f->step = h / 2;
+    f->low = f->high = 0;
+    if (*kink) {
+        f->low = quotient(wg_dd_subtract(at[0], at[4]), h);
+        f->high = quotient(wg_dd_subtract(at[3], at[0]), h);
+    }
+    return true;
+}
+
+/* Is what was recorded the function? Not if that takes values out of the graph, or decides by them what to record: a step
+ * away, the two are compared. */
+static bool is_recorded(line *l, double t)
+{
+    wg_dd replay = replayed(l, t);
+    double value = along(l->start + t, l);
+    return fabs(value - replay.hi) <= 64 * DBL_EPSILON * (1 + l->k->replay->steps) * l->k->replay->largest;
+}
+
+/* Is it decided by the function's double-double form? A difference that could be the gradient's own rounding is not. */
+static bool decided(line *l, finding *f, double scale, double largest)
+{
+    bool kink;
+    const wg_replay *r = l->k->replay;
+    double own = DBL_EPSILON * (1 + r->steps) * (fabs(f->analytic) + largest), clear = CLEARLY * (fabs(f->analytic) + largest);
+    if (!differenced(l, f, exp2(round(log2(scale)) - 30), &kink) || !is_recorded(l, exp2(round(log2(scale)) - 4)))
+        return false;
+    f->oracle = WG_ORACLE_DOUBLE_DOUBLE;
+    if (kink) {
+        double least = fmin(f->low, f->high), most = fmax(f->low, f->high), slack = CLEARLY * (1e-3 + fabs(least) + fabs(most));
+        bool fits = f->analytic >= least - slack && f->analytic <= most + slack;
+        f->verdict = fits ? WG_CHECK_PASSED : WG_CHECK_FAILED;
+        f->reason = fits ? "a kink: between the one-sided slopes" : "a kink: it is not between the one-sided slopes";
+        return true;
+    }
+    double difference = fabs(f->analytic - f->numeric);
+    if (l->k->o->rtol > 0 || l->k->o->atol > 0)
+        f->verdict = within(l->k, f, 0, 0) ? WG_CHECK_PASSED : WG_CHECK_FAILED;
+    else if (f->error > clear && f->error > 0)
+        return false;
+    else if (difference <= TRUST * (f->error + own))
+        f->verdict = WG_CHECK_PASSED;
+    else if (difference > clear)
+        f->verdict = WG_CHECK_FAILED;
+    else
+        return false;
+    f->reason = f->verdict ? "the two differ by more than their errors" : "";
+    return true;
+}
+
+/* ---- Each of them ------------------------------------------------------------------------------------------------ */
 /* `spread`: the sum of |derivative times input| along the line, whose rounding moves the function too. */
 static void judge(line *l, finding *f, double scale, double typical, double spread)
 {
@@ -139,6 +222,11 @@ static void judge(line *l, finding *f, double scale, double typical, double spre
         f->reason = "the derivative is not finite";
         return;
     }
+    if (l->k->replay && decided(l, f, scale, typical / TYPICAL))
+        return;
+    f->oracle = WG_ORACLE_RIDDERS;
+    f->low = f->high = 0;
+    f->verdict = WG_CHECK_FAILED;
     l->rounding = eps * spread;
     f->numeric = wg_ridders_rounded(along, l, l->start, scale, &l->rounding, &f->error, &f->step);
     if (!isfinite(f->numeric)) {
@@ -173,6 +261,7 @@ static void note(wg_check_input *in, const finding *f, int64_t element, double *
 {
     in->checked++;
     in->wrong += f->verdict != WG_CHECK_PASSED;
+    in->precise += f->verdict == WG_CHECK_PASSED && f->oracle == WG_ORACLE_DOUBLE_DOUBLE;
     double bad = badness(f);
     if (in->checked > 1 && bad <= *worst)
         return;
@@ -184,6 +273,7 @@ static void note(wg_check_input *in, const finding *f, int64_t element, double *
     in->low = f->low;
     in->high = f->high;
     in->step = f->step;
+    in->oracle = f->oracle;
     in->verdict = f->verdict;
     snprintf(in->reason, sizeof in->reason, "%s", f->reason);
 }
@@ -208,7 +298,7 @@ static double largest(const double *v, int64_t n)
 /* A derivative smaller than this part of the largest need not be confirmed in all its digits. */
 static double typical_of(wg_tensor x, const double *g, int64_t n)
 {
-    return (wg_type_of(x).dtype == WG_FLOAT32 ? 0.1 : 1e-3) * largest(g, n);
+    return (wg_type_of(x).dtype == WG_FLOAT32 ? 0.1 : TYPICAL) * largest(g, n);
 }
 
 static void check_elements(const wg_checking *k, int at, const double *x, const double *g, int64_t n)
@@ -367,6 +457,9 @@ bool wg_check_run(wg_checking *k, wg_check_graph *graph)
         return stopped(k, "no memory");
     if ((wg_grad)(graph->y, graph->x, k->n, grad, (wg_grad_options){.cotangent = g}))
         return stopped(k, "no gradient");
+    wg_replay replay = {.tape = k->tape, .x = graph->x, .n = k->n, .y = graph->y, .weight = k->weight};
+    if (wg_replay_make(&replay, graph->x[0].node))
+        k->replay = &replay;
     for (int i = 0; i < k->n; i++) {
         if (!wg_size(k->inputs[i]))
             continue;
@@ -374,6 +467,8 @@ bool wg_check_run(wg_checking *k, wg_check_graph *graph)
             return stopped(k, "no memory");
         mind_the_path(k, i, graph);
     }
+    k->replay = NULL;
+    snprintf(k->report->without, sizeof k->report->without, "%s", replay.without);
     return k->tape->status ? stopped(k, "the function failed") : true;
 }
 

@@ -52,6 +52,8 @@ static void print_worst(const wg_check_input *in, FILE *file)
         index_text(&in->shape, in->element, at, sizeof at);
     fprintf(file, "    at %s: analytic %.8g, numeric %.8g +- %.1e, h %.1e\n    %s\n", at, in->analytic, in->numeric,
             in->error, in->step, in->reason);
+    fprintf(file, "    numeric by %s\n",
+            in->oracle ? "double-double replay" : "Ridders' extrapolation of central differences");
     double ratio = in->analytic / in->numeric;
     if (in->verdict != WG_CHECK_FAILED)
         return;
@@ -100,6 +102,8 @@ void wg_check_print(const wg_check_report *report, FILE *file)
         if (in->checked && in->verdict != WG_CHECK_PASSED)
             print_worst(in, file);
     }
+    if (*report->without && !*report->message)
+        fprintf(file, "  by Ridders' method, as there is no double-double form of %s\n", report->without);
     if (report->failed && !*report->message)
         print_blame(report, file);
     if (report->failed)

@@ -3,6 +3,7 @@
 #define GRAPH_CHECKING_H
 
 #include "core/tape.h"
+#include "graph/replay.h"
 #include "wengert/check.h"
 
 /* One check being made. */
@@ -16,6 +17,7 @@ typedef struct {
     int64_t outputs;
     double *weight; /* the cotangent, one an output */
     wg_check_report *report;
+    wg_replay *replay; /* the function in double-double; NULL: it has no such form */
 } wg_checking;
 
 /* The function recorded on copies of the inputs. */

@@ -113,8 +113,10 @@ static wg_tensor called(const wg_tensor *x, void *user)
     call *c = user;
     wg_sample sample = c->sample;
     wg_tensor out[OUTPUTS];
-    for (int j = 0; j < c->n_x; j++)
-        sample.in[c->at[j]] = x[j];
+    for (int j = 0; j < c->n_x; j++) {
+        bool symmetric = operand_of(c->op, c->at[j])->flags & WG_SYMMETRIC; /* of which one triangle is read */
+        sample.in[c->at[j]] = symmetric ? wg_multiply(0.5, wg_add(x[j], wg_matrix_transpose(x[j]))) : x[j];
+    }
     recorded(c, &sample, out);
     return out[c->output];
 }

@@ -1,9 +1,11 @@
 /* Wengert: gradient checks.
  *
  * Is the gradient that the tape computes the derivative of the function? Each element of each input, or past a size a set of
- * random directions that covers them all, is differentiated numerically by Ridders' extrapolation of central differences,
- * which states its own error; the two are compared with their signs, and nothing passes by accident: a NaN fails, an
- * estimate too rough to confirm anything is reported as not checked, and that is no success. */
+ * random directions that covers them all, is differentiated numerically: by central differences of the recorded operations,
+ * evaluated again in double-double arithmetic of 32 digits, where they are float64 ones that have such a form; else by
+ * Ridders' extrapolation of central differences of the function itself. Either states its own error; the two derivatives are
+ * compared with their signs, and nothing passes by accident: a NaN fails, an estimate too rough to confirm anything is
+ * reported as not checked, and that is no success. */
 #ifndef WENGERT_CHECK_H
 #define WENGERT_CHECK_H
 
@@ -23,6 +25,9 @@ typedef enum {
     WG_CHECK_UNCHECKED /* neither confirmed nor refuted: the reason says why */
 } wg_verdict;
 
+/* Where the numerical derivative is from. */
+typedef enum { WG_ORACLE_RIDDERS = 0, WG_ORACLE_DOUBLE_DOUBLE } wg_oracle;
+
 #define WG_CHECK_INPUTS 16
 
 typedef struct {
@@ -38,6 +43,8 @@ typedef struct {
     double numeric, error;   /* the numerical one, and its own error */
     double low, high;        /* at a kink: the one-sided slopes, between which the derivative has to lie */
     double step;             /* the step h that gave the estimate */
+    wg_oracle oracle;        /* of the worst one */
+    int64_t precise;         /* of the checked ones: confirmed in double-double arithmetic */
 } wg_check_input;
 
 typedef struct {
@@ -47,6 +54,7 @@ typedef struct {
     uint64_t seed;
     char message[512]; /* what kept the check from being made; "" as a rule */
     char blame[512];   /* of a failed check: the first operation, from the result back, whose own derivative is wrong */
+    char without[48];  /* the first operation that has no double-double form; "" where all have one */
     int held;          /* operations that were checked alone, and hold */
 } wg_check_report;
 

@@ -1,6 +1,7 @@
 /* The tester tested: right gradients pass with every seed, wrong ones are caught and named, and nothing passes by accident. */
 #include <check.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <wengert.h>
 #include <wengert/map.h>
@@ -213,6 +214,39 @@ START_TEST(a_wrong_derivative_is_caught_and_named_with_every_seed)
 }
 END_TEST
 
+/* ---- A model of 200 operations ----------------------------------------------------------------------------------- */
+#define LAYERS 50
+
+/* Four operations a layer; one of them has a factor too much. */
+static wg_tensor deep(const wg_tensor *x, void *user)
+{
+    const int *spoiled_layer = user;
+    wg_tensor h = x[0];
+    for (int i = 0; i < LAYERS; i++) {
+        h = wg_add(wg_matmul(h, x[1]), x[2]);
+        h = i == *spoiled_layer ? wg_at(wg_record(&planted[1].op, NULL, &h, 1), "deep.c", 31) : wg_sin(h);
+        h = wg_multiply(h, 1.1);
+    }
+    return h;
+}
+
+START_TEST(a_wrong_factor_in_200_operations_is_named_in_two_seconds)
+{
+    wg_tensor x[] = {drawn(WG_SHAPE(2, 4), WG_FLOAT64, 1), drawn(WG_SHAPE(4, 4), WG_FLOAT64, 2),
+                     drawn(WG_SHAPE(4), WG_FLOAT64, 3)};
+    struct timespec from, to;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
+    wg_check_report report = wg_check_grad(deep, x, 3, .user = &(int){17});
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
+    double seconds = (double)(to.tv_sec - from.tv_sec) + 1e-9 * (double)(to.tv_nsec - from.tv_nsec);
+    ck_assert(report.failed);
+    ck_assert_msg(strstr(report.blame, "twice (deep.c:31)"), "%s", printed(&report));
+    ck_assert_msg(seconds < 2, "%g seconds", seconds);
+    wg_check_report sound = wg_check_grad(deep, x, 3, .user = &(int){-1});
+    ck_assert_msg(!sound.failed, "%s", printed(&sound));
+}
+END_TEST
+
 static const wg_op kink_op = MAPPED(kink);
 static wg_tensor at_the_kink(const wg_tensor *x, void *user)
 {
@@ -352,6 +386,7 @@ int main(void)
     tcase_add_test(cases, right_float32_gradients_pass_with_every_seed);
     tcase_add_test(cases, a_kink_passes_with_a_slope_between);
     tcase_add_loop_test(cases, a_wrong_derivative_is_caught_and_named_with_every_seed, 0, COUNT(planted));
+    tcase_add_test(cases, a_wrong_factor_in_200_operations_is_named_in_two_seconds);
     tcase_add_test(cases, a_slope_outside_the_one_sided_ones_fails_at_a_kink);
     tcase_add_test(cases, an_input_that_no_path_reaches_is_no_success);
     tcase_add_test(cases, a_value_taken_out_of_the_graph_is_suspected);

@@ -1,0 +1,30 @@
+/* A recorded stretch of tape evaluated again in double-double arithmetic. Private to graph/. */
+#ifndef GRAPH_REPLAY_H
+#define GRAPH_REPLAY_H
+
+#include "core/tape.h"
+#include "graph/double_double.h"
+
+typedef struct {
+    wg_tape *tape;
+    const wg_tensor *x; /* what is moved: n leaves */
+    int n;
+    wg_tensor y;
+    const double *weight;  /* the result is the sum of y's elements times these */
+    uint32_t nodes, steps; /* nodes that there were when it was made; steps to take */
+    uint32_t *step;        /* their nodes, in order */
+    uint32_t *same;        /* by node: the node whose value it has */
+    wg_dd **value;         /* by node; NULL: not needed */
+    wg_dd **start;         /* the values of x, one an input */
+    uint64_t branches;     /* a hash of the branches that the last run took */
+    double largest;        /* weight times element of y: the largest of the last run */
+    char without[48];      /* the operation that has no such form */
+} wg_replay;
+
+/* Prepares it; what it takes is the arena's. False: it cannot be done, and `without` says for what. */
+bool wg_replay_make(wg_replay *r, uint32_t low);
+/* The result with input `at` moved by t along the direction, or its element (not < 0) alone. Its first part is NaN where that
+ * fails. */
+wg_dd wg_replay_run(wg_replay *r, int at, int64_t element, const double *direction, double t);
+
+#endif
