@@ -24,6 +24,8 @@
     FAMILY(recurrent) FAMILY(distance)                                                                                 \
     /* J: losses */                                                                                                    \
     FAMILY(losses) FAMILY(class_losses) FAMILY(class_weights) FAMILY(distance_losses) FAMILY(ctc)                      \
+    /* M: spectral and signal */                                                                                       \
+    FAMILY(spectral)                                                                                                   \
     /* hidden: of the library's own */                                                                                 \
     FAMILY(optimizers) FAMILY(chain)
 

@@ -1,0 +1,515 @@
+/* Fourier transforms along an axis. All are one piece of work: lines are read as complex numbers, a real or half spectrum
+ * made whole, transformed side by side in double, and written scaled. The transpose of a transform is one of the same, so
+ * rules call each other; those of the halves have hidden entries of their own, as half a spectrum's inner entries stand for
+ * two. */
+#include "ops/fft.h"
+#include "ops/index.h"
+#include "wengert/elementwise.h"
+#include "wengert/map.h"
+#include "wengert/spectral.h"
+
+#define SPECTRAL(OP) OP(fft) OP(ifft) OP(rfft) OP(irfft) OP(rfft_back) OP(irfft_back)
+WG_CONTENTS(SPECTRAL)
+
+#define WIDTH 8  /* lines side by side */
+#define ROOMS 16 /* pieces of work at most, each with room of its own */
+
+/* ---- The work ---------------------------------------------------------------------------------------------------- */
+typedef struct {
+    int axis;
+    int64_t n;            /* points */
+    bool backward;
+    bool hermitian;       /* what is read is half a spectrum, the other half its conjugate */
+    bool half;            /* what is written is half a spectrum: nothing is imaginary at its ends */
+    double scale, inside; /* what is written is scaled, half a spectrum by another number inside */
+} transform;
+
+typedef struct {
+    const wg_call *c;
+    transform t;
+    wg_fft_plan plan;
+    wg_lines from, to;
+    int64_t lines, groups, width, pieces;
+    size_t room; /* doubles a piece */
+    double *rooms;
+} work;
+
+/* Where line i begins. */
+static int64_t line_at(const wg_lines *l, int64_t i) { return i / l->inner * l->n * l->inner + i % l->inner; }
+
+static WG_CLONES void row_read(wg_dtype dtype, const void *from, int64_t first, int64_t n, double *to)
+{
+    if (dtype == WG_FLOAT32)
+        for (int64_t q = 0; q < n; q++)
+            to[q] = (double)((const float *)from)[first + q];
+    else
+        for (int64_t q = 0; q < n; q++)
+            to[q] = ((const double *)from)[first + q];
+}
+
+static WG_CLONES void row_written(wg_dtype dtype, const double *from, double scale, int64_t first, int64_t n, void *to)
+{
+    if (dtype == WG_FLOAT32)
+        for (int64_t q = 0; q < n; q++)
+            ((float *)to)[first + q] = (float)(scale * from[q]);
+    else
+        for (int64_t q = 0; q < n; q++)
+            ((double *)to)[first + q] = scale * from[q];
+}
+
+/* Part `i` of `width` lines from `first` on, as rows [n, width] with zeros behind what there is. */
+static void lines_read(const work *w, int i, int64_t first, int64_t width, double *to)
+{
+    const wg_lines *l = &w->from;
+    int64_t n = w->t.n, m = l->n < n ? l->n : n;
+    const void *from = wg_given(w->c, i) ? w->c->from[i] : NULL;
+    if (!from)
+        m = 0;
+    for (int64_t q = 0, run = 0; q < width && m; q += run) { /* lines that are neighbours */
+        int64_t at = line_at(l, first + q), left = l->inner - (first + q) % l->inner;
+        run = left < width - q ? left : width - q;
+        for (int64_t k = 0; k < m; k++)
+            row_read(w->c->dtype, from, at + k * l->inner, run, to + k * width + q);
+    }
+    memset(to + m * width, 0, (size_t)((n - m) * width) * sizeof *to);
+}
+
+static void lines_written(const work *w, int i, int64_t first, int64_t width, const double *from)
+{
+    const wg_lines *l = &w->to;
+    int64_t n = w->t.n, m = l->n < n ? l->n : n;
+    for (int64_t q = 0, run = 0; q < width; q += run) {
+        int64_t at = line_at(l, first + q), left = l->inner - (first + q) % l->inner;
+        run = left < width - q ? left : width - q;
+        for (int64_t k = 0; k < l->n; k++) {
+            static const double zero[WIDTH] = {0};
+            bool end = 2 * k % n == 0;
+            bool none = k >= m || (w->t.half && (2 * k > n || (end && i == 1)));
+            row_written(w->c->dtype, none ? zero : from + k * width + q, end ? w->t.scale : w->t.inside,
+                        at + k * l->inner, run, w->c->to[i]);
+        }
+    }
+}
+
+/* The second half of a real line's spectrum, from the first; what is imaginary at its ends goes. */
+static void made_whole(int64_t n, int64_t width, wg_fft_lines z)
+{
+    for (int64_t k = 0; 2 * k <= n; k++) {
+        int64_t other = k ? n - k : 0;
+        for (int64_t q = 0; q < width; q++) {
+            z.im[k * width + q] = k == other ? 0 : z.im[k * width + q];
+            z.re[other * width + q] = z.re[k * width + q];
+            z.im[other * width + q] = k == other ? 0 : -z.im[k * width + q];
+        }
+    }
+}
+
+static void transform_piece(void *argument, int64_t piece)
+{
+    const work *w = argument;
+    double *room = w->rooms + (size_t)piece * w->room;
+    for (int64_t group = piece; group < w->groups; group += w->pieces) {
+        int64_t first = group * w->width, left = w->lines - first, width = left < w->width ? left : w->width;
+        int64_t points = w->t.n * width;
+        wg_fft_lines z = {room, room + points};
+        lines_read(w, 0, first, width, z.re);
+        lines_read(w, 1, first, width, z.im);
+        if (w->t.hermitian)
+            made_whole(w->t.n, width, z);
+        if (w->t.backward)
+            z = (wg_fft_lines){z.im, z.re};
+        z = wg_fft_run(&w->plan, width, z, room + 2 * points);
+        lines_written(w, 0, first, width, w->t.backward ? z.im : z.re);
+        if (w->c->n_out > 1)
+            lines_written(w, 1, first, width, w->t.backward ? z.re : z.im);
+    }
+}
+
+static wg_status transformed(const wg_call *c, transform t)
+{
+    work w = {.c = c, .t = t, .from = wg_lines_of(&c->x[0], t.axis), .to = wg_lines_of(&c->y[0], t.axis)};
+    w.lines = w.to.outer * w.to.inner;
+    if (!w.lines || !w.to.n)
+        return WG_OK;
+    if (!wg_fft_plan_made(c, t.n, &w.plan))
+        return WG_ERROR_MEMORY;
+    w.width = w.lines < WIDTH ? w.lines : WIDTH;
+    w.groups = (w.lines + w.width - 1) / w.width;
+    w.pieces = w.groups < ROOMS ? w.groups : ROOMS;
+    w.room = (2 * (size_t)(t.n * w.width) + wg_fft_room(&w.plan, w.width) + 7) & ~(size_t)7; /* cache lines of their own */
+    if (!(w.rooms = wg_scratch(c, (size_t)w.pieces * w.room * sizeof(double))))
+        return WG_ERROR_MEMORY;
+    wg_parallel(c->tape, w.pieces, transform_piece, &w);
+    return WG_OK;
+}
+
+/* ---- Types ------------------------------------------------------------------------------------------------------- */
+static int axis_of(const wg_call *c) { return *(const int *)c->options; } /* all options begin with it */
+
+static wg_status pair_fits(const wg_call *c)
+{
+    if (c->n_in > 1 && !wg_is_none(c->in[1]) && !wg_type_equal(&c->x[0], &c->x[1]))
+        return wg_fail(c, WG_ERROR_SHAPE, "real and imaginary parts differ: %s and %s", wg_show(c, 0), wg_show(c, 1));
+    return WG_OK;
+}
+
+static wg_status not_empty(const wg_call *c)
+{
+    if (c->x[0].dim[axis_of(c)] == 0)
+        return wg_fail(c, WG_ERROR_SHAPE, "no points along axis %d of %s", axis_of(c), wg_show(c, 0));
+    return WG_OK;
+}
+
+static wg_status complex_type(wg_call *c)
+{
+    if (pair_fits(c) || not_empty(c))
+        return WG_ERROR_SHAPE;
+    c->y[0] = c->y[1] = c->x[0];
+    return WG_OK;
+}
+
+/* ---- Rules: a complex number is a pair, either of which may be zero ------------------------------------------------ */
+typedef wg_complex pair_op(wg_tensor re, wg_tensor im, int axis);
+
+static wg_complex pair(const wg_op *op, const void *options, const wg_tensor *in, int n_in)
+{
+    wg_tensor out[2] = {in[0], in[0]};
+    wg_record_on(in[0].tape, op, options, in, n_in, out, 2);
+    return (wg_complex){out[0], out[1]};
+}
+
+/* f is linear over the complex numbers: f(i b) = i f(b). */
+static void of_pair(pair_op *f, wg_tensor re, wg_tensor im, int axis, wg_tensor *out)
+{
+    if (wg_is_none(re) && wg_is_none(im))
+        return;
+    wg_complex y = wg_is_none(re) ? f(im, WG_NONE, axis) : f(re, im, axis);
+    out[0] = wg_is_none(re) ? wg_negative(y.im) : y.re;
+    out[1] = wg_is_none(re) ? y.re : y.im;
+}
+
+/* All that a rule is asked for came at once. */
+static wg_tensor shared_re(const wg_call *c, wg_tensor g)
+{
+    (void)g;
+    return c->shared[0];
+}
+static wg_tensor shared_im(const wg_call *c, wg_tensor g)
+{
+    (void)g;
+    return c->shared[1];
+}
+static wg_tensor shared_output(const wg_call *c) { return c->shared[c->which]; }
+
+static wg_tensor second(const wg_call *c, const wg_tensor *list) { return wg_given(c, 1) ? list[1] : WG_NONE; }
+
+/* The cotangents of both parts: f of the outputs' times `scale`. */
+static void pulled(const wg_call *c, pair_op *f, double scale, wg_tensor *shared)
+{
+    of_pair(f, c->g[0], c->g[1], axis_of(c), shared);
+    for (int i = 0; i < 2; i++)
+        if (!wg_is_none(shared[i]))
+            shared[i] = wg_multiply(shared[i], scale);
+}
+
+/* ---- fft, ifft --------------------------------------------------------------------------------------------------- */
+static wg_complex fft_pair(wg_tensor re, wg_tensor im, int axis) { return wg_fft(re, im, .axis = axis); }
+static wg_complex ifft_pair(wg_tensor re, wg_tensor im, int axis) { return wg_ifft(re, im, .axis = axis); }
+
+static double points_of(const wg_call *c) { return (double)c->x[0].dim[axis_of(c)]; }
+
+/* 5 n log2 n a line, as everybody counts. */
+static double transform_flops(const wg_call *c)
+{
+    return 5 * (double)wg_type_count(&c->x[0]) * log2(fmax(points_of(c), 1));
+}
+
+static wg_status fft_run(const wg_call *c)
+{
+    return transformed(c, (transform){.axis = axis_of(c), .n = c->x[0].dim[axis_of(c)], .scale = 1, .inside = 1});
+}
+
+static void fft_share(const wg_call *c, wg_tensor *shared)
+{
+    c->g ? pulled(c, ifft_pair, points_of(c), shared) : of_pair(fft_pair, c->t[0], second(c, c->t), axis_of(c), shared);
+}
+
+WG_OP(fft) = {
+    .name = "fft",
+    .doc = "re, im of X[k] = the sum of x[j] exp(-2 pi i j k / n) along `axis`, of x = re + i im or a real x",
+    .source = "Van Loan 1992, 1.7; Bluestein 1970",
+    .in = {{"re", 0}, {"im", WG_OPTIONAL}},
+    .out = {"re", "im"},
+    .options = WG_SCHEMA(wg_fft, WG_ATTR(wg_fft, axis)),
+    .type = complex_type,
+    .run = fft_run,
+    .share = fft_share,
+    .vjp = {shared_re, shared_im},
+    .jvp = shared_output,
+    .linear = WG_JOINTLY,
+    .saves = "",
+    .flops = transform_flops,
+    .samples = {"[8] [8]", "[2,6] [2,6]", "[5,3] [5,3] axis=0", "[2,7,3] - axis=1", "[1] [1]", "[37] [37]", "[2,12] -",
+                "[0,4] [0,4]", "[3,11,2] [3,11,2] axis=1"},
+};
+wg_complex (wg_fft)(wg_tensor re, wg_tensor im, wg_fft_options options)
+{
+    return pair(&fft_op, &options, (const wg_tensor[]){re, im}, 2);
+}
+
+static wg_status ifft_run(const wg_call *c)
+{
+    double scale = 1 / points_of(c);
+    return transformed(c, (transform){.axis = axis_of(c), .n = c->x[0].dim[axis_of(c)], .backward = true, .scale = scale,
+                                      .inside = scale});
+}
+
+static void ifft_share(const wg_call *c, wg_tensor *shared)
+{
+    c->g ? pulled(c, fft_pair, 1 / points_of(c), shared) : of_pair(ifft_pair, c->t[0], second(c, c->t), axis_of(c), shared);
+}
+
+WG_OP(ifft) = {
+    .name = "ifft",
+    .doc = "re, im of x[j] = 1/n times the sum of X[k] exp(2 pi i j k / n) along `axis`, of X = re + i im or a real X",
+    .source = "Van Loan 1992, 1.7; Bluestein 1970",
+    .in = {{"re", 0}, {"im", WG_OPTIONAL}},
+    .out = {"re", "im"},
+    .options = WG_SCHEMA(wg_ifft, WG_ATTR(wg_ifft, axis)),
+    .type = complex_type,
+    .run = ifft_run,
+    .share = ifft_share,
+    .vjp = {shared_re, shared_im},
+    .jvp = shared_output,
+    .linear = WG_JOINTLY,
+    .saves = "",
+    .flops = transform_flops,
+    .samples = {"[8] [8]", "[2,6] [2,6]", "[5,3] [5,3] axis=0", "[2,7,3] - axis=1", "[1] [1]", "[0,4] [0,4]"},
+};
+wg_complex (wg_ifft)(wg_tensor re, wg_tensor im, wg_ifft_options options)
+{
+    return pair(&ifft_op, &options, (const wg_tensor[]){re, im}, 2);
+}
+
+/* ---- rfft -------------------------------------------------------------------------------------------------------- */
+/* What the transposes of the halves make of `axis`. */
+typedef struct {
+    int axis;
+    int64_t n;
+} wg_rfft_back_options, wg_irfft_back_options;
+#define wg_rfft_back_defaults .axis = WG_NO_AXIS, .n = WG_NO_INTEGER
+#define wg_irfft_back_defaults .axis = WG_NO_AXIS, .n = WG_NO_INTEGER
+
+static wg_tensor rfft_back(wg_tensor re, wg_tensor im, int axis, int64_t n);
+static wg_complex irfft_back(wg_tensor x, int axis, int64_t m);
+
+static wg_tensor or_zeros(const wg_call *c, const wg_type *type, wg_tensor x)
+{
+    return wg_is_none(x) ? wg_full(c->tape, c->dtype, wg_type_shape(type), 0) : x;
+}
+
+static void pair_out(wg_complex y, wg_tensor *out)
+{
+    out[0] = y.re;
+    out[1] = y.im;
+}
+
+static wg_status rfft_type(wg_call *c)
+{
+    if (not_empty(c))
+        return WG_ERROR_SHAPE;
+    c->y[0] = c->x[0];
+    c->y[0].dim[axis_of(c)] = c->x[0].dim[axis_of(c)] / 2 + 1;
+    c->y[1] = c->y[0];
+    return WG_OK;
+}
+
+static wg_status rfft_run(const wg_call *c)
+{
+    return transformed(c, (transform){.axis = axis_of(c), .n = c->x[0].dim[axis_of(c)], .half = true, .scale = 1,
+                                      .inside = 1});
+}
+
+static void rfft_share(const wg_call *c, wg_tensor *shared)
+{
+    if (c->g)
+        shared[0] = rfft_back(or_zeros(c, &c->y[0], c->g[0]), or_zeros(c, &c->y[0], c->g[1]), axis_of(c),
+                              c->x[0].dim[axis_of(c)]);
+    else
+        pair_out(wg_rfft(c->t[0], .axis = axis_of(c)), shared);
+}
+
+WG_OP(rfft) = {
+    .name = "rfft",
+    .doc = "re, im of X[k] = the sum of x[j] exp(-2 pi i j k / n) along `axis`, k = 0 ... n/2, of a real x",
+    .source = "Van Loan 1992, 1.7; Bluestein 1970",
+    .in = {{"x", 0}},
+    .out = {"re", "im"},
+    .options = WG_SCHEMA(wg_rfft, WG_ATTR(wg_rfft, axis)),
+    .type = rfft_type,
+    .run = rfft_run,
+    .share = rfft_share,
+    .vjp = {shared_re},
+    .jvp = shared_output,
+    .linear = WG_JOINTLY,
+    .saves = "",
+    .flops = transform_flops,
+    .samples = {"[8]", "[2,6]", "[5,3] axis=0", "[2,7,3] axis=1", "[1]", "[2]", "[37]", "[0,4]"},
+};
+wg_complex (wg_rfft)(wg_tensor x, wg_rfft_options options) { return pair(&rfft_op, &options, &x, 1); }
+
+/* Its transpose. */
+static wg_status rfft_back_type(wg_call *c)
+{
+    c->y[0] = c->x[0];
+    c->y[0].dim[axis_of(c)] = ((const wg_rfft_back_options *)c->options)->n;
+    return WG_OK;
+}
+
+static wg_status rfft_back_run(const wg_call *c)
+{
+    return transformed(c, (transform){.axis = axis_of(c), .n = c->y[0].dim[axis_of(c)], .backward = true, .scale = 1,
+                                      .inside = 1});
+}
+
+static void rfft_back_share(const wg_call *c, wg_tensor *shared)
+{
+    if (c->g)
+        pair_out(wg_rfft(c->g[0], .axis = axis_of(c)), shared);
+    else
+        shared[0] = rfft_back(or_zeros(c, &c->x[0], c->t[0]), or_zeros(c, &c->x[1], c->t[1]), axis_of(c),
+                              c->y[0].dim[axis_of(c)]);
+}
+
+WG_OP(rfft_back) = {
+    .name = "rfft_back",
+    .doc = "x[j] = the real part of the sum of X[k] exp(2 pi i j k / n) over k = 0 ... n/2: rfft's transpose",
+    .in = {{"re", 0}, {"im", 0}},
+    .out = {"x"},
+    .options = WG_SCHEMA(wg_rfft_back, WG_ATTR_REQUIRED(wg_rfft_back, axis), WG_ATTR_REQUIRED(wg_rfft_back, n)),
+    .type = rfft_back_type,
+    .run = rfft_back_run,
+    .share = rfft_back_share,
+    .vjp = {shared_re, shared_im},
+    .jvp = shared_output,
+    .linear = WG_JOINTLY,
+    .saves = "",
+    .flops = transform_flops,
+    .samples = {"[5] [5] axis=0 n=8", "[2,4] [2,4] axis=1 n=7", "[1,3] [1,3] axis=0 n=1", "[0,3] [0,3] axis=1 n=4"},
+    .hidden = true,
+};
+static wg_tensor rfft_back(wg_tensor re, wg_tensor im, int axis, int64_t n)
+{
+    return WG_RECORD(rfft_back, (&(wg_rfft_back_options){axis, n}), re, im);
+}
+
+/* ---- irfft ------------------------------------------------------------------------------------------------------- */
+static int64_t irfft_points(const wg_call *c)
+{
+    const wg_irfft_options *o = c->options;
+    int64_t m = c->x[0].dim[o->axis];
+    return o->n == WG_NO_INTEGER ? 2 * (m - 1) : o->n;
+}
+
+static wg_status irfft_type(wg_call *c)
+{
+    const wg_irfft_options *o = c->options;
+    int64_t n = irfft_points(c);
+    if (pair_fits(c))
+        return WG_ERROR_SHAPE;
+    if (o->n != WG_NO_INTEGER && n < 1)
+        return wg_fail(c, WG_ERROR_VALUE, "n is %lld", (long long)n);
+    if (n < 1)
+        return wg_fail(c, WG_ERROR_SHAPE, "no points come of axis %d of %s: n is needed", o->axis, wg_show(c, 0));
+    c->y[0] = c->x[0];
+    c->y[0].dim[o->axis] = n;
+    return WG_OK;
+}
+
+static wg_status irfft_run(const wg_call *c)
+{
+    int64_t n = irfft_points(c);
+    return transformed(c, (transform){.axis = axis_of(c), .n = n, .backward = true, .hermitian = true,
+                                      .scale = 1 / (double)n, .inside = 1 / (double)n});
+}
+
+static void irfft_share(const wg_call *c, wg_tensor *shared)
+{
+    if (c->g)
+        pair_out(irfft_back(c->g[0], axis_of(c), c->x[0].dim[axis_of(c)]), shared);
+    else
+        shared[0] = wg_irfft(or_zeros(c, &c->x[0], c->t[0]), or_zeros(c, &c->x[1], c->t[1]), .axis = axis_of(c),
+                             .n = irfft_points(c));
+}
+
+WG_OP(irfft) = {
+    .name = "irfft",
+    .doc = "x = the n real entries along `axis` of which rfft makes re + i im, cropped or filled with 0 to k = 0 ... n/2; "
+           "what is imaginary at k = 0 and k = n/2 is ignored",
+    .source = "Van Loan 1992, 1.7; Bluestein 1970",
+    .in = {{"re", 0}, {"im", 0}},
+    .options = WG_SCHEMA(wg_irfft, WG_ATTR(wg_irfft, axis), WG_ATTR(wg_irfft, n)),
+    .type = irfft_type,
+    .run = irfft_run,
+    .share = irfft_share,
+    .vjp = {shared_re, shared_im},
+    .jvp = shared_output,
+    .linear = WG_JOINTLY,
+    .saves = "",
+    .flops = transform_flops,
+    .samples = {"[5] [5]", "[2,4] [2,4] n=7", "[3,2] [3,2] axis=0", "[5] [5] n=4", "[3] [3] n=9", "[4] [4] n=1",
+                "[1] [1] n=1", "[2,19] [2,19] n=37", "[0,3] [0,3]"},
+};
+wg_tensor (wg_irfft)(wg_tensor re, wg_tensor im, wg_irfft_options options)
+{
+    return WG_RECORD(irfft, &options, re, im);
+}
+
+/* Its transpose: an entry that stands for two, itself and its conjugate, counts twice. */
+static wg_status irfft_back_type(wg_call *c)
+{
+    c->y[0] = c->x[0];
+    c->y[0].dim[axis_of(c)] = ((const wg_irfft_back_options *)c->options)->n;
+    c->y[1] = c->y[0];
+    return WG_OK;
+}
+
+static wg_status irfft_back_run(const wg_call *c)
+{
+    double n = points_of(c);
+    return transformed(c, (transform){.axis = axis_of(c), .n = c->x[0].dim[axis_of(c)], .half = true, .scale = 1 / n,
+                                      .inside = 2 / n});
+}
+
+static void irfft_back_share(const wg_call *c, wg_tensor *shared)
+{
+    if (c->g)
+        shared[0] = wg_irfft(or_zeros(c, &c->y[0], c->g[0]), or_zeros(c, &c->y[0], c->g[1]), .axis = axis_of(c),
+                             .n = c->x[0].dim[axis_of(c)]);
+    else
+        pair_out(irfft_back(c->t[0], axis_of(c), c->y[0].dim[axis_of(c)]), shared);
+}
+
+WG_OP(irfft_back) = {
+    .name = "irfft_back",
+    .doc = "re, im of n entries: 1/n times rfft's, twice that but for k = 0 and k = n/2, and 0 behind it: irfft's transpose",
+    .in = {{"x", 0}},
+    .out = {"re", "im"},
+    .options = WG_SCHEMA(wg_irfft_back, WG_ATTR_REQUIRED(wg_irfft_back, axis), WG_ATTR_REQUIRED(wg_irfft_back, n)),
+    .type = irfft_back_type,
+    .run = irfft_back_run,
+    .share = irfft_back_share,
+    .vjp = {shared_re},
+    .jvp = shared_output,
+    .linear = WG_JOINTLY,
+    .saves = "",
+    .flops = transform_flops,
+    .samples = {"[8] axis=0 n=5", "[2,7] axis=1 n=3", "[4,2] axis=0 n=6", "[1] axis=0 n=1", "[0,4] axis=1 n=3"},
+    .hidden = true,
+};
+static wg_complex irfft_back(wg_tensor x, int axis, int64_t m)
+{
+    return pair(&irfft_back_op, &(wg_irfft_back_options){axis, m}, &x, 1);
+}
+
+WG_FAMILY(spectral, SPECTRAL)
