@@ -182,7 +182,7 @@ static wg_status resolve_pairs(const wg_call *c, const wg_attr *attr, int64_t (*
 
 static wg_status resolve_dtype(const wg_call *c, const wg_attr *attr, wg_dtype dtype)
 {
-    if ((unsigned)dtype <= WG_BOOL)
+    if ((unsigned)dtype <= WG_BOOL || (!attr->required && dtype == WG_NO_DTYPE))
         return WG_OK;
     return wg_fail(c, WG_ERROR_DTYPE, "%s is %d, which is no dtype", attr->name, (int)dtype);
 }

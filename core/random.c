@@ -5,10 +5,7 @@
 
 #include "wengert/map.h"
 
-#define BLOCKS 256 /* of four words, drawn at a time */
-#define DRAWS (2 * BLOCKS) /* elements made of them; divides WG_PIECE */
-
-_Static_assert(WG_PIECE % DRAWS == 0, "a piece is whole blocks");
+#define BLOCKS (WG_DRAWS / 2) /* of four words, drawn at a time */
 
 /* ---- Philox 4x32-10 -------------------------------------------------------------------------------------------- */
 static inline __attribute__((always_inline)) void philox(uint64_t key, uint64_t stream, uint64_t i, uint32_t word[4])
@@ -44,7 +41,7 @@ void wg_seed(wg_tape *tape, uint64_t seed)
 }
 
 /* ---- Filling arrays --------------------------------------------------------------------------------------------
- * Whole sets of DRAWS numbers are made and what is asked for is kept: the loops then have no remainder, whose scalar
+ * Whole sets of WG_DRAWS numbers are made and what is asked for is kept: the loops then have no remainder, whose scalar
  * functions could differ in the last bit from the vector ones, and an element depends on its index alone. */
 typedef struct {
     uint64_t key, stream;
@@ -85,9 +82,12 @@ static WG_CLONES void draw_normal(uint64_t key, uint64_t stream, uint64_t block,
         z[2 * i + 1] = radius[i] * sin(angle[i]);
 }
 
+void wg_draw_uniform(uint64_t key, uint64_t stream, uint64_t first, double *u) { draw_uniform(key, stream, first / 2, u); }
+void wg_draw_normal(uint64_t key, uint64_t stream, uint64_t first, double *z) { draw_normal(key, stream, first / 2, z); }
+
 static WG_CLONES void finish_uniform(double low, double high, double least, double most, double *u)
 {
-    for (int i = 0; i < DRAWS; i++) {
+    for (int i = 0; i < WG_DRAWS; i++) {
         double x = (1 - u[i]) * low + u[i] * high; /* high - low may overflow */
         x = x < least ? least : x;
         u[i] = x > most ? most : x;
@@ -96,7 +96,7 @@ static WG_CLONES void finish_uniform(double low, double high, double least, doub
 
 static WG_CLONES void finish_normal(double mean, double std, double *z)
 {
-    for (int i = 0; i < DRAWS; i++)
+    for (int i = 0; i < WG_DRAWS; i++)
         z[i] = mean + std * z[i];
 }
 
@@ -104,9 +104,9 @@ static void fill_piece(void *argument, int64_t piece)
 {
     const fill *f = argument;
     int64_t end = (piece + 1) * WG_PIECE < f->count ? (piece + 1) * WG_PIECE : f->count;
-    double u[DRAWS];
-    for (int64_t first = piece * WG_PIECE; first < end; first += DRAWS) {
-        int64_t n = end - first < DRAWS ? end - first : DRAWS;
+    double u[WG_DRAWS];
+    for (int64_t first = piece * WG_PIECE; first < end; first += WG_DRAWS) {
+        int64_t n = end - first < WG_DRAWS ? end - first : WG_DRAWS;
         if (f->normal) {
             draw_normal(f->key, f->stream, (uint64_t)first / 2, u);
             finish_normal(f->mean, f->std, u);

@@ -310,6 +310,11 @@ static inline double wg_uniform_from(uint32_t high, uint32_t low)
 {
     return ((double)(int32_t)(high >> 6) * 0x1p26 + (double)(int32_t)(low >> 6) + 0.5) * 0x1p-52;
 }
+#define WG_DRAWS 512 /* numbers that are drawn at a time; divides WG_PIECE */
+_Static_assert(WG_PIECE % WG_DRAWS == 0, "a piece is whole draws");
+/* WG_DRAWS numbers of the stream from element `first` on, which WG_DRAWS divides: uniform in (0, 1), and normal ones. */
+void wg_draw_uniform(uint64_t key, uint64_t stream, uint64_t first, double *u);
+void wg_draw_normal(uint64_t key, uint64_t stream, uint64_t first, double *z);
 /* Element i is made of words 2 i and 2 i + 1 (uniform: in the open interval), or of block i / 2 (normal); of a float dtype. */
 void wg_fill_uniform(wg_tape *tape, wg_type type, void *to, uint64_t stream, double low, double high);
 void wg_fill_normal(wg_tape *tape, wg_type type, void *to, uint64_t stream, double mean, double std);

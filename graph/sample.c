@@ -220,6 +220,15 @@ static wg_status read_option(reader *r)
     return status ? wg_report(r->tape, "wg_sample_make", status, "%s of %s: %s", r->text, r->op->name, message) : WG_OK;
 }
 
+/* A random operation draws numbers of the dtype that its float operands have. */
+static void dtype_drawn(const reader *r)
+{
+    const wg_schema *schema = r->op->options;
+    for (int i = 0; r->op->random && i < schema->n; i++)
+        if (schema->attr[i].kind == WG_ATTR_DTYPE)
+            memcpy((unsigned char *)r->sample->options + schema->attr[i].offset, &r->dtype, sizeof r->dtype);
+}
+
 /* ---- The whole --------------------------------------------------------------------------------------------------- */
 wg_status wg_sample_make(wg_tape *tape, const wg_op *op, const char *text, wg_dtype dtype, uint64_t seed, wg_sample *sample)
 {
@@ -232,6 +241,7 @@ wg_status wg_sample_make(wg_tape *tape, const wg_op *op, const char *text, wg_dt
             return wg_report(tape, "wg_sample_make", WG_ERROR_UNSUPPORTED, "the options of %s take %zu bytes", op->name,
                              op->options->size);
         memcpy(sample->options, op->options->defaults, op->options->size);
+        dtype_drawn(&r);
     }
     wg_status status = WG_OK;
     while (!status) {

@@ -21,6 +21,7 @@
 #include "wengert/networks.h"
 #include "wengert/sequences.h"
 #include "wengert/losses.h"
+#include "wengert/random.h"
 #include "wengert/spectral.h"
 #include "wengert/compile.h"
 #include "wengert/derivatives.h"

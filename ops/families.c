@@ -24,6 +24,8 @@
     FAMILY(recurrent) FAMILY(distance)                                                                                 \
     /* J: losses */                                                                                                    \
     FAMILY(losses) FAMILY(class_losses) FAMILY(class_weights) FAMILY(distance_losses) FAMILY(ctc)                      \
+    /* K: random */                                                                                                    \
+    FAMILY(distributions) FAMILY(categories) FAMILY(noises)                                                            \
     /* M: spectral and signal */                                                                                       \
     FAMILY(spectral)                                                                                                   \
     /* hidden: of the library's own */                                                                                 \

@@ -99,7 +99,7 @@ typedef enum {
     WG_ATTR_SPATIAL, /* int64_t[n]: one a spatial axis; a 0 takes the first one's value, unless raw. Missing: the first is
                         WG_NO_INTEGER, or 0 unless raw */
     WG_ATTR_PAIRS,   /* int64_t[8][2]: one pair an axis of operand 0. Missing: the first number is WG_NO_INTEGER */
-    WG_ATTR_DTYPE    /* wg_dtype. Missing: WG_NO_DTYPE */
+    WG_ATTR_DTYPE    /* wg_dtype. Missing: WG_NO_DTYPE, which stays where it is not required */
 } wg_attr_kind;
 
 #define WG_NO_DTYPE ((wg_dtype)-1)
