@@ -410,7 +410,8 @@ static wg_tensor cotangent_of(wg_checking *k, wg_tensor y)
         return wg_invalid_on(k->tape);
     unsigned char *data = wg_node_at(k->tape, g.node)->data;
     for (int64_t i = 0; i < k->outputs; i++) {
-        k->weight[i] = (double)(float)random_sign(k->seed, 0, i);
+        double drawn = random_sign(k->seed, 0, i);
+        k->weight[i] = type.dtype == WG_FLOAT32 ? (double)(float)drawn : drawn;
         wg_store_number(type.dtype, k->weight[i], data + (size_t)i * wg_dtype_size(type.dtype));
     }
     return g;

@@ -8,33 +8,20 @@
 #include <string.h>
 
 #include <wengert.h>
-#include <wengert/sample.h>
 
+#include "check_call.h"
 #include "command.h"
+#include "mutants.h"
 #include "nearest.h"
 
-#define OUTPUTS 16
 #define CLOSE 1e-10 /* two ways to one derivative, relatively */
 
 typedef struct {
     const char **names, *family;
     int n_names;
     uint64_t seed;
-    bool json;
+    bool json, mutate;
 } asked;
-
-/* A sample call, recorded. */
-typedef struct {
-    wg_tape *tape;
-    const wg_op *op;
-    const char *text;
-    uint64_t seed;
-    wg_sample sample;
-    int n_out, output; /* outputs; the one looked at */
-    wg_tensor out[OUTPUTS];
-    int n_x, at[WG_SAMPLE_OPERANDS]; /* differentiable operands: which they are */
-    wg_tensor x[WG_SAMPLE_OPERANDS], g[OUTPUTS], t[WG_SAMPLE_OPERANDS];
-} call;
 
 /* What became of an operation's samples. */
 typedef struct {
@@ -44,83 +31,7 @@ typedef struct {
     FILE *to;
 } outcome;
 
-/* ---- A sample call ----------------------------------------------------------------------------------------------- */
-static const wg_operand *operand_of(const wg_op *op, int i)
-{
-    int n = wg_op_operands(op);
-    return &op->in[i < n ? i : n - 1];
-}
-
-static bool is_differentiable(const wg_op *op, int output, wg_tensor y)
-{
-    return !op->output_gradient_free && wg_is_float(wg_type_of(y).dtype) && !(op->constant_outputs >> output & 1);
-}
-
-static wg_tensor random_like(const call *c, wg_tensor x, unsigned stream)
-{
-    wg_shape shape = wg_shape_of(x);
-    wg_tensor t = wg_array(c->tape, WG_FLOAT64, shape, NULL);
-    double *v = calloc((size_t)wg_size(x) + 1, sizeof *v);
-    uint64_t state = (c->seed + stream) * UINT64_C(0x9e3779b97f4a7c15) + 1;
-    for (int64_t i = 0; v && i < wg_size(x); i++) {
-        state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-        v[i] = (double)(state >> 40) / 0x1p23 - 1;
-    }
-    if (v)
-        t = wg_array(c->tape, WG_FLOAT64, shape, v);
-    free(v);
-    return wg_type_of(x).dtype == WG_FLOAT64 ? t : wg_cast(t, .dtype = wg_type_of(x).dtype);
-}
-
-static int count_outputs(const call *c)
-{
-    int n = 0, saved = 0;
-    while (n < OUTPUTS && wg_is_tensor(c->out[n]))
-        n++;
-    while (saved < WG_MAX_OUTPUTS && c->op->saved[saved])
-        saved++;
-    return n - saved;
-}
-
-/* The random ones draw the same numbers each time. */
-static wg_status recorded(call *c, const wg_sample *sample, wg_tensor *out)
-{
-    wg_seed(c->tape, c->seed);
-    return wg_sample_record(c->tape, c->op, sample, out, OUTPUTS);
-}
-
-static bool make_call(call *c)
-{
-    if (wg_sample_make(c->tape, c->op, c->text, WG_FLOAT64, c->seed, &c->sample) || recorded(c, &c->sample, c->out))
-        return false;
-    c->n_out = count_outputs(c);
-    for (int k = 0; k < c->n_out; k++)
-        c->g[k] = is_differentiable(c->op, k, c->out[k]) ? random_like(c, c->out[k], 100 + (unsigned)k) : WG_NONE;
-    for (int i = 0; i < c->sample.n_in; i++) {
-        wg_tensor x = c->sample.in[i];
-        if (wg_is_none(x) || !wg_is_float(wg_type_of(x).dtype) || operand_of(c->op, i)->flags & WG_NO_GRADIENT)
-            continue;
-        c->t[c->n_x] = random_like(c, x, 200 + (unsigned)i);
-        c->x[c->n_x] = x;
-        c->at[c->n_x++] = i;
-    }
-    return !wg_failed(c->tape);
-}
-
 /* ---- What is checked --------------------------------------------------------------------------------------------- */
-static wg_tensor called(const wg_tensor *x, void *user)
-{
-    call *c = user;
-    wg_sample sample = c->sample;
-    wg_tensor out[OUTPUTS];
-    for (int j = 0; j < c->n_x; j++) {
-        bool symmetric = operand_of(c->op, c->at[j])->flags & WG_SYMMETRIC; /* of which one triangle is read */
-        sample.in[c->at[j]] = symmetric ? wg_multiply(0.5, wg_add(x[j], wg_matrix_transpose(x[j]))) : x[j];
-    }
-    recorded(c, &sample, out);
-    return out[c->output];
-}
-
 /* The vjp against numerical derivatives. */
 static bool vjp_holds(call *c, FILE *why)
 {
@@ -130,7 +41,7 @@ static bool vjp_holds(call *c, FILE *why)
     for (c->output = 0; c->output < c->n_out && any && !c->op->surrogate; c->output++) {
         if (wg_is_none(c->g[c->output]) || !wg_size(c->out[c->output]))
             continue;
-        wg_check_report report = wg_check_grad(called, c->x, c->n_x, .user = c, .seed = c->seed);
+        wg_check_report report = wg_check_grad(call_again, c->x, c->n_x, .user = c, .seed = c->seed);
         if (!report.failed)
             continue;
         fprintf(why, "%s of \"%s\", output %d: ", c->op->name, c->text, c->output);
@@ -199,7 +110,7 @@ static void check_sample(const wg_op *op, const char *text, uint64_t seed, outco
 {
     call c = {.tape = wg_tape_new(), .op = op, .text = text, .seed = seed};
     o->samples++;
-    if (!c.tape || !make_call(&c)) {
+    if (!c.tape || !call_make(&c)) {
         fprintf(o->to, "%s of \"%s\": %s\n", op->name, text, wg_error(c.tape));
         o->failed++;
     } else {
@@ -216,8 +127,9 @@ static void check_sample(const wg_op *op, const char *text, uint64_t seed, outco
 }
 
 /* ---- The command ------------------------------------------------------------------------------------------------- */
-static bool is_asked_for(const asked *a, const char *family, const wg_op *op)
+static bool is_asked_for(void *user, const char *family, const wg_op *op)
 {
+    const asked *a = user;
     if (a->family && strcmp(a->family, family))
         return false;
     for (int i = 0; i < a->n_names; i++)
@@ -294,6 +206,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
     case 'j':
         a->json = true;
         return 0;
+    case 'm':
+        a->mutate = true;
+        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
@@ -306,6 +221,7 @@ int command_check(int argc, char **argv)
         {"family", 'f', "NAME", 0, "Only the operations of this family", 0},
         {"seed", 's', "NUMBER", 0, "Of operands, cotangents and directions; 1 if none is given", 0},
         {"json", 'j', NULL, 0, "A JSON object a line instead of a table", 0},
+        {"mutate", 'm', NULL, 0, "Break each derivative rule in turn, and print which breaks were noticed", 0},
         {0}};
     static const struct argp argp = {
         .options = list,
@@ -321,6 +237,11 @@ int command_check(int argc, char **argv)
     if (!all_known(&a)) {
         free(a.names);
         return EXIT_USAGE;
+    }
+    if (a.mutate) {
+        int passed = check_mutants(is_asked_for, &a, a.seed);
+        free(a.names);
+        return passed ? EXIT_FAILED : EXIT_FINE;
     }
     int operations = 0, failed = 0;
     for (int f = 0; wg_op_family(f); f++)

@@ -1,0 +1,58 @@
+/* `wengert check`: what it prints and its exit codes. The command is WENGERT_COMMAND. */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+static char output[1 << 20];
+
+/* Runs `wengert check ARGUMENTS`; its output, errors included, is in `output`. Returns the exit code. */
+static int run(const char *arguments)
+{
+    char command[1024];
+    snprintf(command, sizeof command, "'%s' check %s 2>&1", getenv("WENGERT_COMMAND"), arguments);
+    FILE *from = popen(command, "r");
+    ck_assert_ptr_nonnull(from);
+    output[fread(output, 1, sizeof output - 1, from)] = 0;
+    int status = pclose(from);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void said(const char *text) { ck_assert_msg(strstr(output, text), "%.2000s\ndoes not hold %s", output, text); }
+
+START_TEST(operations_hold)
+{
+    ck_assert_int_eq(run("tanh matmul cholesky --seed 3"), 0);
+    said("3 operations, 0 failed");
+    ck_assert_int_eq(run("--json tanh"), 0);
+    said("\"op\":\"tanh\"");
+    ck_assert_int_eq(run("tanhh"), 2);
+    said("the nearest is \"tanh\"");
+}
+END_TEST
+
+START_TEST(mutants_are_caught)
+{
+    ck_assert_int_eq(run("--mutate tanh add matmul embedding softmax relu"), 0);
+    said("6 operations, ");
+    said(" 0 not.");
+    said("| tanh | x | x | x | x | x | x | = | . | x | . | . | x |");
+    said("| embedding | x | x | x | x | x | x | . | x |");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("wengert check");
+    TCase *cases = tcase_create("check");
+    tcase_set_timeout(cases, 120);
+    tcase_add_test(cases, operations_hold);
+    tcase_add_test(cases, mutants_are_caught);
+    suite_add_tcase(suite, cases);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
