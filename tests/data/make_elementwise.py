@@ -461,6 +461,51 @@ for op in ("sqrt", "cbrt", "rsqrt", "log", "entr"):
     case(op, [z], tensor([y]), [z], z, cotangent=z, tangents=[z],
          why="a zero cotangent or tangent stays zero where the derivative is infinite")
 
+# An end of the domain, where the slope is infinite or NaN, and a point inside it: the cotangent, and the tangent, is zero at
+# the end alone.
+mp.dps = 50
+for op, end, inside, f, slope in (
+        ("reciprocal", 0.0, 2.0, lambda x: 1 / x, lambda x: -1 / x**2),
+        ("log2", 0.0, 2.0, lambda x: m.log(x) / m.log(2), lambda x: 1 / (x * m.log(2))),
+        ("log10", 0.0, 100.0, m.log10, lambda x: 1 / (x * m.log(10))),
+        ("log1p", -1.0, 1.0, m.log1p, lambda x: 1 / (1 + x)),
+        ("log1mexp", 0.0, -1.0, lambda x: m.log(1 - m.exp(x)), lambda x: -m.exp(x) / (1 - m.exp(x))),
+        ("asin", 1.0, 0.5, m.asin, inverse), ("acos", -1.0, 0.5, m.acos, lambda x: -inverse(x)),
+        ("acosh", 1.0, 2.0, m.acosh, lambda x: 1 / m.sqrt(x * x - 1)),
+        ("atanh", -1.0, 0.5, m.atanh, lambda x: 1 / (1 - x * x)),
+        ("logit", 1.0, 0.5, lambda x: m.log(x / (1 - x)), lambda x: 1 / (x * (1 - x))),
+        ("erfinv", 1.0, 0.0, m.erfinv, lambda x: m.sqrt(m.pi) / 2 * m.exp(m.erfinv(x) ** 2)),
+        ("ndtri", 0.0, 0.5, lambda x: m.sqrt(2) * m.erfinv(2 * x - 1),
+         lambda x: m.sqrt(2 * m.pi) * m.exp(m.erfinv(2 * x - 1) ** 2)),
+        ("digamma", 0.0, 1.0, lambda x: m.psi(0, x), lambda x: m.psi(1, x)),
+        ("lgamma", -1.0, 3.0, m.loggamma, lambda x: m.psi(0, x)),
+        ("exp", math.inf, 1.0, m.exp, m.exp), ("sin", math.inf, 0.0, m.sin, m.cos),
+        ("square", nan, 3.0, lambda x: x * x, lambda x: 2 * x)):
+    at_end = {"reciprocal": math.inf, "log2": -math.inf, "log10": -math.inf, "log1p": -math.inf, "log1mexp": -math.inf,
+              "asin": m.pi / 2, "acos": m.pi, "acosh": 0, "atanh": -math.inf, "logit": math.inf, "erfinv": math.inf,
+              "ndtri": -math.inf, "digamma": nan, "lgamma": math.inf, "exp": math.inf, "sin": nan, "square": nan}[op]
+    weights, d = tensor([0, 3]), tensor([0, 3 * slope(mpf(inside))])
+    case(op, [tensor([end, inside])], tensor([at_end, f(mpf(inside))]), [d], d, cotangent=weights, tangents=[weights],
+         rtol=64 * ULP, why="a zero cotangent or tangent stays zero at the end of the domain, beside one that is not")
+
+
+def strong_pair(op, a, b, y, why):
+    z = tensor([0.0])
+    case(op, [tensor([a]), tensor([b])], tensor([y]), [z, z], z, cotangent=z, tangents=[z, z], why=why)
+
+
+strong_pair("divide", 1.0, 0.0, math.inf, "a zero cotangent stays zero at a pole")
+strong_pair("divide", 0.0, 0.0, nan, "a zero cotangent stays zero beside a NaN")
+strong_pair("multiply", 0.0, math.inf, nan, "a zero cotangent stays zero beside infinity")
+strong_pair("pow", 0.0, 0.5, 0, "a zero cotangent stays zero where the slope is infinite")
+strong_pair("pow", 0.0, -1.0, math.inf, "a zero cotangent stays zero at a pole")
+strong_pair("xlogy", 1.0, 0.0, -math.inf, "a zero cotangent stays zero at the end of the domain")
+strong_pair("xlog1py", 1.0, -1.0, -math.inf, "a zero cotangent stays zero at the end of the domain")
+strong_pair("fmod", 1.0, 0.0, nan, "a zero cotangent stays zero beside a NaN")
+strong_pair("remainder", 1.0, 0.0, nan, "a zero cotangent stays zero beside a NaN")
+pair("fmin", [nan], [nan], [nan], None, None, "both NaN")
+pair("squared_difference", [1.0, -2.0], [1.0, -2.0], [0, 0], [0, 0], [0, 0], "derivative 0 where they are equal")
+
 # ---- Comparisons, questions, logic ----------------------------------------------------------------------------------
 truth = lambda data, shape=None: tensor(data, shape, "bool")
 ints = lambda data, shape=None, dtype="int64": tensor(data, shape, dtype)
