@@ -139,7 +139,8 @@ WG_API wg_status wg_taylor(wg_tensor y, wg_tensor x, wg_tensor direction, int or
     WG_CALL_ON((wg_jacobian), ys, n_ys, xs, n, out, (wg_jacobian_options){wg_jacobian_defaults, __VA_ARGS__})
 #define wg_hessian(y, ...) WG_OPTIONS4(wg_hessian, WG_HERE_AT(y), __VA_ARGS__, )
 #define wg_laplacian(y, ...) WG_AT(WG_OPTIONS3(wg_laplacian, WG_HERE_AT(y), __VA_ARGS__, ))
-#define wg_taylor(y, ...) (wg_taylor)(WG_HERE_AT(y), __VA_ARGS__)
+#define wg_taylor(y, x, direction, ...)                                                                                \
+    (wg_taylor)(WG_HERE_AT((y)), WG_HERE_AT((x)), WG_HERE_AT((direction)), __VA_ARGS__) /* whichever is evaluated last */
 #endif
 
 #endif
