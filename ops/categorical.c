@@ -11,24 +11,6 @@
 #define CATEGORIES(OP) OP(categorical) OP(gumbel_softmax)
 WG_CONTENTS(CATEGORIES)
 
-/* Numbers [first, first + WG_DRAWS) of a stream at a time, for draws that go up one by one. */
-typedef struct {
-    const uint64_t *stream;
-    wg_noise noise;
-    int64_t first; /* of what is in z; -1: nothing */
-    double z[WG_DRAWS];
-} window;
-
-static double number_at(window *w, int64_t i)
-{
-    int64_t first = i / WG_DRAWS * WG_DRAWS;
-    if (w->first != first) {
-        wg_draw_noise(w->noise, w->stream, first, w->z);
-        w->first = first;
-    }
-    return w->z[i - first];
-}
-
 /* ---- categorical ------------------------------------------------------------------------------------------------- */
 typedef struct {
     const wg_call *c;
@@ -90,12 +72,29 @@ static int64_t category(const double *sums, int64_t classes, double u)
     return low;
 }
 
+/* Uniform numbers [first, first + WG_DRAWS) of a stream at a time, for draws that go up one by one. */
+typedef struct {
+    const uint64_t *stream;
+    int64_t first; /* of what is in z; -1: nothing */
+    double z[WG_DRAWS];
+} window;
+
+static double number_at(window *w, int64_t i)
+{
+    int64_t first = i / WG_DRAWS * WG_DRAWS;
+    if (w->first != first) {
+        wg_draw_noise(WG_NOISE_UNIFORM, w->stream, first, w->z);
+        w->first = first;
+    }
+    return w->z[i - first];
+}
+
 static void look_up_piece(void *argument, int64_t piece)
 {
     const lookup *l = argument;
     int64_t end = (piece + 1) * WG_PIECE < l->count ? (piece + 1) * WG_PIECE : l->count;
     int64_t *to = l->c->to[0];
-    window w = {l->stream, WG_NOISE_UNIFORM, -1, {0}};
+    window w = {l->stream, -1, {0}};
     for (int64_t i = piece * WG_PIECE; i < end; i++)
         to[i] = category(l->sums + i % l->rows * l->classes, l->classes, number_at(&w, i));
 }
@@ -144,6 +143,7 @@ typedef struct {
     bool hard;
     uint64_t stream[2];
     int64_t outer, n, inner, per_piece; /* rows of n, inner apart; rows a piece */
+    double *noise;                      /* one an element */
     double *row;                        /* of n, one a piece */
 } soften;
 
@@ -174,18 +174,29 @@ static void soften_row(double *v, int64_t n, double tau, bool hard)
         v[k] /= sum;
 }
 
+/* All of it first: along an axis that is not the last, a row takes numbers from far apart. */
+static void draw_piece(void *argument, int64_t piece)
+{
+    const soften *s = argument;
+    int64_t count = s->outer * s->n * s->inner, end = (piece + 1) * WG_PIECE < count ? (piece + 1) * WG_PIECE : count;
+    double z[WG_DRAWS];
+    for (int64_t first = piece * WG_PIECE; first < end; first += WG_DRAWS) {
+        wg_draw_noise(WG_NOISE_GUMBEL, s->stream, first, z);
+        memcpy(s->noise + first, z, (size_t)(end - first < WG_DRAWS ? end - first : WG_DRAWS) * sizeof *z);
+    }
+}
+
 static void soften_piece(void *argument, int64_t piece)
 {
     const soften *s = argument;
     double *v = s->row + piece * s->n;
     int64_t rows = s->outer * s->inner, end = (piece + 1) * s->per_piece < rows ? (piece + 1) * s->per_piece : rows;
     size_t size = wg_dtype_size(s->c->dtype);
-    window w = {s->stream, WG_NOISE_GUMBEL, -1, {0}};
     for (int64_t row = piece * s->per_piece; row < end; row++) {
         int64_t at = row / s->inner * s->n * s->inner + row % s->inner;
         for (int64_t k = 0; k < s->n; k++) {
             int64_t i = at + k * s->inner;
-            double z = number_at(&w, i);
+            double z = s->noise[i];
             v[k] = wg_load_number(s->c->dtype, (const unsigned char *)s->c->from[0] + (size_t)i * size) +
                    (s->c->dtype == WG_FLOAT32 ? (double)(float)z : z);
         }
@@ -207,9 +218,12 @@ static wg_status gumbel_softmax_run(const wg_call *c)
     wg_stream_open(c->tape, o->seed, s.stream);
     memcpy(c->to[1], s.stream, sizeof s.stream);
     int64_t pieces = (s.outer * s.inner + s.per_piece - 1) / s.per_piece;
+    int64_t count = s.outer * s.n * s.inner;
+    s.noise = wg_scratch(c, (size_t)count * sizeof *s.noise);
     s.row = wg_scratch(c, (size_t)(pieces * s.n) * sizeof *s.row);
-    if (!s.row)
+    if (!s.noise || !s.row)
         return WG_ERROR_MEMORY;
+    wg_parallel(c->tape, wg_pieces(count), draw_piece, &s);
     if (s.n > 0)
         wg_parallel(c->tape, pieces, soften_piece, &s);
     return WG_OK;
