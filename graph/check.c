@@ -287,6 +287,13 @@ static double random_sign(uint64_t seed, uint64_t stream, int64_t i)
     return w[2] & 1 ? size : -size;
 }
 
+/* Random direction d: every element moves, by its own amount and sign. */
+static void direction_draw(const wg_checking *k, int64_t d, double *direction, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        direction[i] = random_sign(k->seed, 1000 + (uint64_t)d, i);
+}
+
 static double largest(const double *v, int64_t n)
 {
     double most = 0;
@@ -322,10 +329,9 @@ static void check_directions(const wg_checking *k, int at, const double *x, cons
     for (int d = 0; d < k->o->directions; d++) {
         line l = {.k = k, .at = at, .element = -1, .direction = direction};
         finding f = {0};
-        for (int64_t i = 0; i < n; i++) {
-            direction[i] = random_sign(k->seed, 1000 + (uint64_t)d, i);
+        direction_draw(k, d, direction, n);
+        for (int64_t i = 0; i < n; i++)
             f.analytic += g[i] * direction[i];
-        }
         judge(&l, &f, scale, typical, spread);
         note(&k->report->input[at], &f, d, &worst);
     }
@@ -341,6 +347,23 @@ static double *as_doubles(wg_tape *tape, wg_tensor t)
     return v;
 }
 
+/* Plain central differences of the worst element or direction of an input, from large steps to small. */
+static void sweep(const wg_checking *k, int at, const double *x, int64_t n, double *direction)
+{
+    const wg_check_input *in = &k->report->input[at];
+    line l = {.k = k, .at = at, .element = in->directions ? -1 : in->element, .direction = direction};
+    l.start = in->directions ? 0 : x[in->element];
+    double h = 0.125 * fmax(in->directions ? largest(x, n) : fabs(l.start), 0.1);
+    if (in->directions)
+        direction_draw(k, in->element, direction, n);
+    k->report->swept = at;
+    for (int i = 0; i < WG_CHECK_SWEEP; i++, h /= 3) {
+        volatile double up = l.start + h, down = l.start - h;
+        k->report->sweep[i] = (wg_check_step){h, (along(up, &l) - along(down, &l)) / (up - down)};
+        k->report->steps++;
+    }
+}
+
 static bool check_input(const wg_checking *k, int at, wg_tensor grad)
 {
     wg_check_input *in = &k->report->input[at];
@@ -354,6 +377,8 @@ static bool check_input(const wg_checking *k, int at, wg_tensor grad)
         check_directions(k, at, x, g, n, direction);
     else
         check_elements(k, at, x, g, n);
+    if (in->verdict == WG_CHECK_FAILED && !k->report->steps)
+        sweep(k, at, x, n, direction);
     return true;
 }
 

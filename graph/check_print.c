@@ -64,6 +64,18 @@ static void print_worst(const wg_check_input *in, FILE *file)
         fprintf(file, "    ratio %.6g%s\n", ratio, hint);
 }
 
+/* Every other step. */
+static void print_sweep(const wg_check_report *report, FILE *file)
+{
+    const wg_check_input *in = &report->input[report->swept];
+    fprintf(file, "  central differences of %s there:\n    h        difference        from analytic  from numeric\n", in->name);
+    for (int i = 0; i < report->steps; i += 2) {
+        double d = report->sweep[i].difference;
+        fprintf(file, "    %.1e  %-16.9g  %.1e        %.1e\n", report->sweep[i].h, d, fabs(d - in->analytic),
+                fabs(d - in->numeric));
+    }
+}
+
 static void print_blame(const wg_check_report *report, FILE *file)
 {
     if (*report->blame)
@@ -104,6 +116,8 @@ void wg_check_print(const wg_check_report *report, FILE *file)
     }
     if (*report->without && !*report->message)
         fprintf(file, "  by Ridders' method, as there is no double-double form of %s\n", report->without);
+    if (report->steps && !*report->message)
+        print_sweep(report, file);
     if (report->failed && !*report->message)
         print_blame(report, file);
     if (report->failed)

@@ -10,6 +10,7 @@
 #include <wengert.h>
 
 #include "check_call.h"
+#include "check_object.h"
 #include "command.h"
 #include "mutants.h"
 #include "nearest.h"
@@ -21,6 +22,7 @@ typedef struct {
     int n_names;
     uint64_t seed;
     bool json, mutate;
+    const char *svg; /* a file for the sweep of a failed check */
 } asked;
 
 /* What became of an operation's samples. */
@@ -206,6 +208,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
     case 'j':
         a->json = true;
         return 0;
+    case 'g':
+        a->svg = text;
+        return 0;
     case 'm':
         a->mutate = true;
         return 0;
@@ -221,19 +226,27 @@ int command_check(int argc, char **argv)
         {"family", 'f', "NAME", 0, "Only the operations of this family", 0},
         {"seed", 's', "NUMBER", 0, "Of operands, cotangents and directions; 1 if none is given", 0},
         {"json", 'j', NULL, 0, "A JSON object a line instead of a table", 0},
+        {"svg", 'g', "FILE", 0, "Of a function of yours that fails: a picture of its differences against their step", 0},
         {"mutate", 'm', NULL, 0, "Break each derivative rule in turn, and print which breaks were noticed", 0},
         {0}};
     static const struct argp argp = {
         .options = list,
         .parser = parse,
-        .args_doc = "[OPERATION...]",
+        .args_doc = "[OPERATION...]\n./MODEL.so:FUNCTION",
         .doc =
             "Check derivatives on every sample call of the operations: the vjp against numerical derivatives, the jvp "
-            "against the vjp, Hessian-vector products forward and reverse over reverse."};
+            "against the vjp, Hessian-vector products forward and reverse over reverse.\v"
+            "A FUNCTION of a shared object is a wg_check_function, and FUNCTION_inputs(wg_tape *, wg_tensor *) makes its inputs and "
+            "returns how many they are. The exit code is 1 where anything failed or was left unchecked."};
     asked a = {.names = calloc((size_t)argc + 1, sizeof *a.names), .seed = 1};
     if (!a.names)
         return EXIT_FAILED;
     argp_parse(&argp, argc, argv, 0, NULL, &a);
+    if (a.n_names == 1 && object_function(a.names[0])) {
+        int code = check_object(a.names[0], a.seed, a.svg);
+        free(a.names);
+        return code;
+    }
     if (!all_known(&a)) {
         free(a.names);
         return EXIT_USAGE;

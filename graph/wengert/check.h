@@ -47,6 +47,13 @@ typedef struct {
     int64_t precise;         /* of the checked ones: confirmed in double-double arithmetic */
 } wg_check_input;
 
+#define WG_CHECK_SWEEP 25
+
+/* A plain central difference of the function, with no extrapolation. */
+typedef struct {
+    double h, difference;
+} wg_check_step;
+
 typedef struct {
     bool failed; /* an input failed, or was left unchecked, or nothing could be checked at all */
     int n;       /* inputs */
@@ -55,6 +62,8 @@ typedef struct {
     char message[512]; /* what kept the check from being made; "" as a rule */
     char blame[512];   /* of a failed check: the first operation, from the result back, whose own derivative is wrong */
     char without[48];  /* the first operation that has no double-double form; "" where all have one */
+    int swept, steps;  /* the input whose worst element was swept, and at how many h: of the first that failed */
+    wg_check_step sweep[WG_CHECK_SWEEP]; /* from large h to small */
     int held;          /* operations that were checked alone, and hold */
 } wg_check_report;
 
@@ -71,8 +80,24 @@ typedef struct {
  * it records is rewound; an error of f ends up in the report's message, and is cleared from the tape. */
 WG_API wg_check_report wg_check_grad(wg_check_function *f, const wg_tensor *inputs, int n, wg_check_grad_options options);
 
-/* Prints the report as text: a line an input, and for a failed one what is known of it. */
+/* ---- Functions outside Wengert -----------------------------------------------------------------------------------
+ * A gradient written by hand, of a function that has never heard of a tape: of n numbers, checked at x. */
+typedef double wg_foreign_function(const double *x, size_t n, void *user);
+typedef void wg_foreign_gradient(const double *x, size_t n, double *gradient, void *user);
+/* An element that `gradient` leaves unwritten fails. options.user is handed to both. */
+WG_API wg_check_report wg_check_foreign(wg_foreign_function *f, wg_foreign_gradient *gradient, const double *x, size_t n,
+                                        wg_check_grad_options options);
+/* NLopt's signature: the function's value, and its gradient where that is not NULL. For GSL's, see wengert_check.h. */
+typedef double wg_nlopt_function(unsigned n, const double *x, double *gradient, void *user);
+WG_API wg_check_report wg_check_nlopt(wg_nlopt_function *f, const double *x, size_t n, wg_check_grad_options options);
+
+/* ---- The report -------------------------------------------------------------------------------------------------- */
+/* Prints the report as text: a line an input, and for a failed one what is known of it, a sweep over h included. */
 WG_API void wg_check_print(const wg_check_report *report, FILE *file);
+
+/* Draws the sweep of a failed check: how far central differences are from the tape's derivative, and from the numerical one,
+ * against their step h. A wrong derivative keeps its distance while the numerical one is met; a noisy function meets neither. */
+WG_API wg_status wg_check_svg(wg_tape *tape, const wg_check_report *report, const char *path);
 
 /* The derivative of f at x by Ridders' method (1982): central differences at h, h / 1.4, ..., extrapolated to h = 0 by
  * Neville's table, from several first steps, the largest near `scale`. *error receives the estimate's error, *step the h of
@@ -86,7 +111,14 @@ WG_API double wg_ridders(wg_scalar_function *f, void *user, double x, double sca
 
 /* ---- How short calls are made ---------------------------------------------------------------------------------- */
 #ifndef __cplusplus
+#define wg_check_svg(tape, report, path) (wg_check_svg)(WG_HERE(tape), report, path)
 #define wg_check_grad(...) WG_OPTIONS_CHECK(__VA_ARGS__, )
+#define wg_check_nlopt(...) WG_OPTIONS_CHECK_NLOPT(__VA_ARGS__, )
+#define wg_check_foreign(...) WG_OPTIONS_CHECK_FOREIGN(__VA_ARGS__, )
+#define WG_OPTIONS_CHECK_NLOPT(f, x, n, ...)                                                                           \
+    (wg_check_nlopt)(f, x, n, (wg_check_grad_options){wg_check_grad_defaults, __VA_ARGS__})
+#define WG_OPTIONS_CHECK_FOREIGN(f, gradient, x, n, ...)                                                               \
+    (wg_check_foreign)(f, gradient, x, n, (wg_check_grad_options){wg_check_grad_defaults, __VA_ARGS__})
 #define WG_OPTIONS_CHECK(f, inputs, n, ...)                                                                            \
     (wg_check_grad)(f, inputs, n, (wg_check_grad_options){wg_check_grad_defaults, __VA_ARGS__})
 #endif

@@ -353,6 +353,43 @@ START_TEST(one_line_passes)
 }
 END_TEST
 
+/* ---- Functions outside Wengert ----------------------------------------------------------------------------------- */
+/* Rosenbrock's; `user` is a factor of the second derivative by hand. */
+static double rosenbrock(const double *x, size_t n, void *user)
+{
+    (void)n, (void)user;
+    return pow(1 - x[0], 2) + 100 * pow(x[1] - x[0] * x[0], 2);
+}
+static void its_gradient(const double *x, size_t n, double *g, void *user)
+{
+    (void)n;
+    g[0] = -2 * (1 - x[0]) - 400 * x[0] * (x[1] - x[0] * x[0]);
+    if (*(double *)user != 0)
+        g[1] = *(double *)user * 200 * (x[1] - x[0] * x[0]);
+}
+static double both(unsigned n, const double *x, double *g, void *user)
+{
+    if (g)
+        its_gradient(x, n, g, user);
+    return rosenbrock(x, n, user);
+}
+
+START_TEST(a_gradient_by_hand_is_checked)
+{
+    static const double x[] = {-1.2, 1}, factors[] = {1, 2, 1.0001, 0};
+    for (int i = 0; i < COUNT(factors); i++) {
+        double factor = factors[i];
+        wg_check_report report = wg_check_foreign(rosenbrock, its_gradient, x, 2, .user = &factor);
+        ck_assert_msg(report.failed == (i > 0), "%s", printed(&report));
+        ck_assert(wg_check_nlopt(both, x, 2, .user = &factor).failed == (i > 0));
+    }
+    WG_CHECK_NLOPT(both, x, 2, .user = &(double){1});
+    WG_CHECK_FOREIGN(rosenbrock, its_gradient, x, 2, .user = &(double){1});
+    ck_assert(wg_check_foreign(rosenbrock, NULL, x, 2).failed);
+    ck_assert(wg_check_nlopt(both, NULL, 2).failed);
+}
+END_TEST
+
 /* ---- Ridders ----------------------------------------------------------------------------------------------------- */
 static double logarithm(double x, void *user)
 {
@@ -394,6 +431,7 @@ int main(void)
     tcase_add_test(cases, what_cannot_be_checked_says_why);
     tcase_add_test(cases, the_tape_is_left_as_it_was);
     tcase_add_test(cases, one_line_passes);
+    tcase_add_test(cases, a_gradient_by_hand_is_checked);
     tcase_add_test(cases, ridders_knows_its_own_error);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);

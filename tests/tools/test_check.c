@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 static char output[1 << 20];
 
@@ -42,12 +43,45 @@ START_TEST(mutants_are_caught)
 }
 END_TEST
 
+/* Of the shared object; `options` besides. */
+static int run_model(const char *function, const char *options)
+{
+    char arguments[512];
+    snprintf(arguments, sizeof arguments, "'%s:%s' %s", getenv("WENGERT_TEST_MODEL"), function, options);
+    return run(arguments);
+}
+
+START_TEST(a_function_of_a_shared_object_is_checked)
+{
+    char path[] = "/tmp/wengert-XXXXXX", svg[64], start[8] = "";
+    int file = mkstemp(path);
+    ck_assert_int_ge(file, 0);
+    snprintf(svg, sizeof svg, "--svg %s", path);
+    ck_assert_int_eq(run_model("right", ""), 0);
+    said("gradient check passed: 2 of 2 inputs hold");
+    ck_assert_int_eq(run_model("wrong", svg), 1);
+    said("first wrong operation on the way back: half_slope (");
+    said("check_model.c:");
+    said("ratio 0.5");
+    close(file);
+    FILE *picture = fopen(path, "r"); /* another file under the old name */
+    ck_assert_ptr_nonnull(picture);
+    ck_assert_uint_eq(fread(start, 1, 4, picture), 4);
+    fclose(picture);
+    ck_assert_str_eq(start, "<svg");
+    unlink(path);
+    ck_assert_int_eq(run_model("missing", ""), 2);
+    ck_assert_int_eq(run("./nothing.so:loss"), 2);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("wengert check");
     TCase *cases = tcase_create("check");
     tcase_set_timeout(cases, 120);
     tcase_add_test(cases, operations_hold);
+    tcase_add_test(cases, a_function_of_a_shared_object_is_checked);
     tcase_add_test(cases, mutants_are_caught);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
