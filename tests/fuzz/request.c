@@ -162,6 +162,17 @@ static void sample_read(const wg_op *op, const char *sample, const char *real, r
     }
 }
 
+/* What a random operation draws is of its operands' dtype. */
+static void dtype_drawn(const wg_op *op, const char *real, attributes *a)
+{
+    for (int i = 0; op->random && op->options && i < op->options->n; i++)
+        if (op->options->attr[i].kind == WG_ATTR_DTYPE && a->n < COUNT(a->at)) {
+            attribute *at = &a->at[a->n++];
+            at->name = op->options->attr[i].name;
+            snprintf(at->value, sizeof at->value, "\"%s\"", real);
+        }
+}
+
 /* Operands that need not fit each other: small sizes, so that they often do. */
 static void operands_drawn(chance *c, const wg_op *op, const char *real, request *r)
 {
@@ -330,6 +341,7 @@ void request_draw(chance *c, const wg_op *op, request *r)
     bool from_sample = samples && !one_in(c, 5);
     if (from_sample) {
         sample_read(op, op->samples[below(c, samples)], real, r, &a);
+        dtype_drawn(op, real, &a);
     } else {
         operands_drawn(c, op, real, r);
         for (int i = 0; op->options && i < op->options->n; i++)
