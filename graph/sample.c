@@ -61,7 +61,7 @@ static bool read_ints(reader *r, wg_ints *list)
 /* What fills an operand. */
 typedef struct {
     wg_dtype dtype;
-    bool constant, interval, definite;
+    bool constant, interval, definite, ascending;
     double low, high;
 } filling;
 
@@ -76,7 +76,8 @@ static bool read_filling(reader *r, filling *f)
         if (accept(r, words[i].word))
             f->dtype = words[i].dtype;
     f->definite = accept(r, ":definite");
-    if (f->definite || !accept(r, ":"))
+    f->ascending = accept(r, ":ascending");
+    if (f->definite || f->ascending || !accept(r, ":"))
         return true;
     if (!read_number(r, &f->low))
         return false;
@@ -111,6 +112,20 @@ static double drawn_definite(const reader *r, const filling *f, int operand, int
     return row == column ? (double)n + 1 + (double)row : tanh(u);
 }
 
+/* Entry i of n in ascending order, around 0. */
+static double drawn_ascending(const reader *r, const filling *f, int operand, int64_t n, int64_t i)
+{
+    return (double)i - 0.5 * (double)n + 0.4 * tanh(drawn(r, f, operand, i));
+}
+
+static double filled(const reader *r, const filling *f, const wg_ints *dims, int64_t n, int64_t i)
+{
+    int operand = r->sample->n_in;
+    return f->definite    ? drawn_definite(r, f, operand, dims->at[dims->n - 1], i)
+           : f->ascending ? drawn_ascending(r, f, operand, n, i)
+                          : drawn(r, f, operand, i);
+}
+
 static wg_status read_operand(reader *r)
 {
     wg_sample *s = r->sample;
@@ -132,8 +147,7 @@ static wg_status read_operand(reader *r)
     const wg_node *node = wg_node_at(r->tape, t.node);
     int64_t n = wg_node_count(node);
     for (int64_t i = 0; i < n; i++)
-        wg_store_number(f.dtype,
-                        f.definite ? drawn_definite(r, &f, s->n_in, dims.at[dims.n - 1], i) : drawn(r, &f, s->n_in, i),
+        wg_store_number(f.dtype, filled(r, &f, &dims, n, i),
                         (unsigned char *)node->data + (size_t)i * wg_dtype_size(f.dtype));
     s->in[s->n_in++] = t;
     return WG_OK;

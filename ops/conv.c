@@ -96,7 +96,7 @@ static wg_status type_of_shape(wg_call *c)
 static wg_status convolved_run(const wg_call *c)
 {
     wg_convolution v = convolution_of(&c->x[0], &c->x[1], &c->y[0], c->options);
-    return wg_convolve(c, &v, c->from[0], c->from[1], c->to[0], false);
+    return wg_convolve_forward(c, &v, c->from[0], c->from[1], c->to[0], false);
 }
 
 static wg_status conv_back_x_run(const wg_call *c)
@@ -306,7 +306,7 @@ static wg_status conv_run(const wg_call *c)
     wg_convolution v = convolution_of(&c->x[0], &c->x[1], &c->y[0], &o);
     if (wg_given(c, 2))
         fill_bias(c);
-    return wg_convolve(c, &v, c->from[0], c->from[1], c->to[0], wg_given(c, 2));
+    return wg_convolve_forward(c, &v, c->from[0], c->from[1], c->to[0], wg_given(c, 2));
 }
 
 static wg_tensor conv_dx(const wg_call *c, wg_tensor g)

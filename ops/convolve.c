@@ -155,7 +155,8 @@ static wg_gemm_at *places(const wg_call *c, int64_t n)
 
 /* ---- y = w windows
  * --------------------------------------------------------------------------------------------------- */
-wg_status wg_convolve(const wg_call *c, const wg_convolution *v, const void *x, const void *w, void *y, bool add)
+wg_status wg_convolve_forward(const wg_call *c, const wg_convolution *v, const void *x, const void *w, void *y,
+                              bool add)
 {
     int64_t inner = v->in * wg_volume(v->kernel), results = wg_volume(v->result), units = v->n * v->groups;
     layout l = layout_of(c, v);

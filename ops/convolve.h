@@ -15,7 +15,8 @@ typedef struct {
 static inline int64_t wg_volume(const int64_t size[3]) { return size[0] * size[1] * size[2]; }
 
 /* y = x convolved with w, plus y as it is where `add`. */
-wg_status wg_convolve(const wg_call *c, const wg_convolution *v, const void *x, const void *w, void *y, bool add);
+wg_status wg_convolve_forward(const wg_call *c, const wg_convolution *v, const void *x, const void *w, void *y,
+                              bool add);
 /* x = the transpose of that, linear in x, applied to y; plus x as it is where `add`. */
 wg_status wg_convolve_back_x(const wg_call *c, const wg_convolution *v, const void *y, const void *w, void *x,
                              bool add);

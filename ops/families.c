@@ -27,7 +27,7 @@
     /* K: random */                                                                                                    \
     FAMILY(distributions) FAMILY(categories) FAMILY(noises)                                                            \
     /* M: spectral and signal */                                                                                       \
-    FAMILY(spectral)                                                                                                   \
+    FAMILY(spectral) FAMILY(signal)                                                                                    \
     /* hidden: of the library's own */                                                                                 \
     FAMILY(optimizers) FAMILY(chain)
 

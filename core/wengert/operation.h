@@ -233,6 +233,7 @@ struct wg_op {
  *     [2,3]:0.1..5        floats in an interval            []:2.5              a float of that value everywhere
  *     [4]:int64:0..2      integers, ends included          [2,3]:bool          truth values
  *     [3,3]:definite      symmetric positive definite matrices
+ *     [5]:ascending       floats around 0, each above the one before
  *     -                   an optional operand left out
  * and an option is name=value, the value a number, true, false, a word, or a list in brackets: "[2,3,4] axis=[0,-1]". */
 

@@ -38,6 +38,28 @@ typedef struct {
 #define wg_irfft_defaults .axis = -1, .n = WG_NO_INTEGER
 WG_API wg_tensor wg_irfft(wg_tensor re, wg_tensor im, wg_irfft_options options);
 
+/* ---- Sequences -----------------------------------------------------------------------------------------------------
+ * a [n] and b [m], neither empty. Of all n + m - 1 sums of products, "full", mode "same" keeps the max(n, m) in the middle
+ * (where it lies between two, NumPy's) and "valid" the max(n, m) - min(n, m) + 1 that all of the shorter one takes part in.
+ * Sums are direct, in double; long sequences of finite numbers go through Fourier transforms where that is less work: the
+ * error is then a few ulp of |a| |b|, the product of the 2-norms, instead of each sum's own. */
+typedef struct {
+    const char *mode; /* "full", "same", "valid" */
+} wg_convolve_options, wg_correlate_options;
+#define wg_convolve_defaults .mode = "full"
+#define wg_correlate_defaults .mode = "full"
+/* y[k] = the sum of a[i] b[k - i]. */
+WG_API wg_tensor wg_convolve(wg_tensor a, wg_tensor b, wg_convolve_options options); /* wg_convolve(a, b, .mode = "same") */
+/* y[k] = the sum of a[i + k] b[i], from k = 1 - m on: the convolution with b backwards. */
+WG_API wg_tensor wg_correlate(wg_tensor a, wg_tensor b, wg_correlate_options options);
+
+/* ---- Functions given by numbers ------------------------------------------------------------------------------------ */
+/* coeffs[0] x^(n - 1) + ... + coeffs[n - 1], by Horner's rule; coeffs [n], x of any shape. Without coefficients: 0. */
+WG_API wg_tensor wg_polyval(wg_tensor coeffs, wg_tensor x);
+/* The piecewise linear function through (xp[i], fp[i]), constant outside; x of any shape, xp and fp [n], n >= 1, xp strictly
+ * increasing. At a knot the slope is the one to the right, at the last one 0. */
+WG_API wg_tensor wg_interp(wg_tensor x, wg_tensor xp, wg_tensor fp);
+
 #ifdef __cplusplus
 }
 #endif
@@ -50,6 +72,10 @@ WG_API wg_tensor wg_irfft(wg_tensor re, wg_tensor im, wg_irfft_options options);
 #define wg_rfft(...) WG_OPTIONS_RFFT(__VA_ARGS__, )
 #define WG_OPTIONS_RFFT(x, ...) (wg_rfft)(WG_HERE_AT(x), (wg_rfft_options){wg_rfft_defaults, __VA_ARGS__})
 #define wg_irfft(...) WG_AT(WG_OPTIONS2(wg_irfft, __VA_ARGS__, ))
+#define wg_convolve(...) WG_AT(WG_OPTIONS2(wg_convolve, __VA_ARGS__, ))
+#define wg_correlate(...) WG_AT(WG_OPTIONS2(wg_correlate, __VA_ARGS__, ))
+#define wg_polyval(coeffs, x) WG_AT((wg_polyval)(coeffs, x))
+#define wg_interp(x, xp, fp) WG_AT((wg_interp)(x, xp, fp))
 #endif
 
 #endif
