@@ -1,12 +1,13 @@
 /* The discrete Fourier transform of any length, in double.
  *
- * Lengths with small prime factors go through Stockham's autosort algorithm, one stage a factor of 4, 2, 3, 5 or any prime
- * up to 31: no bit reversal, and all inner loops run over neighbours, of which there are `width` from the start, as lines
- * are transformed side by side. Other lengths become a convolution with a chirp (Bluestein 1970), by transforms of a good
- * length. Each root of unity is computed by itself, from an angle below pi/4, so that errors grow with log n alone.
+ * Lengths with small prime factors go through Stockham's autosort algorithm, one stage a factor of 4, 2, 3, 5 or any
+ * prime up to 31: no bit reversal, and all inner loops run over neighbours, of which there are `width` from the start,
+ * as lines are transformed side by side. Other lengths become a convolution with a chirp (Bluestein 1970), by
+ * transforms of a good length. Each root of unity is computed by itself, from an angle below pi/4, so that errors grow
+ * with log n alone.
  *
- * Own, because the libraries do not fit: FFTW is GPL; kissfft is packaged in float only and takes n^2 steps for a prime n;
- * both keep plans in memory of their own, which a tape's arena could not give back. */
+ * Own, because the libraries do not fit: FFTW is GPL; kissfft is packaged in float only and takes n^2 steps for a prime
+ * n; both keep plans in memory of their own, which a tape's arena could not give back. */
 #include "ops/fft.h"
 
 #include "wengert/map.h"
@@ -19,7 +20,7 @@ typedef struct {
     int64_t step; /* from one root of this stage to the next in the table */
 } stage;
 
-/* ---- Butterflies: y[p][k][q] = w^(p k) times the transform over j of x[j][p][q] ----------------------------------- */
+/* ---- Butterflies: y[p][k][q] = w^(p k) times the transform over j of x[j][p][q] ---------------------------------- */
 #define STAGE(name)                                                                                                    \
     static WG_CLONES void name(const wg_fft_plan *plan, const stage *g, wg_fft_lines from, wg_fft_lines to)
 #define EACH_PART for (int64_t p = 0; p < g->m; p++)
@@ -138,11 +139,13 @@ STAGE(radix_any)
 /* z and `other` take turns. */
 static wg_fft_lines stockham(const wg_fft_plan *plan, int64_t width, wg_fft_lines z, wg_fft_lines other)
 {
+    static void (*const butterflies[])(const wg_fft_plan *, const stage *, wg_fft_lines, wg_fft_lines) = {
+        [2] = radix_2, [3] = radix_3, [4] = radix_4, [5] = radix_5};
     stage g = {.m = plan->n, .s = width, .step = 1};
     for (int i = 0; i < plan->stages; i++) {
         g.r = plan->radix[i];
         g.m /= g.r;
-        (g.r == 2 ? radix_2 : g.r == 3 ? radix_3 : g.r == 4 ? radix_4 : g.r == 5 ? radix_5 : radix_any)(plan, &g, z, other);
+        (g.r < 6 ? butterflies[g.r] : radix_any)(plan, &g, z, other);
         wg_fft_lines t = z;
         z = other;
         other = t;
@@ -152,7 +155,7 @@ static wg_fft_lines stockham(const wg_fft_plan *plan, int64_t width, wg_fft_line
     return z;
 }
 
-/* ---- The chirp: j k = (j^2 + k^2 - (k - j)^2) / 2 makes the transform a convolution -------------------------------- */
+/* ---- The chirp: j k = (j^2 + k^2 - (k - j)^2) / 2 makes the transform a convolution ------------------------------ */
 static WG_CLONES void times_rows(int64_t n, int64_t width, const double *br, const double *bi, wg_fft_lines x,
                                  wg_fft_lines y)
 {

@@ -1,6 +1,6 @@
-/* Sequences and functions given by numbers. A convolution, a correlation and the gradients of both are windows of the same
- * sums, cut out at different places, of operands in one order or the other; a polynomial's gradients are a polynomial and
- * sums of powers; those of an interpolation are graph code over the knots on either side. */
+/* Sequences and functions given by numbers. A convolution, a correlation and the gradients of both are windows of the
+ * same sums, cut out at different places, of operands in one order or the other; a polynomial's gradients are a
+ * polynomial and sums of powers; those of an interpolation are graph code over the knots on either side. */
 #include "ops/fft.h"
 #include "ops/index.h"
 #include "wengert/elementwise.h"
@@ -39,7 +39,7 @@ static void *element_at(wg_dtype dtype, const void *values, int64_t i)
     return (char *)(uintptr_t)values + (size_t)i * wg_dtype_size(dtype);
 }
 
-/* ---- A window of a convolution: y[k] = the sum over i of a[i] b[start + k - i], 0 <= k < length -------------------- */
+/* ---- A window of a convolution: y[k] = the sum over i of a[i] b[start + k - i], 0 <= k < length ------------------ */
 #define TILE 64        /* sums in registers */
 #define CHUNK 1024     /* sums of one piece of work */
 #define SHORTEST_FFT 1e6 /* products */
@@ -109,7 +109,8 @@ static wg_status window_by_fft(const wg_call *c, const window *w, int64_t points
     wg_fft_plan plan;
     if (!wg_fft_plan_made(c, points, &plan))
         return WG_ERROR_MEMORY;
-    double *z = doubles(c, 4 * points), *room = doubles(c, (int64_t)wg_fft_room(&plan, 2)), *sum = doubles(c, w->length);
+    double *z = doubles(c, 4 * points), *room = doubles(c, (int64_t)wg_fft_room(&plan, 2));
+    double *sum = doubles(c, w->length);
     if (!z || !room || !sum)
         return WG_ERROR_MEMORY;
     memset(z, 0, (size_t)(4 * points) * sizeof *z);
@@ -140,7 +141,7 @@ typedef struct {
 
 static wg_status window_run(const wg_call *c, part p, bool backwards)
 {
-    int64_t n = wg_type_count(&c->x[0]), m = wg_type_count(&c->x[1]), points = wg_fft_good_length(n + m > 1 ? n + m - 1 : 1);
+    int64_t n = c->x[0].dim[0], m = c->x[1].dim[0], points = wg_fft_good_length(n + m - 1);
     double *a = doubles(c, n), *b = doubles(c, m);
     int a_power, b_power;
     if (!a || !b)
@@ -163,9 +164,9 @@ static wg_status window_run(const wg_call *c, part p, bool backwards)
     return WG_OK;
 }
 
-static double window_flops(const wg_call *c) { return 2 * (double)wg_type_count(&c->x[0]) * (double)wg_type_count(&c->x[1]); }
+static double window_flops(const wg_call *c) { return 2 * (double)c->x[0].dim[0] * (double)c->x[1].dim[0]; }
 
-static wg_status sequences_type(const wg_call *c)
+static wg_status not_sequences(const wg_call *c)
 {
     for (int i = 0; i < 2; i++)
         if (c->x[i].rank != 1 || c->x[i].dim[0] == 0)
@@ -179,7 +180,7 @@ static wg_status window_type(wg_call *c, part p)
     return WG_OK;
 }
 
-/* ---- Rules: of a window of a and b, the cotangent of a is a window of g and b backwards ---------------------------- */
+/* ---- Rules: of a window of a and b, the cotangent of a is a window of g and b backwards -------------------------- */
 static wg_tensor convolve_window(wg_tensor a, wg_tensor b, int64_t start, int64_t length);
 static wg_tensor flipped(wg_tensor x) { return wg_flip(x, .axis = WG_AXES(0)); }
 
@@ -193,8 +194,8 @@ static wg_tensor window_db(const wg_call *c, wg_tensor g, part p)
 }
 
 /* ---- convolve ---------------------------------------------------------------------------------------------------- */
-/* What `mode` keeps of the n + m - 1 sums. In the middle of an even number of sums, `same` takes the earlier one, but of a
- * correlation with a longer b the later one: that is computed from its end. */
+/* What `mode` keeps of the n + m - 1 sums. In the middle of an even number of sums, `same` takes the earlier one, but
+ * of a correlation with a longer b the later one: that is computed from its end. */
 static part kept(const wg_call *c, const char *mode, bool correlation)
 {
     int64_t n = c->x[0].dim[0], m = c->x[1].dim[0], less = n < m ? n : m, more = n < m ? m : n;
@@ -206,7 +207,10 @@ static part kept(const wg_call *c, const char *mode, bool correlation)
 }
 
 static part convolve_part(const wg_call *c) { return kept(c, ((const wg_convolve_options *)c->options)->mode, false); }
-static wg_status convolve_type(wg_call *c) { return sequences_type(c) ? WG_ERROR_SHAPE : window_type(c, convolve_part(c)); }
+static wg_status convolve_type(wg_call *c)
+{
+    return not_sequences(c) ? WG_ERROR_SHAPE : window_type(c, convolve_part(c));
+}
 static wg_status convolve_run(const wg_call *c) { return window_run(c, convolve_part(c), false); }
 static wg_tensor convolve_da(const wg_call *c, wg_tensor g)
 {
@@ -220,8 +224,8 @@ static wg_tensor convolve_db(const wg_call *c, wg_tensor g) { return window_db(c
 
 WG_OP(convolve) = {
     .name = "convolve",
-    .doc = "y[k] = the sum over i of a[i] b[k - i], all n + m - 1 of them, the max(n, m) in the middle, or those that take "
-           "the whole of the shorter one",
+    .doc = "y[k] = the sum over i of a[i] b[k - i], all n + m - 1 of them, the max(n, m) in the middle, or those that "
+           "take the whole of the shorter one",
     .in = {{"a", 0}, {"b", 0}},
     .options = WG_SCHEMA(wg_convolve, WG_ATTR(wg_convolve, mode, .choices = {"full", "same", "valid"})),
     .type = convolve_type,
@@ -239,15 +243,18 @@ wg_tensor (wg_convolve)(wg_tensor a, wg_tensor b, wg_convolve_options options)
 
 /* ---- correlate: with b backwards --------------------------------------------------------------------------------- */
 static part correlate_part(const wg_call *c) { return kept(c, ((const wg_correlate_options *)c->options)->mode, true); }
-static wg_status correlate_type(wg_call *c) { return sequences_type(c) ? WG_ERROR_SHAPE : window_type(c, correlate_part(c)); }
+static wg_status correlate_type(wg_call *c)
+{
+    return not_sequences(c) ? WG_ERROR_SHAPE : window_type(c, correlate_part(c));
+}
 static wg_status correlate_run(const wg_call *c) { return window_run(c, correlate_part(c), true); }
 static wg_tensor correlate_da(const wg_call *c, wg_tensor g) { return window_da(c, g, c->in[1], correlate_part(c)); }
 static wg_tensor correlate_db(const wg_call *c, wg_tensor g) { return flipped(window_db(c, g, correlate_part(c))); }
 
 WG_OP(correlate) = {
     .name = "correlate",
-    .doc = "y[k] = the sum over i of a[i + k] b[i] from k = 1 - m on, all n + m - 1 of them, the max(n, m) in the middle, or "
-           "those that take the whole of the shorter one",
+    .doc = "y[k] = the sum over i of a[i + k] b[i] from k = 1 - m on, all n + m - 1 of them, the max(n, m) in the "
+           "middle, or those that take the whole of the shorter one",
     .in = {{"a", 0}, {"b", 0}},
     .options = WG_SCHEMA(wg_correlate, WG_ATTR(wg_correlate, mode, .choices = {"full", "same", "valid"})),
     .type = correlate_type,
@@ -273,7 +280,10 @@ static wg_tensor convolve_window_da(const wg_call *c, wg_tensor g)
 {
     return window_da(c, g, flipped(c->in[1]), *(const part *)c->options);
 }
-static wg_tensor convolve_window_db(const wg_call *c, wg_tensor g) { return window_db(c, g, *(const part *)c->options); }
+static wg_tensor convolve_window_db(const wg_call *c, wg_tensor g)
+{
+    return window_db(c, g, *(const part *)c->options);
+}
 
 WG_OP(convolve_window) = {
     .name = "convolve_window",
@@ -305,7 +315,8 @@ typedef struct {
     double *sum; /* polyval_powers: n of each piece */
 } polynomial;
 
-static WG_CLONES void horner(int64_t n, const double *coeffs, int64_t count, const double *restrict x, double *restrict y)
+static WG_CLONES void horner(int64_t n, const double *coeffs, int64_t count, const double *restrict x,
+                             double *restrict y)
 {
     for (int64_t j = 0; j < count; j++)
         y[j] = n ? coeffs[0] : 0;
@@ -583,7 +594,8 @@ static wg_tensor to_knots(const wg_call *c, wg_tensor g)
 {
     wg_tensor right = wg_multiply(g, c->shared[WEIGHT]), left = wg_subtract(g, right);
     int64_t n = c->x[1].dim[0];
-    return wg_add(wg_take_back(left_of(c), left, 0, n, WG_NO_INTEGER), wg_take_back(right_of(c), right, 0, n, WG_NO_INTEGER));
+    left = wg_take_back(left_of(c), left, 0, n, WG_NO_INTEGER);
+    return wg_add(left, wg_take_back(right_of(c), right, 0, n, WG_NO_INTEGER));
 }
 static wg_tensor from_knots(const wg_call *c, wg_tensor t)
 {
@@ -606,7 +618,8 @@ static wg_tensor interp_jvp(const wg_call *c)
 
 WG_OP(interp) = {
     .name = "interp",
-    .doc = "y = the piecewise linear function through (xp, fp), constant outside; at a knot the slope is the one to the right",
+    .doc = "y = the piecewise linear function through (xp, fp), constant outside; at a knot the slope is the one "
+           "to the right",
     .in = {{"x", 0}, {"xp", 0}, {"fp", 0}},
     .saved = {"left", "right"},
     .type = interp_type,

@@ -1,7 +1,7 @@
-/* Fourier transforms along an axis. All are one piece of work: lines are read as complex numbers, a real or half spectrum
- * made whole, transformed side by side in double, and written scaled. The transpose of a transform is one of the same, so
- * rules call each other; those of the halves have hidden entries of their own, as half a spectrum's inner entries stand for
- * two. */
+/* Fourier transforms along an axis. All are one piece of work: lines are read as complex numbers, a real or half
+ * spectrum made whole, transformed side by side in double, and written scaled. The transpose of a transform is one of
+ * the same, so rules call each other; those of the halves have hidden entries of their own, as half a spectrum's inner
+ * entries stand for two. */
 #include "ops/fft.h"
 #include "ops/index.h"
 #include "wengert/elementwise.h"
@@ -136,7 +136,8 @@ static wg_status transformed(const wg_call *c, transform t)
     w.width = w.lines < WIDTH ? w.lines : WIDTH;
     w.groups = (w.lines + w.width - 1) / w.width;
     w.pieces = w.groups < ROOMS ? w.groups : ROOMS;
-    w.room = (2 * (size_t)(t.n * w.width) + wg_fft_room(&w.plan, w.width) + 7) & ~(size_t)7; /* cache lines of their own */
+    w.room = 2 * (size_t)(t.n * w.width) + wg_fft_room(&w.plan, w.width);
+    w.room = (w.room + 7) & ~(size_t)7; /* cache lines of their own */
     if (!(w.rooms = wg_scratch(c, (size_t)w.pieces * w.room * sizeof(double))))
         return WG_ERROR_MEMORY;
     wg_parallel(c->tape, w.pieces, transform_piece, &w);
@@ -168,7 +169,7 @@ static wg_status complex_type(wg_call *c)
     return WG_OK;
 }
 
-/* ---- Rules: a complex number is a pair, either of which may be zero ------------------------------------------------ */
+/* ---- Rules: a complex number is a pair, either of which may be zero ---------------------------------------------- */
 typedef wg_complex pair_op(wg_tensor re, wg_tensor im, int axis);
 
 static wg_complex pair(const wg_op *op, const void *options, const wg_tensor *in, int n_in)
@@ -231,7 +232,10 @@ static wg_status fft_run(const wg_call *c)
 
 static void fft_share(const wg_call *c, wg_tensor *shared)
 {
-    c->g ? pulled(c, ifft_pair, points_of(c), shared) : of_pair(fft_pair, c->t[0], second(c, c->t), axis_of(c), shared);
+    if (c->g)
+        pulled(c, ifft_pair, points_of(c), shared);
+    else
+        of_pair(fft_pair, c->t[0], second(c, c->t), axis_of(c), shared);
 }
 
 WG_OP(fft) = {
@@ -260,13 +264,16 @@ wg_complex (wg_fft)(wg_tensor re, wg_tensor im, wg_fft_options options)
 static wg_status ifft_run(const wg_call *c)
 {
     double scale = 1 / points_of(c);
-    return transformed(c, (transform){.axis = axis_of(c), .n = c->x[0].dim[axis_of(c)], .backward = true, .scale = scale,
-                                      .inside = scale});
+    return transformed(c, (transform){.axis = axis_of(c), .n = c->x[0].dim[axis_of(c)], .backward = true,
+                                      .scale = scale, .inside = scale});
 }
 
 static void ifft_share(const wg_call *c, wg_tensor *shared)
 {
-    c->g ? pulled(c, fft_pair, 1 / points_of(c), shared) : of_pair(ifft_pair, c->t[0], second(c, c->t), axis_of(c), shared);
+    if (c->g)
+        pulled(c, fft_pair, 1 / points_of(c), shared);
+    else
+        of_pair(ifft_pair, c->t[0], second(c, c->t), axis_of(c), shared);
 }
 
 WG_OP(ifft) = {
@@ -444,8 +451,8 @@ static void irfft_share(const wg_call *c, wg_tensor *shared)
 
 WG_OP(irfft) = {
     .name = "irfft",
-    .doc = "x = the n real entries along `axis` of which rfft makes re + i im, cropped or filled with 0 to k = 0 ... n/2; "
-           "what is imaginary at k = 0 and k = n/2 is ignored",
+    .doc = "x = the n real entries along `axis` of which rfft makes re + i im, cropped or filled with 0 to k = 0 ... "
+           "n/2; what is imaginary at k = 0 and k = n/2 is ignored",
     .source = "Van Loan 1992, 1.7; Bluestein 1970",
     .in = {{"re", 0}, {"im", 0}},
     .options = WG_SCHEMA(wg_irfft, WG_ATTR(wg_irfft, axis), WG_ATTR(wg_irfft, n)),
@@ -492,7 +499,8 @@ static void irfft_back_share(const wg_call *c, wg_tensor *shared)
 
 WG_OP(irfft_back) = {
     .name = "irfft_back",
-    .doc = "re, im of n entries: 1/n times rfft's, twice that but for k = 0 and k = n/2, and 0 behind it: irfft's transpose",
+    .doc = "re, im of n entries: 1/n times rfft's, twice that but for k = 0 and k = n/2, and 0 behind it: irfft's "
+           "transpose",
     .in = {{"x", 0}},
     .out = {"re", "im"},
     .options = WG_SCHEMA(wg_irfft_back, WG_ATTR_REQUIRED(wg_irfft_back, axis), WG_ATTR_REQUIRED(wg_irfft_back, n)),

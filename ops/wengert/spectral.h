@@ -1,7 +1,7 @@
 /* Wengert: spectra and signals.
  *
- * Fourier transforms along an axis, of any length, a complex number as a pair of real tensors; convolution and correlation
- * of sequences; polynomials and piecewise linear functions. */
+ * Fourier transforms along an axis, of any length, a complex number as a pair of real tensors; convolution and
+ * correlation of sequences; polynomials and piecewise linear functions. */
 #ifndef WENGERT_SPECTRAL_H
 #define WENGERT_SPECTRAL_H
 
@@ -12,9 +12,9 @@ extern "C" {
 #endif
 
 /* ---- Fourier transforms --------------------------------------------------------------------------------------------
- * Forward, X[k] = the sum over j < n of x[j] exp(-2 pi i j k / n), unscaled; backward, x[j] = 1/n times the sum over k of
- * X[k] exp(2 pi i j k / n). An axis of size 0 is refused, empty other axes are not. In the largest magnitude of a line the
- * error is a few ulp, growing with log n, for prime n too; float32 is transformed in double. */
+ * Forward, X[k] = the sum over j < n of x[j] exp(-2 pi i j k / n), unscaled; backward, x[j] = 1/n times the sum over k
+ * of X[k] exp(2 pi i j k / n). An axis of size 0 is refused, empty other axes are not. In the largest magnitude of a
+ * line the error is a few ulp, growing with log n, for prime n too; float32 is transformed in double. */
 typedef struct {
     wg_tensor re, im;
 } wg_complex;
@@ -29,8 +29,8 @@ WG_API wg_complex wg_fft(wg_tensor re, wg_tensor im, wg_fft_options options); /*
 WG_API wg_complex wg_ifft(wg_tensor re, wg_tensor im, wg_ifft_options options);
 /* Of a real x, the half that tells all: X[k] for k = 0 ... n/2, rounded down. */
 WG_API wg_complex wg_rfft(wg_tensor x, wg_rfft_options options);
-/* The real x of n entries whose half X is; of X's m entries too many are left out, missing ones are 0. What is imaginary in
- * X[0] and, for even n, in X[n/2] is ignored: its gradient is 0. */
+/* The real x of n entries whose half X is; of X's m entries too many are left out, missing ones are 0. What is
+ * imaginary in X[0] and, for even n, in X[n/2] is ignored: its gradient is 0. */
 typedef struct {
     int axis;
     int64_t n; /* absent: 2 (m - 1) */
@@ -39,25 +39,25 @@ typedef struct {
 WG_API wg_tensor wg_irfft(wg_tensor re, wg_tensor im, wg_irfft_options options);
 
 /* ---- Sequences -----------------------------------------------------------------------------------------------------
- * a [n] and b [m], neither empty. Of all n + m - 1 sums of products, "full", mode "same" keeps the max(n, m) in the middle
- * (where it lies between two, NumPy's) and "valid" the max(n, m) - min(n, m) + 1 that all of the shorter one takes part in.
- * Sums are direct, in double; long sequences of finite numbers go through Fourier transforms where that is less work: the
- * error is then a few ulp of |a| |b|, the product of the 2-norms, instead of each sum's own. */
+ * a [n] and b [m], neither empty. Of all n + m - 1 sums of products, "full", mode "same" keeps the max(n, m) in the
+ * middle (where it lies between two, NumPy's) and "valid" the max(n, m) - min(n, m) + 1 that all of the shorter one
+ * takes part in. Sums are direct, in double; long sequences of finite numbers go through Fourier transforms where that
+ * is less work: the error is then a few ulp of |a| |b|, the product of the 2-norms, instead of each sum's own. */
 typedef struct {
     const char *mode; /* "full", "same", "valid" */
 } wg_convolve_options, wg_correlate_options;
 #define wg_convolve_defaults .mode = "full"
 #define wg_correlate_defaults .mode = "full"
-/* y[k] = the sum of a[i] b[k - i]. */
-WG_API wg_tensor wg_convolve(wg_tensor a, wg_tensor b, wg_convolve_options options); /* wg_convolve(a, b, .mode = "same") */
+/* y[k] = the sum of a[i] b[k - i]: wg_convolve(a, b, .mode = "same"). */
+WG_API wg_tensor wg_convolve(wg_tensor a, wg_tensor b, wg_convolve_options options);
 /* y[k] = the sum of a[i + k] b[i], from k = 1 - m on: the convolution with b backwards. */
 WG_API wg_tensor wg_correlate(wg_tensor a, wg_tensor b, wg_correlate_options options);
 
-/* ---- Functions given by numbers ------------------------------------------------------------------------------------ */
+/* ---- Functions given by numbers ---------------------------------------------------------------------------------- */
 /* coeffs[0] x^(n - 1) + ... + coeffs[n - 1], by Horner's rule; coeffs [n], x of any shape. Without coefficients: 0. */
 WG_API wg_tensor wg_polyval(wg_tensor coeffs, wg_tensor x);
-/* The piecewise linear function through (xp[i], fp[i]), constant outside; x of any shape, xp and fp [n], n >= 1, xp strictly
- * increasing. At a knot the slope is the one to the right, at the last one 0. */
+/* The piecewise linear function through (xp[i], fp[i]), constant outside; x of any shape, xp and fp [n], n >= 1, xp
+ * strictly increasing. At a knot the slope is the one to the right, at the last one 0. */
 WG_API wg_tensor wg_interp(wg_tensor x, wg_tensor xp, wg_tensor fp);
 
 #ifdef __cplusplus
