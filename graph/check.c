@@ -14,7 +14,7 @@
 #define CLEARLY 1e-9 /* a relative difference that no rounding of a gradient explains */
 #define TYPICAL 1e-3 /* a float64 derivative smaller than this part of the largest need not be right in all digits */
 #define NOTHING 1e-8 /* what counts as zero, in units of the function's value over the input's */
-#define UNSEEN 1e-11 /* a derivative that changes no digit of the function, in the same units */
+#define UNSEEN 1e-10 /* a derivative that changes no digit of the function, in the same units */
 
 /* What is varied: input `at` along a direction from where it is, or one element of it. */
 typedef struct {
@@ -323,7 +323,43 @@ static double typical_of(wg_tensor x, const double *g, int64_t n)
     return (wg_type_of(x).dtype == WG_FLOAT32 ? 0.1 : TYPICAL) * largest(g, n);
 }
 
-static void check_elements(const wg_checking *k, int at, const double *x, const double *g, int64_t n)
+static bool alike(double a, double b) { return fabs(a - b) <= 1e-6 * (fabs(a) + fabs(b)) + 1e-12; }
+
+/* Do the derivatives lie in the places of the transposed matrix? */
+static bool is_transposed(const wg_shape *shape, const double *analytic, const double *numeric)
+{
+    if (shape->rank != 2)
+        return false;
+    int64_t rows = shape->dim[0], columns = shape->dim[1];
+    for (int64_t i = 0; i < rows * columns; i++)
+        if (!alike(analytic[i], numeric[i % rows * columns + i / rows]))
+            return false;
+    return rows > 1 && columns > 1;
+}
+
+/* What do all elements have in common, when some are wrong? */
+static void look_for_hint(wg_check_input *in, const double *analytic, const double *numeric, int64_t n)
+{
+    double ratio = (double)NAN;
+    bool same_ratio = true, zeros = false;
+    int64_t wrong = 0;
+    for (int64_t i = 0; i < n; i++) {
+        wrong += !alike(analytic[i], numeric[i]);
+        zeros |= analytic[i] == 0 && !alike(0, numeric[i]);
+        if (fabs(numeric[i]) > 1e-9) {
+            ratio = isnan(ratio) ? analytic[i] / numeric[i] : ratio;
+            same_ratio = same_ratio && alike(analytic[i], ratio * numeric[i]);
+        }
+    }
+    const char *says = is_transposed(&in->shape, analytic, numeric)      ? "they are those of the transposed matrix"
+                       : n > 1 && same_ratio                             ? "all are off by one factor"
+                       : zeros && wrong < n                              ? "some are zero that should not be: a share is missing, or overwritten"
+                       : wrong < n && wrong > 0                          ? "the others are right: a branch, a border, or duplicates"
+                                                                         : "";
+    snprintf(in->hint, sizeof in->hint, "%s", says);
+}
+
+static void check_elements(const wg_checking *k, int at, const double *x, const double *g, int64_t n, double *numeric)
 {
     double worst = 0, typical = typical_of(k->inputs[at], g, n);
     bool single = wg_type_of(k->inputs[at]).dtype == WG_FLOAT32; /* then the steps are not those that are stored */
@@ -332,7 +368,10 @@ static void check_elements(const wg_checking *k, int at, const double *x, const 
         finding f = {.analytic = g[i]};
         judge(&l, &f, 0.125 * fmax(fabs(x[i]), 0.1), typical, single ? fabs(g[i] * x[i]) : 0);
         note(&k->report->input[at], &f, i, &worst);
+        numeric[i] = f.numeric;
     }
+    if (k->report->input[at].verdict == WG_CHECK_FAILED)
+        look_for_hint(&k->report->input[at], g, numeric, n);
 }
 
 static void check_directions(const wg_checking *k, int at, const double *x, const double *g, int64_t n,
@@ -391,7 +430,7 @@ static bool check_input(const wg_checking *k, int at, wg_tensor grad)
     if (in->directions)
         check_directions(k, at, x, g, n, direction);
     else
-        check_elements(k, at, x, g, n);
+        check_elements(k, at, x, g, n, direction); /* whose memory holds the numerical ones */
     if (in->verdict == WG_CHECK_FAILED && !k->report->steps)
         sweep(k, at, x, n, direction);
     return true;

@@ -62,6 +62,8 @@ static void print_worst(const wg_check_input *in, FILE *file)
     hint_of(in, ratio, hint, sizeof hint);
     if (isfinite(ratio))
         fprintf(file, "    ratio %.6g%s\n", ratio, hint);
+    if (*in->hint)
+        fprintf(file, "    of its elements: %s\n", in->hint);
 }
 
 /* Every other step. */
@@ -121,5 +123,5 @@ void wg_check_print(const wg_check_report *report, FILE *file)
     if (report->failed && !*report->message)
         print_blame(report, file);
     if (report->failed)
-        fprintf(file, "  again: WENGERT_CHECK_SEED=%llu\n", (unsigned long long)report->seed);
+        fprintf(file, "  rerun just this: WENGERT_CHECK_SEED=%llu\n", (unsigned long long)report->seed);
 }

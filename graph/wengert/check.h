@@ -44,6 +44,7 @@ typedef struct {
     double low, high;        /* at a kink: the one-sided slopes, between which the derivative has to lie */
     double step;             /* the step h that gave the estimate */
     wg_oracle oracle;        /* of the worst one */
+    char hint[96];           /* what the wrong elements have in common; "" where nothing was found */
     int64_t precise;         /* of the checked ones: confirmed in double-double arithmetic */
 } wg_check_input;
 

@@ -168,10 +168,21 @@ static wg_tensor mean_of_rows(const wg_call *c, wg_tensor g)
     return wg_mean(g, .axis = WG_AXES(0));
 }
 
+static wg_tensor turned(const wg_call *c, wg_tensor g)
+{
+    return wg_reshape(wg_matrix_transpose(g), wg_type_shape(&c->x[0]));
+}
+
 #define ROWS(name_, ...)                                                                                               \
     {                                                                                                                  \
         .name = name_, .doc = "x + b, planted", .in = {{"x", 0}, {"b", 0}}, .type = rows_type, .run = rows_run,        \
         .vjp = {rows_dx, __VA_ARGS__}, .saves = "",                                                                    \
+    }
+
+#define TURNED                                                                                                         \
+    {                                                                                                                  \
+        .name = "turned", .doc = "x + b, planted", .in = {{"x", 0}, {"b", 0}}, .type = rows_type, .run = rows_run,     \
+        .vjp = {turned, mean_of_rows}, .saves = "",                                                                    \
     }
 
 static const struct {
@@ -180,9 +191,11 @@ static const struct {
 } planted[] = {
     {MAPPED(wrong_sign), "the sign is wrong"},
     {MAPPED(twice), "a term counted twice, or a missing 1/2"},
+    {MAPPED(twice), "all are off by one factor"},
     {MAPPED(slightly), "ratio 1.001"},
     {MAPPED(not_a_number), "the derivative is not finite"},
     {MAPPED(zeros), "nothing comes back along this path"},
+    {TURNED, "they are those of the transposed matrix"},
     {ROWS("dropped_rows", first_row), "by more than their errors"},
     {ROWS("mean_of_rows", mean_of_rows), "ratio 0.333333"},
     {ROWS("never_written", NULL), "no path of derivatives"},
