@@ -37,57 +37,85 @@ typedef struct {
 /* Where line i begins. */
 static int64_t line_at(const wg_lines *l, int64_t i) { return i / l->inner * l->n * l->inner + i % l->inner; }
 
-static WG_CLONES void row_read(wg_dtype dtype, const void *from, int64_t first, int64_t n, double *to)
+/* `n` rows of `run` neighbours: one every `step` elements of a tensor, one every `width` doubles of the room. */
+typedef struct {
+    int64_t n, run, step, width;
+} block;
+
+#define COPY_BLOCK(to_, from_)                                                                                         \
+    if (b->run == 1)                                                                                                   \
+        for (int64_t k = 0, q = 0; k < b->n; k++)                                                                      \
+            to_ = from_;                                                                                               \
+    else                                                                                                               \
+        for (int64_t k = 0; k < b->n; k++)                                                                             \
+            for (int64_t q = 0; q < b->run; q++)                                                                       \
+                to_ = from_;
+
+static WG_CLONES void block_read(wg_dtype dtype, const block *b, const void *from, int64_t first, double *restrict to)
 {
-    if (dtype == WG_FLOAT32)
-        for (int64_t q = 0; q < n; q++)
-            to[q] = (double)((const float *)from)[first + q];
-    else
-        for (int64_t q = 0; q < n; q++)
-            to[q] = ((const double *)from)[first + q];
+    if (dtype == WG_FLOAT32) {
+        const float *restrict x = (const float *)from + first;
+        COPY_BLOCK(to[k * b->width + q], (double)x[k * b->step + q])
+    } else {
+        const double *restrict x = (const double *)from + first;
+        COPY_BLOCK(to[k * b->width + q], x[k * b->step + q])
+    }
 }
 
-static WG_CLONES void row_written(wg_dtype dtype, const double *from, double scale, int64_t first, int64_t n, void *to)
+static WG_CLONES void block_written(wg_dtype dtype, const block *b, const double *restrict from, double scale, void *to,
+                                    int64_t first)
 {
-    if (dtype == WG_FLOAT32)
-        for (int64_t q = 0; q < n; q++)
-            ((float *)to)[first + q] = (float)(scale * from[q]);
-    else
-        for (int64_t q = 0; q < n; q++)
-            ((double *)to)[first + q] = scale * from[q];
+    if (dtype == WG_FLOAT32) {
+        float *restrict y = (float *)to + first;
+        COPY_BLOCK(y[k * b->step + q], (float)(scale * from[k * b->width + q]))
+    } else {
+        double *restrict y = (double *)to + first;
+        COPY_BLOCK(y[k * b->step + q], scale * from[k * b->width + q])
+    }
+}
+
+/* Lines among `width` ones from line `first` on, beginning with the q-th, that are neighbours in a tensor. */
+static int64_t neighbours(const wg_lines *l, int64_t first, int64_t width, int64_t q)
+{
+    int64_t left = l->inner - (first + q) % l->inner;
+    return left < width - q ? left : width - q;
 }
 
 /* Part `i` of `width` lines from `first` on, as rows [n, width] with zeros behind what there is. */
 static void lines_read(const work *w, int i, int64_t first, int64_t width, double *to)
 {
     const wg_lines *l = &w->from;
-    int64_t n = w->t.n, m = l->n < n ? l->n : n;
-    const void *from = wg_given(w->c, i) ? w->c->from[i] : NULL;
-    if (!from)
-        m = 0;
-    for (int64_t q = 0, run = 0; q < width && m; q += run) { /* lines that are neighbours */
-        int64_t at = line_at(l, first + q), left = l->inner - (first + q) % l->inner;
-        run = left < width - q ? left : width - q;
-        for (int64_t k = 0; k < m; k++)
-            row_read(w->c->dtype, from, at + k * l->inner, run, to + k * width + q);
+    int64_t n = w->t.n, m = !wg_given(w->c, i) ? 0 : l->n < n ? l->n : n;
+    for (int64_t q = 0, run; q < width && m; q += run) {
+        run = neighbours(l, first, width, q);
+        block_read(w->c->dtype, &(block){m, run, l->inner, width}, w->c->from[i], line_at(l, first + q), to + q);
     }
     memset(to + m * width, 0, (size_t)((n - m) * width) * sizeof *to);
 }
 
+/* Entry k alone, of part `i` of half a spectrum: nothing is imaginary there. */
+static void end_written(const work *w, int i, block b, int64_t k, const double *from, int64_t first)
+{
+    static const double zero[WIDTH] = {0};
+    b.n = 1;
+    block_written(w->c->dtype, &b, i ? zero : from + k * b.width, w->t.scale, w->c->to[i], first + k * b.step);
+}
+
 static void lines_written(const work *w, int i, int64_t first, int64_t width, const double *from)
 {
+    static const double zero[WIDTH] = {0};
     const wg_lines *l = &w->to;
-    int64_t n = w->t.n, m = l->n < n ? l->n : n;
-    for (int64_t q = 0, run = 0; q < width; q += run) {
-        int64_t at = line_at(l, first + q), left = l->inner - (first + q) % l->inner;
-        run = left < width - q ? left : width - q;
-        for (int64_t k = 0; k < l->n; k++) {
-            static const double zero[WIDTH] = {0};
-            bool end = 2 * k % n == 0;
-            bool none = k >= m || (w->t.half && (2 * k > n || (end && i == 1)));
-            row_written(w->c->dtype, none ? zero : from + k * width + q, end ? w->t.scale : w->t.inside,
-                        at + k * l->inner, run, w->c->to[i]);
-        }
+    int64_t n = w->t.n, there = w->t.half ? n / 2 + 1 : n, m = l->n < there ? l->n : there;
+    for (int64_t q = 0, run; q < width; q += run) {
+        run = neighbours(l, first, width, q);
+        int64_t at = line_at(l, first + q);
+        block b = {m, run, l->inner, width}, rest = {l->n - m, run, l->inner, 0};
+        block_written(w->c->dtype, &b, from + q, w->t.inside, w->c->to[i], at);
+        block_written(w->c->dtype, &rest, zero, 1, w->c->to[i], at + m * l->inner);
+        if (w->t.half)
+            end_written(w, i, b, 0, from + q, at);
+        if (w->t.half && n % 2 == 0 && n / 2 < m)
+            end_written(w, i, b, n / 2, from + q, at);
     }
 }
 
