@@ -595,6 +595,8 @@ wg_check_report(wg_check_grad)(wg_check_function *f, const wg_tensor *inputs, in
     wg_check_graph graph;
     if (wg_check_run(&k, &graph) && wg_check_failed(&report))
         wg_check_blame(&k, &graph);
+    if (options.shrink && !*report.message && wg_check_failed(&report))
+        wg_check_shrink(&k);
     report.failed = wg_check_failed(&report);
     wg_clear_error(k.tape);
     wg_rewind(k.tape, before);

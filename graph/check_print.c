@@ -122,6 +122,8 @@ void wg_check_print(const wg_check_report *report, FILE *file)
         print_sweep(report, file);
     if (report->failed && !*report->message)
         print_blame(report, file);
+    if (*report->smaller)
+        fprintf(file, "  it fails too at %s\n", report->smaller);
     if (report->failed)
         fprintf(file, "  rerun just this: WENGERT_CHECK_SEED=%llu\n", (unsigned long long)report->seed);
 }

@@ -37,4 +37,7 @@ bool wg_check_failed(const wg_check_report *report);
  * the first whose derivative is wrong. */
 void wg_check_blame(const wg_checking *k, const wg_check_graph *graph);
 
+/* Looks for simpler inputs at which it fails too, and puts them into the report. */
+void wg_check_shrink(const wg_checking *k);
+
 #endif

@@ -65,6 +65,7 @@ typedef struct {
     char without[48];  /* the first operation that has no double-double form; "" where all have one */
     int swept, steps;  /* the input whose worst element was swept, and at how many h: of the first that failed */
     wg_check_step sweep[WG_CHECK_SWEEP]; /* from large h to small */
+    char smaller[512]; /* of a failed check, where it was asked for: simpler inputs at which it fails */
     int held;          /* operations that were checked alone, and hold */
 } wg_check_report;
 
@@ -74,6 +75,7 @@ typedef struct {
     uint64_t seed;    /* of the cotangent and of the directions; 0: WENGERT_CHECK_SEED of the environment, or 1 */
     int directions;   /* for an input of more elements than this, so many random directions instead */
     bool exhaustive;  /* each element, however many */
+    bool shrink;      /* of a failed check: look for simpler inputs that fail too */
 } wg_check_grad_options;
 #define wg_check_grad_defaults .directions = 64
 

@@ -260,6 +260,16 @@ START_TEST(a_wrong_factor_in_200_operations_is_named_in_two_seconds)
 }
 END_TEST
 
+START_TEST(a_failing_input_is_shrunk)
+{
+    wg_tensor x[] = {drawn(WG_SHAPE(2), WG_FLOAT64, 1), drawn(WG_SHAPE(2), WG_FLOAT64, 2)};
+    wg_check_report report = wg_check_grad(spoiled, x, 2, .user = (void *)(uintptr_t)&planted[1].op, .shrink = true);
+    ck_assert(report.failed);
+    ck_assert_str_eq(report.smaller, "input 0 = [0, 0], input 1 = [0, 0]");
+    ck_assert_ptr_nonnull(strstr(printed(&report), "it fails too at input 0 = [0, 0]"));
+}
+END_TEST
+
 static const wg_op kink_op = MAPPED(kink);
 static wg_tensor at_the_kink(const wg_tensor *x, void *user)
 {
@@ -437,6 +447,7 @@ int main(void)
     tcase_add_test(cases, a_kink_passes_with_a_slope_between);
     tcase_add_loop_test(cases, a_wrong_derivative_is_caught_and_named_with_every_seed, 0, COUNT(planted));
     tcase_add_test(cases, a_wrong_factor_in_200_operations_is_named_in_two_seconds);
+    tcase_add_test(cases, a_failing_input_is_shrunk);
     tcase_add_test(cases, a_slope_outside_the_one_sided_ones_fails_at_a_kink);
     tcase_add_test(cases, an_input_that_no_path_reaches_is_no_success);
     tcase_add_test(cases, a_value_taken_out_of_the_graph_is_suspected);
