@@ -1,5 +1,5 @@
 /* Transforms of lengths too long for a table of reference values, against what they must give exactly; convolutions
- * that take the way through transforms, against sums. */
+ * that take the way through transforms, against sums; functions given by numbers. */
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
@@ -118,6 +118,19 @@ START_TEST(an_infinity_stays_where_it_is)
 }
 END_TEST
 
+/* ---- Functions given by numbers ---------------------------------------------------------------------------------- */
+START_TEST(functions_pass_through_their_points)
+{
+    wg_tensor x = wg_array(tape, WG_FLOAT64, WG_SHAPE(3), (const double[]){1, 2, 4});
+    wg_tensor coeffs = wg_array(tape, WG_FLOAT64, WG_SHAPE(4), (const double[]){1, -6, 11, -6});
+    wg_tensor y = wg_polyval(coeffs, x), between = wg_interp(wg_scalar(tape, 3), x, y);
+    ck_assert_double_eq(wg_element(y, 0), 0); /* (x - 1) (x - 2) (x - 3) */
+    ck_assert_double_eq(wg_element(y, 1), 0);
+    ck_assert_double_eq(wg_element(y, 2), 6);
+    ck_assert_double_eq(wg_item(between), 3);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("spectral");
@@ -129,6 +142,7 @@ int main(void)
     tcase_add_loop_test(c, long_sequences_are_summed_right, 0, COUNT(long_ones));
     tcase_add_test(c, their_gradients_are_summed_right);
     tcase_add_test(c, an_infinity_stays_where_it_is);
+    tcase_add_test(c, functions_pass_through_their_points);
     suite_add_tcase(s, c);
     SRunner *runner = srunner_create(s);
     srunner_run_all(runner, CK_NORMAL);
