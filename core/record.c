@@ -354,8 +354,7 @@ static wg_status operands_read(wg_call *c, const void **from, const int64_t **st
     return WG_OK;
 }
 
-/* Not an element is read or written. A kernel would still go over the rows of [4294967296, 0]. */
-static bool is_empty(const wg_call *c)
+bool wg_call_is_empty(const wg_call *c)
 {
     for (int i = 0; i < c->n_out; i++)
         if (wg_type_count(&c->y[i]))
@@ -368,7 +367,7 @@ static bool is_empty(const wg_call *c)
 
 static wg_status run(wg_call *c, const void **from, const int64_t **stride)
 {
-    if (is_empty(c))
+    if (wg_call_is_empty(c))
         return WG_OK;
     wg_arena_mark arena = wg_arena_at(c->tape);
     wg_status status = operands_read(c, from, stride);

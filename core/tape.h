@@ -273,6 +273,8 @@ static inline wg_short_mark wg_short_at(const wg_tape *tape)
     return mark;
 }
 void wg_short_back(wg_tape *tape, wg_short_mark mark);
+/* Not an element is read or written: there is nothing to run. A kernel would still go over the rows of [4294967296, 0]. */
+bool wg_call_is_empty(const wg_call *c);
 /* The call that recorded a node, for its rules: operands, types, options and outputs, in the arena. */
 wg_call *wg_call_again(wg_tape *tape, uint32_t index);
 

@@ -464,7 +464,11 @@ static bool step_made(wg_plan *p, uint32_t first, size_t *gather)
         wg_no_memory(p->tape, "wg_compile", sizeof *c);
         return false;
     }
-    bool made;
+    bool made = true;
+    if (wg_call_is_empty(c)) {
+        wg_arena_back(p->tape, before);
+        return true;
+    }
     if (is_dense(p, c, first)) {
         wg_call kept = *c;
         made = wg_options_kept(p, &kept) && kernel_made(p, &kept, first);

@@ -10,6 +10,7 @@
 #include "wengert/derivatives.h"
 #include "wengert/elementwise.h"
 #include "wengert/indexing.h"
+#include "wengert/linalg.h"
 #include "wengert/products.h"
 #include "wengert/reductions.h"
 #include "wengert/sample.h"
@@ -524,7 +525,9 @@ START_TEST(every_operation_refuses_what_it_cannot_take)
             spoil_integers(&s);
             for (int a = 0; s.op->options && a < s.op->options->n; a++)
                 spoil_option(&s, &s.op->options->attr[a]);
-            ck_assert_msg(record_spoilt(&s, &s.sample, false, "at the end") == WG_OK, "%s", describe(&s, "at the end"));
+            wg_status status = record_spoilt(&s, &s.sample, false, "at the end");
+            bool lacks_lapack = status == WG_ERROR_UNSUPPORTED && !wg_has_lapack();
+            ck_assert_msg(status == WG_OK || lacks_lapack, "%s", describe(&s, "at the end"));
             wg_rewind(tape, before);
         }
 }

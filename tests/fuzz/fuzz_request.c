@@ -138,6 +138,9 @@ typedef struct {
 } wish;
 
 /* The second answer beside the first, of the same call. */
+/* A build without LAPACK refuses what needs it, and no other build may. */
+static bool lacks_lapack(const char *code) { return !wg_has_lapack() && !strcmp(code, "unsupported"); }
+
 static const char *difference(const json_t *values, bool too_large, const answered *b, const wish *w)
 {
     const json_t *again = json_object_get(b->json, "values");
@@ -146,7 +149,7 @@ static const char *difference(const json_t *values, bool too_large, const answer
         return code || too_large ? NULL : "it fails alone, and not when more is wanted";
     if (code && w->fits && !w->derivatives)
         return "it fails only when laid out otherwise, or on threads";
-    if (code && w->fits && strcmp(code, "numeric") && strcmp(code, "memory"))
+    if (code && w->fits && strcmp(code, "numeric") && strcmp(code, "memory") && !lacks_lapack(code))
         return "there is a value, and no derivative";
     if (again && w->contiguous && !json_equal(values, again))
         return "a second time the value is another";
@@ -237,7 +240,7 @@ static bool call_holds(answered *a, chance *c, const wg_op *op)
     fclose(to);
     ask(a, first, n);
     const char *why = fault(a);
-    if (!why && r.sound && code_of(a) && !depends_on_data(code_of(a)))
+    if (!why && r.sound && code_of(a) && !depends_on_data(code_of(a)) && !lacks_lapack(code_of(a)))
         why = "a sample call fails";
     json_t *values = json_incref(json_object_get(a->json, "values"));
     bool too_large = code_of(a) && !strcmp(code_of(a), "memory");
