@@ -137,10 +137,10 @@ typedef struct {
     bool contiguous, fits, derivatives;
 } wish;
 
-/* The second answer beside the first, of the same call. */
 /* A build without LAPACK refuses what needs it, and no other build may. */
 static bool lacks_lapack(const char *code) { return !wg_has_lapack() && !strcmp(code, "unsupported"); }
 
+/* The second answer beside the first, of the same call. */
 static const char *difference(const json_t *values, bool too_large, const answered *b, const wish *w)
 {
     const json_t *again = json_object_get(b->json, "values");
