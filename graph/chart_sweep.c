@@ -51,10 +51,13 @@ static void put_axes(wg_text *svg, const sweep_chart *s)
     }
     for (double power = s->h_high; power >= s->h_low; power -= 2) {
         snprintf(text, sizeof text, "1e%g", power);
-        wg_svg_words(svg, across(s, pow(10, power)), BOTTOM + 16, (wg_words){.color = WG_COLOR_muted, .anchor = WG_MIDDLE}, text);
+        wg_svg_words(svg, across(s, pow(10, power)), BOTTOM + 16,
+                     (wg_words){.color = WG_COLOR_muted, .anchor = WG_MIDDLE}, text);
     }
-    wg_svg_words(svg, (LEFT + RIGHT) / 2.0, HEIGHT - 14, (wg_words){.color = WG_COLOR_muted, .anchor = WG_MIDDLE}, "step h");
-    wg_svg_words(svg, 14, (TOP + BOTTOM) / 2.0, (wg_words){.color = WG_COLOR_muted, .anchor = WG_MIDDLE, .upward = true},
+    wg_svg_words(svg, (LEFT + RIGHT) / 2.0, HEIGHT - 14, (wg_words){.color = WG_COLOR_muted, .anchor = WG_MIDDLE},
+                 "step h");
+    wg_svg_words(svg, 14, (TOP + BOTTOM) / 2.0,
+                 (wg_words){.color = WG_COLOR_muted, .anchor = WG_MIDDLE, .upward = true},
                  "distance of the central difference");
 }
 
@@ -82,7 +85,8 @@ static void put_chart(wg_text *svg, const sweep_chart *s)
     const wg_check_input *in = &s->report->input[s->report->swept];
     char title[128], value[64];
     double off = fabs(in->analytic - in->numeric);
-    snprintf(title, sizeof title, "%s, %s %lld", in->name, in->directions ? "direction" : "element", (long long)in->element);
+    snprintf(title, sizeof title, "%s, %s %lld", in->name, in->directions ? "direction" : "element",
+             (long long)in->element);
     wg_svg_heading(svg, LEFT, WIDTH - 12, title, s->report->blame[0] ? "a derivative is wrong" : NULL);
     put_axes(svg, s);
     double plateau = isfinite(off) && off > 0 ? height(s, off) : BOTTOM;
@@ -91,10 +95,12 @@ static void put_chart(wg_text *svg, const sweep_chart *s)
     if (below - above < 30)
         below = above + 30;
     snprintf(value, sizeof value, "%.6g", in->analytic);
-    wg_svg_words(svg, RIGHT + 6, above - 4, (wg_words){.size = 11, .color = WG_COLOR_heat4, .bold = true}, "from analytic");
+    wg_svg_words(svg, RIGHT + 6, above - 4, (wg_words){.size = 11, .color = WG_COLOR_heat4, .bold = true},
+                 "from analytic");
     wg_svg_words(svg, RIGHT + 6, above + 9, (wg_words){.size = 11, .color = WG_COLOR_heat4}, value);
     snprintf(value, sizeof value, "%.6g", in->numeric);
-    wg_svg_words(svg, RIGHT + 6, below - 4, (wg_words){.size = 11, .color = WG_COLOR_input_line, .bold = true}, "from numeric");
+    wg_svg_words(svg, RIGHT + 6, below - 4, (wg_words){.size = 11, .color = WG_COLOR_input_line, .bold = true},
+                 "from numeric");
     wg_svg_words(svg, RIGHT + 6, below + 9, (wg_words){.size = 11, .color = WG_COLOR_input_line}, value);
 }
 
@@ -105,7 +111,8 @@ wg_status (wg_check_svg)(wg_tape *tape, const wg_check_report *report, const cha
     if (tape->status)
         return tape->status;
     if (!report || report->steps < 2)
-        return wg_report(tape, "wg_check_svg", WG_ERROR_VALUE, report ? "no input failed: there is no sweep" : "the report is NULL");
+        return wg_report(tape, "wg_check_svg", WG_ERROR_VALUE,
+                         report ? "no input failed: there is no sweep" : "the report is NULL");
     wg_short_mark before = wg_short_at(tape);
     wg_plain plain;
     wg_text svg = {.tape = tape};

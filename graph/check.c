@@ -1,5 +1,6 @@
 /* The gradient check: analytic against numeric, element by element or direction by direction, and a verdict with a
- * reason. The numerical derivative is from a double-double replay of what was recorded, or else by Ridders' method: then the function is evaluated unrecorded on perturbed copies of the inputs, and its outputs weighed by a random
+ * reason. The numerical derivative is from a double-double replay of what was recorded, or else by Ridders' method:
+ * then the function is evaluated unrecorded on perturbed copies of the inputs, and its outputs weighed by a random
  * cotangent in double precision, whatever their dtype. */
 #include "graph/checking.h"
 
@@ -110,7 +111,7 @@ static bool within(const wg_checking *k, const finding *f, double eps, double ty
     if (k->o->rtol > 0 || k->o->atol > 0)
         return difference <= k->o->atol + k->o->rtol * fabs(f->numeric);
     if (f->numeric == 0 && f->error == 0 && fabs(f->analytic) <= eps * eps)
-        return true; /* the function does not move at all, and the derivative is its rounding: det of a matrix of ones */
+        return true; /* it does not move at all, and the derivative is its rounding: det of a matrix of ones */
     return difference <= TRUST * (f->error + eps * (fabs(f->analytic) + typical));
 }
 
@@ -174,8 +175,8 @@ static bool differenced(const line *l, finding *f, double h, bool *kink)
     return true;
 }
 
-/* Is what was recorded the function? Not if that takes values out of the graph, or decides by them what to record: a step
- * away, the two are compared. */
+/* Is what was recorded the function? Not if that takes values out of the graph, or decides by them what to record: a
+ * step away, the two are compared. */
 static bool is_recorded(line *l, double t)
 {
     wg_dd replay = replayed(l, t);
@@ -188,12 +189,14 @@ static bool decided(line *l, finding *f, double scale, double largest)
 {
     bool kink;
     const wg_replay *r = l->k->replay;
-    double own = DBL_EPSILON * (1 + r->steps) * (fabs(f->analytic) + largest), clear = CLEARLY * (fabs(f->analytic) + largest);
+    double own = DBL_EPSILON * (1 + r->steps) * (fabs(f->analytic) + largest);
+    double clear = CLEARLY * (fabs(f->analytic) + largest);
     if (!differenced(l, f, exp2(round(log2(scale)) - 30), &kink) || !is_recorded(l, exp2(round(log2(scale)) - 4)))
         return false;
     f->oracle = WG_ORACLE_DOUBLE_DOUBLE;
     if (kink) {
-        double least = fmin(f->low, f->high), most = fmax(f->low, f->high), slack = CLEARLY * (1e-3 + fabs(least) + fabs(most));
+        double least = fmin(f->low, f->high), most = fmax(f->low, f->high);
+        double slack = CLEARLY * (1e-3 + fabs(least) + fabs(most));
         bool fits = f->analytic >= least - slack && f->analytic <= most + slack;
         f->verdict = fits ? WG_CHECK_PASSED : WG_CHECK_FAILED;
         f->reason = fits ? "a kink: between the one-sided slopes" : "a kink: it is not between the one-sided slopes";
@@ -215,12 +218,14 @@ static bool decided(line *l, finding *f, double scale, double largest)
 }
 
 /* ---- Each of them ------------------------------------------------------------------------------------------------ */
-/* Entries of the table can agree by accident: before the estimate refutes anything, others with other steps have to agree. */
+/* Entries of the table can agree by accident: before the estimate refutes anything, others with other steps have to
+ * agree. */
 static void estimated_again(line *l, finding *f, double scale)
 {
     static const double other[] = {0.37, 0.11};
     for (int i = 0; i < 2; i++) {
-        double error, step, again = wg_ridders_rounded(along, l, l->start, other[i] * scale, &l->rounding, &error, &step);
+        double error, step;
+        double again = wg_ridders_rounded(along, l, l->start, other[i] * scale, &l->rounding, &error, &step);
         if (isfinite(again))
             f->error = fmax(f->error, fabs(again - f->numeric));
     }
@@ -351,11 +356,11 @@ static void look_for_hint(wg_check_input *in, const double *analytic, const doub
             same_ratio = same_ratio && alike(analytic[i], ratio * numeric[i]);
         }
     }
-    const char *says = is_transposed(&in->shape, analytic, numeric)      ? "they are those of the transposed matrix"
-                       : n > 1 && same_ratio                             ? "all are off by one factor"
-                       : zeros && wrong < n                              ? "some are zero that should not be: a share is missing, or overwritten"
-                       : wrong < n && wrong > 0                          ? "the others are right: a branch, a border, or duplicates"
-                                                                         : "";
+    const char *says = is_transposed(&in->shape, analytic, numeric) ? "they are those of the transposed matrix"
+                       : n > 1 && same_ratio                        ? "all are off by one factor"
+                       : zeros && wrong < n     ? "some are zero that should not be: a share is missing, or overwritten"
+                       : wrong < n && wrong > 0 ? "the others are right: a branch, a border, or duplicates"
+                                                : "";
     snprintf(in->hint, sizeof in->hint, "%s", says);
 }
 

@@ -1,5 +1,5 @@
-/* Functions that know nothing of tapes, with gradients written by hand: each is made an operation of its own, which lives as long
- * as the check. */
+/* Functions that know nothing of tapes, with gradients written by hand: each is made an operation of its own, which
+ * lives as long as the check. */
 #include "core/tape.h"
 #include "wengert/check.h"
 #include "wengert/elementwise.h"

@@ -70,7 +70,8 @@ static void print_worst(const wg_check_input *in, FILE *file)
 static void print_sweep(const wg_check_report *report, FILE *file)
 {
     const wg_check_input *in = &report->input[report->swept];
-    fprintf(file, "  central differences of %s there:\n    h        difference        from analytic  from numeric\n", in->name);
+    fprintf(file, "  central differences of %s there:\n    h        difference        from analytic  from numeric\n",
+            in->name);
     for (int i = 0; i < report->steps; i += 2) {
         double d = report->sweep[i].difference;
         fprintf(file, "    %.1e  %-16.9g  %.1e        %.1e\n", report->sweep[i].h, d, fabs(d - in->analytic),

@@ -1,4 +1,5 @@
-/* A failing input made simpler: element by element 0, 1 or a whole number in its place, as long as the check still fails. */
+/* A failing input made simpler: element by element 0, 1 or a whole number in its place, as long as the check still
+ * fails. */
 #include "graph/checking.h"
 
 #define MOST 256 /* elements that are tried */

@@ -1,6 +1,7 @@
-/* Elementwise operations in double-double: an argument reduction and a Taylor series for exp, sin and cos; one Newton step from the
- * double result for their inverses, which doubles its 16 digits; the rest in terms of these. Each is good to about 30 digits
- * where it is well conditioned; the checker takes the error of what it computes from them from two steps, not from here. */
+/* Elementwise operations in double-double: an argument reduction and a Taylor series for exp, sin and cos; one Newton
+ * step from the double result for their inverses, which doubles its 16 digits; the rest in terms of these. Each is good
+ * to about 30 digits where it is well conditioned; the checker takes the error of what it computes from them from two
+ * steps, not from here. */
 #include "graph/double_double.h"
 
 #include <stddef.h>

@@ -1,7 +1,7 @@
-/* Numbers of about 32 digits: the unevaluated sum of two doubles, of which the second is at most half an ulp of the first.
- * T. J. Dekker, "A floating-point technique for extending the available precision", Numer. Math. 18 (1971) 224; the
- * algorithms are those of Y. Hida, X. S. Li and D. H. Bailey, "Library for double-double and quad-double arithmetic" (2007).
- * Private to graph/. */
+/* Numbers of about 32 digits: the unevaluated sum of two doubles, of which the second is at most half an ulp of the
+ * first. T. J. Dekker, "A floating-point technique for extending the available precision", Numer. Math. 18 (1971) 224;
+ * the algorithms are those of Y. Hida, X. S. Li and D. H. Bailey, "Library for double-double and quad-double
+ * arithmetic" (2007). Private to graph/. */
 #ifndef GRAPH_DOUBLE_DOUBLE_H
 #define GRAPH_DOUBLE_DOUBLE_H
 
@@ -76,8 +76,8 @@ static inline int wg_dd_compare(wg_dd a, wg_dd b) /* -1, 0, 1; 2 where one is a 
     return a.hi != b.hi ? (a.hi > b.hi) - (a.hi < b.hi) : (a.lo > b.lo) - (a.lo < b.lo);
 }
 
-/* The elementwise operation of that name, where it has a form here: of n = 1, 2 or 3 operands. Where it has branches, *branch
- * receives a number that tells which was taken. */
+/* The elementwise operation of that name, where it has a form here: of n = 1, 2 or 3 operands. Where it has branches,
+ * *branch receives a number that tells which was taken. */
 typedef wg_dd wg_dd_function(const wg_dd *x, int *branch);
 /* NULL: it has none. */
 wg_dd_function *wg_dd_find(const char *name);

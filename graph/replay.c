@@ -1,8 +1,8 @@
-/* A stretch of tape in double-double. An elementwise operation has a form of its own there, or its text is recorded as graph
- * code over ones that have. A linear one is its own form: its kernel adds and multiplies whole numbers without rounding while
- * they are small enough, so that the operands are cut into slices of few bits, scaled to whole numbers, and the exact results
- * of the slices added up (K. Ozaki et al., "Error-free transformations of matrix multiplication", Numer. Algorithms 59 (2012)
- * 95). That no rounding happened shows: results of whole numbers are whole. */
+/* A stretch of tape in double-double. An elementwise operation has a form of its own there, or its text is recorded as
+ * graph code over ones that have. A linear one is its own form: its kernel adds and multiplies whole numbers without
+ * rounding while they are small enough, so that the operands are cut into slices of few bits, scaled to whole numbers,
+ * and the exact results of the slices added up (K. Ozaki et al., "Error-free transformations of matrix multiplication",
+ * Numer. Algorithms 59 (2012) 95). That no rounding happened shows: results of whole numbers are whole. */
 #include "graph/replay.h"
 
 #define MOST_ELEMENTS 65536 /* of all steps together */
@@ -61,7 +61,8 @@ static bool taken(wg_replay *r, uint32_t i)
     const uint32_t *in = wg_node_in(node);
     if (node->dtype == WG_FLOAT32)
         return cannot(r, "float32");
-    if (node->op->random || node->op->surrogate || (node->op->map ? !wg_dd_find(node->op->name) : !linearity_of(node->op)))
+    if (node->op->random || node->op->surrogate ||
+        (node->op->map ? !wg_dd_find(node->op->name) : !linearity_of(node->op)))
         return cannot(r, node->op->name);
     for (int k = 0; k < node->n_in; k++)
         if (in[k] != WG_ABSENT && (wg_node_at(r->tape, in[k])->dtype == WG_FLOAT32 || !has_memory(r, in[k])))

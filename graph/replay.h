@@ -23,8 +23,8 @@ typedef struct {
 
 /* Prepares it; what it takes is the arena's. False: it cannot be done, and `without` says for what. */
 bool wg_replay_make(wg_replay *r, uint32_t low);
-/* The result with input `at` moved by t along the direction, or its element (not < 0) alone. Its first part is NaN where that
- * fails. */
+/* The result with input `at` moved by t along the direction, or its element (not < 0) alone. Its first part is NaN
+ * where that fails. */
 wg_dd wg_replay_run(wg_replay *r, int at, int64_t element, const double *direction, double t);
 
 #endif

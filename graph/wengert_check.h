@@ -7,9 +7,9 @@
  *     WG_CHECK_FOREIGN(objective, its_gradient, x, 10);
  *     WG_CHECK_GSL(&fdf, x);                                            behind GSL's gsl_multimin.h
  *
- * where loss is a wg_check_function: float inputs to a float tensor. If the gradient is not the derivative, the report is printed
- * on standard error and the test fails, in the way of the framework whose header was included before this one: libcheck,
- * cmocka or Unity; without any of them, the program aborts. */
+ * where loss is a wg_check_function: float inputs to a float tensor. If the gradient is not the derivative, the report
+ * is printed on standard error and the test fails, in the way of the framework whose header was included before this
+ * one: libcheck, cmocka or Unity; without any of them, the program aborts. */
 #ifndef WENGERT_CHECK_ASSERTION_H
 #define WENGERT_CHECK_ASSERTION_H
 

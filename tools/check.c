@@ -227,7 +227,8 @@ int command_check(int argc, char **argv)
         {"family", 'f', "NAME", 0, "Only the operations of this family", 0},
         {"seed", 's', "NUMBER", 0, "Of operands, cotangents and directions; 1 if none is given", 0},
         {"json", 'j', NULL, 0, "A JSON object a line instead of a table", 0},
-        {"svg", 'g', "FILE", 0, "Of a function of yours that fails: a picture of its differences against their step", 0},
+        {"svg", 'g', "FILE", 0, "Of a function of yours that fails: a picture of its differences against their step",
+         0},
         {"mutate", 'm', NULL, 0, "Break each derivative rule in turn, and print which breaks were noticed", 0},
         {0}};
     static const struct argp argp = {
@@ -237,8 +238,8 @@ int command_check(int argc, char **argv)
         .doc =
             "Check derivatives on every sample call of the operations: the vjp against numerical derivatives, the jvp "
             "against the vjp, Hessian-vector products forward and reverse over reverse.\v"
-            "A FUNCTION of a shared object is a wg_check_function, and FUNCTION_inputs(wg_tape *, wg_tensor *) makes its inputs and "
-            "returns how many they are. The exit code is 1 where anything failed or was left unchecked."};
+            "A FUNCTION of a shared object is a wg_check_function, and FUNCTION_inputs(wg_tape *, wg_tensor *) makes "
+            "its inputs and returns how many they are. The exit code is 1 where anything failed or was left unchecked."};
     asked a = {.names = calloc((size_t)argc + 1, sizeof *a.names), .seed = 1};
     if (!a.names)
         return EXIT_FAILED;

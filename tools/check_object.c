@@ -1,5 +1,6 @@
-/* `wengert check ./model.so:loss`: a function of the user's, from a shared object. It is a wg_check_function; its inputs are made by
- * `loss_inputs` of the same object, which returns how many there are:
+/* `wengert check ./model.so:loss`: a function of the user's, from a shared object. It is a wg_check_function; its
+ * inputs are made by `loss_inputs` of the same object, which returns how many there are:
+ *
  *     wg_tensor loss(const wg_tensor *inputs, void *user);
  *     int loss_inputs(wg_tape *tape, wg_tensor *inputs); */
 #include "check_object.h"

@@ -1,6 +1,6 @@
-/* `wengert check --mutate`: who tests the tester? A mutant is a copy of an entry whose chain rule gives what the sound one gives,
- * spoiled in one way; the gradient check has to fail on one of its samples. Where on no sample the spoiled gradient differs from
- * the sound one, the mutant is an equivalent one, and the table says so. */
+/* `wengert check --mutate`: who tests the tester? A mutant is a copy of an entry whose chain rule gives what the sound
+ * one gives, spoiled in one way; the gradient check has to fail on one of its samples. Where on no sample the spoiled
+ * gradient differs from the sound one, the mutant is an equivalent one, and the table says so. */
 #include "mutants.h"
 
 #include <math.h>
@@ -29,8 +29,8 @@ typedef struct {
     wg_map map;
 } mutant;
 
-/* The sound cotangent of operand `which` at operands `in`: recorded once more, although a plain backward pass is under way,
- * which records nothing. */
+/* The sound cotangent of operand `which` at operands `in`: recorded once more, although a plain backward pass is under
+ * way, which records nothing. */
 static wg_tensor sound_at(const wg_call *c, const wg_op *sound, const wg_tensor *in, const wg_tensor *g, int which)
 {
     wg_tensor out[OUTPUTS], d = WG_NONE;
@@ -253,8 +253,9 @@ static bool is_mutable(const wg_op *op)
 static void put_head(void)
 {
     printf("# Mutants\n\nMade by `wengert check --mutate`. Each derivative rule is broken in one way at a time, and the "
-           "gradient check has to\nfail on one of the operation's samples. `x`: it does. `=`: on no sample does the broken rule "
-           "give another gradient.\n`.`: there is nothing of the kind to break. **passed**: it was not noticed.\n\n| operation |");
+           "gradient check has to\nfail on one of the operation's samples. `x`: it does. `=`: on no sample does the broken "
+           "rule give another gradient.\n`.`: there is nothing of the kind to break. **passed**: it was not noticed.\n\n"
+           "| operation |");
     for (int k = 0; k < MUTATIONS; k++)
         printf(" %s |", mutations[k].name);
     printf("\n| --- |");
@@ -287,7 +288,8 @@ static void put_foot(const row *rows, int n)
         caught += count_of(rows, n, k, CAUGHT);
         passed += count_of(rows, n, k, PASSED);
     }
-    printf("\n%d operations, %d mutants that change the gradient: %d caught, %d not.\n", n, caught + passed, caught, passed);
+    printf("\n%d operations, %d mutants that change the gradient: %d caught, %d not.\n", n, caught + passed, caught,
+           passed);
     printf("\n## Equal ones\n");
     for (int k = 0; k < MUTATIONS; k++) {
         if (!count_of(rows, n, k, EQUIVALENT))

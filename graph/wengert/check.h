@@ -1,11 +1,11 @@
 /* Wengert: gradient checks.
  *
- * Is the gradient that the tape computes the derivative of the function? Each element of each input, or past a size a set of
- * random directions that covers them all, is differentiated numerically: by central differences of the recorded operations,
- * evaluated again in double-double arithmetic of 32 digits, where they are float64 ones that have such a form; else by
- * Ridders' extrapolation of central differences of the function itself. Either states its own error; the two derivatives are
- * compared with their signs, and nothing passes by accident: a NaN fails, an estimate too rough to confirm anything is
- * reported as not checked, and that is no success. */
+ * Is the gradient that the tape computes the derivative of the function? Each element of each input, or past a size a
+ * set of random directions that covers them all, is differentiated numerically: by central differences of the recorded
+ * operations, evaluated again in double-double arithmetic of 32 digits, where they are float64 ones that have such a
+ * form; else by Ridders' extrapolation of central differences of the function itself. Either states its own error; the
+ * two derivatives are compared with their signs, and nothing passes by accident: a NaN fails, an estimate too rough to
+ * confirm anything is reported as not checked, and that is no success. */
 #ifndef WENGERT_CHECK_H
 #define WENGERT_CHECK_H
 
@@ -15,8 +15,8 @@
 extern "C" {
 #endif
 
-/* The function to check: float inputs to a float tensor of any shape, recorded on the inputs' tape. It is called many times
- * and must be the same each time. */
+/* The function to check: float inputs to a float tensor of any shape, recorded on the inputs' tape. It is called many
+ * times and must be the same each time. */
 typedef wg_tensor wg_check_function(const wg_tensor *inputs, void *user);
 
 typedef enum {
@@ -79,17 +79,18 @@ typedef struct {
 } wg_check_grad_options;
 #define wg_check_grad_defaults .directions = 64
 
-/* Checks d <u, f(x)> / d x, for a random u, at x = inputs, which are at most WG_CHECK_INPUTS float tensors of one tape. What
- * it records is rewound; an error of f ends up in the report's message, and is cleared from the tape. */
-WG_API wg_check_report wg_check_grad(wg_check_function *f, const wg_tensor *inputs, int n, wg_check_grad_options options);
+/* Checks d <u, f(x)> / d x, for a random u, at x = inputs, which are at most WG_CHECK_INPUTS float tensors of one tape.
+ * What it records is rewound; an error of f ends up in the report's message, and is cleared from the tape. */
+WG_API wg_check_report wg_check_grad(wg_check_function *f, const wg_tensor *inputs, int n,
+                                     wg_check_grad_options options);
 
 /* ---- Functions outside Wengert -----------------------------------------------------------------------------------
  * A gradient written by hand, of a function that has never heard of a tape: of n numbers, checked at x. */
 typedef double wg_foreign_function(const double *x, size_t n, void *user);
 typedef void wg_foreign_gradient(const double *x, size_t n, double *gradient, void *user);
 /* An element that `gradient` leaves unwritten fails. options.user is handed to both. */
-WG_API wg_check_report wg_check_foreign(wg_foreign_function *f, wg_foreign_gradient *gradient, const double *x, size_t n,
-                                        wg_check_grad_options options);
+WG_API wg_check_report wg_check_foreign(wg_foreign_function *f, wg_foreign_gradient *gradient, const double *x,
+                                        size_t n, wg_check_grad_options options);
 /* NLopt's signature: the function's value, and its gradient where that is not NULL. For GSL's, see wengert_check.h. */
 typedef double wg_nlopt_function(unsigned n, const double *x, double *gradient, void *user);
 WG_API wg_check_report wg_check_nlopt(wg_nlopt_function *f, const double *x, size_t n, wg_check_grad_options options);
@@ -98,13 +99,14 @@ WG_API wg_check_report wg_check_nlopt(wg_nlopt_function *f, const double *x, siz
 /* Prints the report as text: a line an input, and for a failed one what is known of it, a sweep over h included. */
 WG_API void wg_check_print(const wg_check_report *report, FILE *file);
 
-/* Draws the sweep of a failed check: how far central differences are from the tape's derivative, and from the numerical one,
- * against their step h. A wrong derivative keeps its distance while the numerical one is met; a noisy function meets neither. */
+/* Draws the sweep of a failed check: how far central differences are from the tape's derivative, and from the numerical
+ * one, against their step h. A wrong derivative keeps its distance while the numerical one is met; a noisy function
+ * meets neither. */
 WG_API wg_status wg_check_svg(wg_tape *tape, const wg_check_report *report, const char *path);
 
 /* The derivative of f at x by Ridders' method (1982): central differences at h, h / 1.4, ..., extrapolated to h = 0 by
- * Neville's table, from several first steps, the largest near `scale`. *error receives the estimate's error, *step the h of
- * its last difference. NaN, and an infinite error, where f is not finite nearby. */
+ * Neville's table, from several first steps, the largest near `scale`. *error receives the estimate's error, *step the
+ * h of its last difference. NaN, and an infinite error, where f is not finite nearby. */
 typedef double wg_scalar_function(double x, void *user);
 WG_API double wg_ridders(wg_scalar_function *f, void *user, double x, double scale, double *error, double *step);
 

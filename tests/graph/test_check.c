@@ -1,4 +1,5 @@
-/* The tester tested: right gradients pass with every seed, wrong ones are caught and named, and nothing passes by accident. */
+/* The tester tested: right gradients pass with every seed, wrong ones are caught and named, and nothing passes by
+ * accident. */
 #include <check.h>
 #include <stdlib.h>
 #include <time.h>

@@ -1,4 +1,5 @@
-/* The double-double replay: its functions, what of the tape it can evaluate again, and how well it knows derivatives. */
+/* The double-double replay: its functions, what of the tape it can evaluate again, and how well it knows derivatives.
+ */
 #include <check.h>
 #include <float.h>
 #include <stdlib.h>
@@ -19,9 +20,8 @@ static double quotient(wg_dd a, wg_dd b, double h) { return wg_dd_divide(wg_dd_s
 
 /* ---- Elementwise slopes, to their rounding ----------------------------------------------------------------------- */
 /* Those whose functions have no double-double form; the checker takes Ridders' method for them. */
-static const char *const without[] = {"erfinv", "ndtri", "i0", "i1", "i0e", "i1e", "j0", "j1", "polygamma", "polygamma_at", "ldexp",
-                                      "erfcx_slope",
-                                      "i0e_slope"};
+static const char *const without[] = {"erfinv", "ndtri",     "i0",           "i1",    "i0e",         "i1e",      "j0",
+                                      "j1",     "polygamma", "polygamma_at", "ldexp", "erfcx_slope", "i0e_slope"};
 
 static bool has_no_form(const char *name)
 {
@@ -116,7 +116,8 @@ START_TEST(elementwise_slopes_are_right_to_their_rounding)
 END_TEST
 
 /* ---- Sums, products and views ------------------------------------------------------------------------------------ */
-/* 1 / 3 as the nearest sum of two doubles, through every kind of linear operation: what comes out is right to its last digits. */
+/* 1 / 3 as the nearest sum of two doubles, through every kind of linear operation: what comes out is right to its last
+ * digits. */
 START_TEST(linear_operations_lose_nothing)
 {
     wg_tensor a = wg_full(tape, WG_FLOAT64, WG_SHAPE(3, 5), 1), b = wg_full(tape, WG_FLOAT64, WG_SHAPE(4, 5), 3);
