@@ -110,7 +110,7 @@ static bool within(const wg_checking *k, const finding *f, double eps, double ty
     double difference = fabs(f->analytic - f->numeric);
     if (k->o->rtol > 0 || k->o->atol > 0)
         return difference <= k->o->atol + k->o->rtol * fabs(f->numeric);
-    if (f->numeric == 0 && f->error == 0 && fabs(f->analytic) <= eps * eps)
+    if (f->numeric == 0 && f->error == 0 && fabs(f->analytic) <= eps)
         return true; /* it does not move at all, and the derivative is its rounding: det of a matrix of ones */
     return difference <= TRUST * (f->error + eps * (fabs(f->analytic) + typical));
 }

@@ -445,7 +445,7 @@ static wg_tensor einsum_dx(const wg_call *c, wg_tensor g)
         bool again = memchr(own.at, label, (size_t)k) != NULL;
         char first = letter_of(&w, label);
         result[k] = again ? new_letter(&w) : first;
-        wg_tensor ones = again || size[label] < x->dim[k] || (x->dim[k] == 0 && !size[label])
+        wg_tensor ones = again || size[label] < x->dim[k] || !x->dim[k]
                              ? wg_full(c->tape, c->dtype, WG_SHAPE(x->dim[k]), 1)
                              : WG_NONE;
         if (again)
@@ -476,7 +476,8 @@ WG_OP(einsum) = {
                 "[2,3] equation=ij->j", "[5,2,3] [5,3,4] equation=bij,bjk",
                 "[2,1,2,3] [4,3,2] equation=...ij,...jk->...ik", "[2,3] [3,4] [4,2] equation=ij,jk,kl->il",
                 "[2] [3] equation=i,j", "[2,3] [2,3] equation=ij,ij->", "[2,0] [0,3] equation=ij,jk",
-                "[3,3,2] [2] equation=iij,j->i", "[2,3] [4] equation=ij,k->ki", "[2,3,2] [2] equation=iji,i->j"},
+                "[3,3,2] [2] equation=iij,j->i", "[2,3] [4] equation=ij,k->ki", "[2,3,2] [2] equation=iji,i->j",
+                "[3,3,0] [1] equation=iij,j->i"},
     .strided = true,
 };
 wg_tensor (wg_einsum)(const char *equation, wg_tensors x)
