@@ -4,16 +4,16 @@
 #include "wengert/shape.h"
 
 /* ---- cond -------------------------------------------------------------------------------------------------------- */
-static wg_status chosen(wg_tape *tape, wg_tensor pred, bool *truth)
+static wg_status chosen(wg_tape *tape, const char *name, wg_tensor pred, bool *truth)
 {
-    const wg_node *node = wg_node_of(pred, "wg_cond");
+    const wg_node *node = wg_node_of(pred, name);
     if (!node)
         return tape->status;
     if (wg_node_count(node) != 1) {
         wg_type type = wg_node_type(node);
         wg_shape shape = wg_type_shape(&type);
         char text[200];
-        return wg_report(tape, "wg_cond", WG_ERROR_SHAPE, "the predicate is %s, not one element",
+        return wg_report(tape, name, WG_ERROR_SHAPE, "the predicate is %s, not one element",
                          wg_shape_text(&shape, text, sizeof text));
     }
     *truth = wg_load_number((wg_dtype)node->dtype, node->data) != 0;
@@ -28,8 +28,69 @@ wg_status (wg_cond)(wg_tensor pred, wg_body *f, wg_body *g, wg_tensors x, wg_ten
     if (!f || !g)
         return wg_report(tape, "wg_cond", WG_ERROR_VALUE, "the %s function is NULL", f ? "second" : "first");
     bool truth = false;
-    wg_status status = chosen(tape, pred, &truth);
+    wg_status status = chosen(tape, "wg_cond", pred, &truth);
     return status ? status : wg_body_call(tape, "wg_cond", truth ? f : g, options.user, x.at, out, n_out);
+}
+
+/* ---- while_loop -------------------------------------------------------------------------------------------------- */
+/* Does each of n tensors have the type it had? `what` they are, for the error. */
+static wg_status types_kept(wg_tape *tape, const char *name, const char *what, int64_t round, const wg_tensor *before,
+                            const wg_tensor *after, int n)
+{
+    for (int k = 0; k < n; k++) {
+        wg_type was = wg_type_of(before[k]), is = wg_type_of(after[k]);
+        if (wg_type_equal(&was, &is))
+            continue;
+        wg_shape shape[2] = {wg_type_shape(&was), wg_type_shape(&is)};
+        char text[2][200];
+        return wg_report(tape, name, was.dtype == is.dtype ? WG_ERROR_SHAPE : WG_ERROR_DTYPE,
+                         "%s %d goes into round %lld as %s %s, and comes out as %s %s", what, k, (long long)round,
+                         wg_dtype_name(was.dtype), wg_shape_text(&shape[0], text[0], sizeof text[0]),
+                         wg_dtype_name(is.dtype), wg_shape_text(&shape[1], text[1], sizeof text[1]));
+    }
+    return WG_OK;
+}
+
+static wg_status looped(wg_tape *tape, wg_body *cond, wg_body *body, wg_tensors state, wg_tensor *out,
+                        const wg_while_loop_options *o)
+{
+    wg_tensor *now = wg_arena(tape, (size_t)state.n * sizeof *now);
+    if (!now)
+        return wg_no_memory(tape, "wg_while_loop", (size_t)state.n * sizeof *now);
+    memcpy(now, state.at, (size_t)state.n * sizeof *now);
+    for (int64_t round = 0;; round++) {
+        wg_tensor pred;
+        bool goes_on = false;
+        wg_status status = wg_body_call(tape, "wg_while_loop", cond, o->user, now, &pred, 1);
+        if (!status)
+            status = chosen(tape, "wg_while_loop", pred, &goes_on);
+        if (!status && goes_on && round >= o->most)
+            status = wg_report(tape, "wg_while_loop", WG_ERROR_NUMERIC, "it has not ended after %lld rounds", (long long)round);
+        if (!status && goes_on)
+            status = wg_body_call(tape, "wg_while_loop", body, o->user, now, out, state.n);
+        if (!status && goes_on)
+            status = types_kept(tape, "wg_while_loop", "state", round, now, out, state.n);
+        if (status)
+            return status;
+        memcpy(goes_on ? now : out, goes_on ? out : now, (size_t)state.n * sizeof *now);
+        if (!goes_on)
+            return WG_OK;
+    }
+}
+
+wg_status (wg_while_loop)(wg_body *cond, wg_body *body, wg_tensors state, wg_tensor *out, wg_while_loop_options options)
+{
+    wg_tape *tape = wg_inputs_tape("wg_while_loop", state, out, state.n);
+    if (!tape)
+        return WG_ERROR_VALUE;
+    if (!cond || !body)
+        return wg_report(tape, "wg_while_loop", WG_ERROR_VALUE, "the %s is NULL", cond ? "body" : "condition");
+    uint32_t held = wg_hold_place(tape);
+    wg_status status = looped(tape, cond, body, state, out, &options);
+    for (int k = 0; k < state.n && status; k++)
+        out[k] = wg_invalid_on(tape);
+    wg_let_go_place(tape, held);
+    return status;
 }
 
 /* ---- scan -------------------------------------------------------------------------------------------------------- */
@@ -66,22 +127,6 @@ static wg_status scan_length(scan *s)
     return WG_OK;
 }
 
-static wg_status carry_kept(const scan *s, int64_t i)
-{
-    for (int k = 0; k < s->n_carry; k++) {
-        wg_type was = wg_type_of(s->in[k]), is = wg_type_of(s->next[k]);
-        if (wg_type_equal(&was, &is))
-            continue;
-        wg_shape shape[2] = {wg_type_shape(&was), wg_type_shape(&is)};
-        char text[2][200];
-        return wg_report(s->tape, "wg_scan", was.dtype == is.dtype ? WG_ERROR_SHAPE : WG_ERROR_DTYPE,
-                         "carry %d goes into round %lld as %s %s, and comes out as %s %s", k, (long long)i,
-                         wg_dtype_name(was.dtype), wg_shape_text(&shape[0], text[0], sizeof text[0]),
-                         wg_dtype_name(is.dtype), wg_shape_text(&shape[1], text[1], sizeof text[1]));
-    }
-    return WG_OK;
-}
-
 static wg_status scan_round(scan *s, int64_t i)
 {
     for (int k = 0; k < s->n_xs; k++)
@@ -92,7 +137,7 @@ static wg_status scan_round(scan *s, int64_t i)
                            ? (wg_checkpoint)(s->f, in, s->next, s->n_out, (wg_checkpoint_options){user})
                            : wg_body_call(s->tape, "wg_scan", s->f, user, in.at, s->next, s->n_out);
     if (!status)
-        status = carry_kept(s, i);
+        status = types_kept(s->tape, "wg_scan", "carry", i, s->in, s->next, s->n_carry);
     for (int k = 0; k < s->n_carry; k++)
         s->in[k] = s->next[k];
     for (int k = s->n_carry; k < s->n_out; k++)

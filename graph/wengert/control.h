@@ -54,6 +54,54 @@ typedef struct {
 #define wg_scan_defaults .length = WG_NO_INTEGER
 WG_API wg_status wg_scan(wg_body *f, wg_tensors carry, wg_tensors xs, wg_tensor *out, int n_out, wg_scan_options options);
 
+/* As long as the one element of cond(state) is not 0: state = body(state), each part of which keeps its type. out: the last
+ * state, as many as there are in it. Every round is recorded, for derivatives in both modes; a loop that has not ended after
+ * `most` rounds is WG_ERROR_NUMERIC. */
+typedef struct {
+    void *user; /* handed to both */
+    int64_t most;
+} wg_while_loop_options;
+#define wg_while_loop_defaults .most = 1000000
+WG_API wg_status wg_while_loop(wg_body *cond, wg_body *body, wg_tensors state, wg_tensor *out, wg_while_loop_options options);
+
+/* ---- Equations ---------------------------------------------------------------------------------------------------
+ * What solves an equation is differentiated by what f uses (parameters, constants of the caller's) and not by the steps that
+ * led there: the solution is found without being recorded; then two steps of Newton's method from it, which no longer move it,
+ * are. Each such step doubles the order of the derivatives that are right, so those up to the third are, in both modes. The
+ * start x0 has no influence, and no gradient. A dense system of as many equations as x has elements is solved (by wg_solve,
+ * where it is more than one), and kept: for some hundreds. f computes out[0] of the type of in[0].
+ *
+ * WG_ERROR_NUMERIC, with what is left over, where `most` rounds do not reach |step| <= tolerance (1 + |x|), in the largest
+ * element. */
+typedef struct {
+    void *user;
+    double tolerance; /* 0: 4 times the dtype's epsilon */
+    int64_t most;
+} wg_fixed_point_options, wg_root_options;
+#define wg_fixed_point_defaults .most = 10000
+#define wg_root_defaults .most = 100
+/* x = f(x), by iterating f from x0. */
+WG_API wg_tensor wg_fixed_point(wg_body *f, wg_tensor x0, wg_fixed_point_options options);
+/* f(x) = 0, by Newton's method from x0, with steps that are halved while they lead further away. */
+WG_API wg_tensor wg_root(wg_body *f, wg_tensor x0, wg_root_options options);
+
+typedef enum {
+    WG_DOPRI5 = 0, /* Dormand and Prince 1980, order 5 with an error estimate of order 4: steps as the tolerances ask */
+    WG_RK4         /* the classical one of order 4: `steps` of them between two times */
+} wg_ode_method;
+typedef struct {
+    void *user;
+    wg_ode_method method;
+    double rtol, atol;   /* of a step, DOPRI5: its root mean square error beside atol + rtol |y| */
+    int64_t steps, most; /* RK4: between two times; DOPRI5: at most so many in all */
+} wg_odeint_options;
+#define wg_odeint_defaults .rtol = 1e-8, .atol = 1e-10, .steps = 1, .most = 100000
+/* dy/dt = f(t, y) from y = y0 at t[0]: y at each of the times t (1-D, strictly increasing or decreasing), stacked along a new
+ * axis 0; the first is y0. f computes out[0] = dy/dt from in[0] = t, 0-d, and in[1] = y. The steps that were accepted are what
+ * is recorded: gradients, by y0, t and what f uses, are those of the numbers computed (the discrete adjoint), of any order;
+ * how long the steps are is not differentiated. WG_ERROR_NUMERIC where `most` steps do not suffice or y is no longer finite. */
+WG_API wg_tensor wg_odeint(wg_body *f, wg_tensor y0, wg_tensor t, wg_odeint_options options);
+
 /* ---- A derivative of your own ------------------------------------------------------------------------------------
  * out = forward(x), whose derivative is not that of what forward records, but given by
  *   vjp: grad[i] = sum_k J_ki' g[k]     the cotangents of the inputs, from those of the outputs
@@ -95,6 +143,17 @@ static inline wg_tensors wg_here_among(wg_tensors list, const char *file, int li
 #define wg_cond(pred, ...) WG_OPTIONS_COND(WG_HERE_AT(pred), __VA_ARGS__, )
 #define WG_OPTIONS_COND(pred, f, g, x, out, n_out, ...)                                                                \
     (wg_cond)(pred, f, g, x, out, n_out, (wg_cond_options){wg_cond_defaults, __VA_ARGS__})
+#define wg_while_loop(cond, body, state, ...)                                                                          \
+    WG_OPTIONS_WHILE(cond, body, WG_HERE_AMONG(state), __VA_ARGS__, )
+#define WG_OPTIONS_WHILE(cond, body, state, out, ...)                                                                  \
+    (wg_while_loop)(cond, body, state, out, (wg_while_loop_options){wg_while_loop_defaults, __VA_ARGS__})
+#define wg_fixed_point(f, ...) WG_OPTIONS_EQUATION(wg_fixed_point, f, __VA_ARGS__, )
+#define wg_root(f, ...) WG_OPTIONS_EQUATION(wg_root, f, __VA_ARGS__, )
+#define WG_OPTIONS_EQUATION(name, f, x0, ...)                                                                          \
+    WG_AT((name)(f, WG_HERE_AT(x0), (name##_options){name##_defaults, __VA_ARGS__}))
+#define wg_odeint(f, y0, ...) WG_OPTIONS_ODEINT(f, y0, __VA_ARGS__, )
+#define WG_OPTIONS_ODEINT(f, y0, t, ...)                                                                               \
+    WG_AT((wg_odeint)(f, WG_HERE_AT((y0)), WG_HERE_AT((t)), (wg_odeint_options){wg_odeint_defaults, __VA_ARGS__}))
 #define wg_scan(f, carry, ...) WG_OPTIONS_SCAN(f, WG_HERE_AMONG(carry), __VA_ARGS__, )
 #define WG_OPTIONS_SCAN(f, carry, xs, out, n_out, ...)                                                                 \
     (wg_scan)(f, carry, xs, out, n_out, (wg_scan_options){wg_scan_defaults, __VA_ARGS__})

@@ -340,6 +340,225 @@ START_TEST(no_memory_is_an_error_and_a_rewind_mends_it)
 }
 END_TEST
 
+/* ---- while_loop -------------------------------------------------------------------------------------------------- */
+static void below_hundred(const wg_tensor *in, wg_tensor *out, void *user)
+{
+    (void)user;
+    out[0] = wg_less(in[0], 100);
+}
+static void doubled(const wg_tensor *in, wg_tensor *out, void *user)
+{
+    (void)user;
+    out[0] = wg_multiply(in[0], in[1]);
+    out[1] = in[1];
+}
+
+START_TEST(while_runs_as_long_as_it_is_told)
+{
+    wg_tensor x = wg_scalar(tape, 3), by = wg_scalar(tape, 2), out[2], g[2], t;
+    ck_assert_int_eq(wg_while_loop(below_hundred, doubled, WG_TENSORS(x, by), out), WG_OK);
+    ck_assert_double_eq(wg_item(out[0]), 192); /* 3 2^6 */
+    const wg_tensor xs[] = {x, by}, ts[] = {wg_scalar(tape, 1), wg_scalar(tape, 1)};
+    wg_grad(out[0], xs, 2, g);
+    wg_jvp(out, 1, xs, ts, 2, &t);
+    ck_assert_double_eq(wg_item(g[0]), 64);
+    ck_assert_double_eq(wg_item(g[1]), 3 * 6 * 32);
+    ck_assert_double_eq(wg_item(t), 64 + 3 * 6 * 32);
+    wg_while_loop(below_hundred, doubled, WG_TENSORS(wg_scalar(tape, 100), by), out);
+    ck_assert_double_eq(wg_item(out[0]), 100);
+    no_error();
+    ck_assert_int_eq(wg_while_loop(below_hundred, doubled, WG_TENSORS(x, by), out, .most = 3), WG_ERROR_NUMERIC);
+    refused(WG_ERROR_NUMERIC, "not ended after 3 rounds");
+    ck_assert_msg(strstr(wg_error(tape), "test_control.c:") != NULL, "%s", wg_error(tape));
+    wg_clear_error(tape);
+    ck_assert_int_eq(wg_while_loop(below_hundred, NULL, WG_TENSORS(x, by), out), WG_ERROR_VALUE);
+    refused(WG_ERROR_VALUE, "the body is NULL");
+}
+END_TEST
+
+/* ---- fixed_point, root ------------------------------------------------------------------------------------------- */
+/* x = cos(p x); user is p. */
+static void cosine(const wg_tensor *in, wg_tensor *out, void *user)
+{
+    out[0] = wg_cos(wg_multiply(in[0], *(const wg_tensor *)user));
+}
+/* x^3 = p, elementwise coupled by their sum: x_i^3 + 0.1 sum(x) - p_i. */
+static void cubic(const wg_tensor *in, wg_tensor *out, void *user)
+{
+    wg_tensor x = in[0];
+    out[0] = wg_subtract(wg_add(wg_multiply(x, wg_square(x)), wg_multiply(wg_sum(x), 0.1)), *(const wg_tensor *)user);
+}
+
+/* Of F(x, p) = x - cos(p x): x' = -F_p / F_x, and x'' by differences of it. */
+static double cosine_slope(double p)
+{
+    double x = 0.7;
+    for (int i = 0; i < 500; i++)
+        x = cos(p * x);
+    return -sin(p * x) * x / (1 + p * sin(p * x));
+}
+
+START_TEST(fixed_point_has_the_derivatives_of_what_it_solves)
+{
+    wg_tensor p = wg_scalar(tape, 0.9), g, again, t, one = wg_scalar(tape, 1);
+    wg_tensor x = wg_fixed_point(cosine, wg_scalar(tape, 0.5), .user = &p);
+    no_error();
+    ck_assert_double_eq_tol(wg_item(x), cos(0.9 * wg_item(x)), 1e-15);
+    wg_grad(x, &p, 1, &g, .create_graph = true);
+    wg_jvp(&x, 1, &p, &one, 1, &t);
+    wg_grad(g, &p, 1, &again);
+    ck_assert_double_eq_tol(wg_item(g), cosine_slope(0.9), 1e-14);
+    ck_assert_double_eq_tol(wg_item(t), cosine_slope(0.9), 1e-14);
+    ck_assert_double_eq_tol(wg_item(again), (cosine_slope(0.9 + 1e-4) - cosine_slope(0.9 - 1e-4)) / 2e-4, 1e-7);
+}
+END_TEST
+
+static wg_tensor root_by(const wg_tensor *in, void *user)
+{
+    wg_tensor p = in[0];
+    (void)user;
+    return wg_root(cubic, wg_full(tape, WG_FLOAT64, WG_SHAPE(3), 1), .user = &p);
+}
+/* The gradient of sum(x^2) by p = (1, 8, 2) + by v. */
+static wg_tensor root_gradient(double by)
+{
+    wg_tensor p = vector((double[]){1 + by, 8 - 2 * by, 2 + 0.5 * by}), x = root_by(&p, NULL), g;
+    wg_grad(wg_sum(wg_square(x)), &p, 1, &g);
+    return g;
+}
+
+START_TEST(root_has_derivatives_of_both_orders)
+{
+    wg_tensor p = vector((double[]){1, 8, 2}), x = root_by(&p, NULL), left;
+    if (!wg_has_lapack()) {
+        refused(WG_ERROR_UNSUPPORTED, "LAPACK");
+        return;
+    }
+    cubic(&x, &left, &p);
+    for (int i = 0; i < 3; i++)
+        ck_assert_double_eq_tol(wg_element(left, i), 0, 1e-13);
+    wg_check_report first = wg_check_grad(root_by, &p, 1);
+    ck_assert_msg(!first.failed, "%s", first.message);
+    wg_tensor v = vector((double[]){1, -2, 0.5}), product[2], more = root_gradient(1e-5), less = root_gradient(-1e-5);
+    wg_hvp(wg_sum(wg_square(x)), &p, &v, 1, &product[0]);
+    wg_hvp(wg_sum(wg_square(x)), &p, &v, 1, &product[1], .reverse = true);
+    for (int i = 0; i < 3; i++) {
+        double expected = (wg_element(more, i) - wg_element(less, i)) / 2e-5;
+        ck_assert_double_eq_tol(wg_element(product[0], i), expected, 1e-8);
+        ck_assert_double_eq_tol(wg_element(product[1], i), expected, 1e-8);
+    }
+    no_error();
+}
+END_TEST
+
+static void never(const wg_tensor *in, wg_tensor *out, void *user)
+{
+    (void)user;
+    out[0] = wg_add(wg_square(in[0]), 1);
+}
+static void other_shape(const wg_tensor *in, wg_tensor *out, void *user)
+{
+    (void)user;
+    out[0] = wg_sum(in[0]);
+}
+
+START_TEST(equations_without_solution_are_refused)
+{
+    wg_tensor x = wg_scalar(tape, 0.5);
+    ck_assert(wg_is_invalid(wg_root(never, x)));
+    refused(WG_ERROR_NUMERIC, "no solution after");
+    ck_assert_msg(strstr(wg_error(tape), "test_control.c:") != NULL, "%s", wg_error(tape));
+    wg_clear_error(tape);
+    ck_assert(wg_is_invalid(wg_fixed_point(never, x)));
+    refused(WG_ERROR_NUMERIC, "no solution after");
+    wg_clear_error(tape);
+    ck_assert(wg_is_invalid(wg_root(other_shape, vector(x_values))));
+    refused(WG_ERROR_SHAPE, "another type");
+    wg_clear_error(tape);
+    ck_assert(wg_is_invalid(wg_root(NULL, x)));
+    refused(WG_ERROR_VALUE, "NULL");
+    wg_clear_error(tape);
+    ck_assert(wg_is_invalid(wg_fixed_point(never, wg_array(tape, WG_INT64, WG_SCALAR, NULL))));
+    refused(WG_ERROR_DTYPE, "int64");
+}
+END_TEST
+
+/* ---- odeint ------------------------------------------------------------------------------------------------------ */
+/* dy/dt = -k y; user is k. */
+static void decay(const wg_tensor *in, wg_tensor *out, void *user)
+{
+    out[0] = wg_multiply(wg_negative(*(const wg_tensor *)user), in[1]);
+}
+/* A pendulum: y = angle, speed. */
+static void pendulum(const wg_tensor *in, wg_tensor *out, void *user)
+{
+    (void)user;
+    wg_tensor angle = wg_select(in[1], 0, 0), speed = wg_select(in[1], 0, 1);
+    out[0] = wg_stack(WG_TENSORS(speed, wg_negative(wg_sin(angle))));
+}
+
+static const struct {
+    wg_ode_method method;
+    int64_t steps;
+    double tolerance;
+} ways[] = {{WG_DOPRI5, 1, 1e-8}, {WG_RK4, 200, 1e-8}};
+
+START_TEST(odeint_solves_decay_with_its_gradients)
+{
+    wg_tensor k = wg_scalar(tape, 0.7), y0 = wg_scalar(tape, 2), t = wg_array(tape, WG_FLOAT64, WG_SHAPE(3), ((double[]){0, 1, 3}));
+    wg_tensor y = wg_odeint(decay, y0, t, .user = &k, .method = ways[_i].method, .steps = ways[_i].steps), g[3], second, last;
+    no_error();
+    for (int i = 0; i < 3; i++)
+        ck_assert_double_eq_tol(wg_element(y, i), 2 * exp(-0.7 * wg_element(t, i)), ways[_i].tolerance);
+    const wg_tensor xs[] = {k, y0, t};
+    last = wg_select(y, 0, 2);
+    wg_grad(last, xs, 3, g, .create_graph = true);
+    ck_assert_double_eq_tol(wg_item(g[0]), -6 * exp(-2.1), 1e-7);
+    ck_assert_double_eq_tol(wg_item(g[1]), exp(-2.1), 1e-8);
+    ck_assert_double_eq_tol(wg_element(g[2], 2), -1.4 * exp(-2.1), 1e-6);
+    ck_assert_double_eq_tol(wg_element(g[2], 0), 1.4 * exp(-2.1), 1e-6);
+    wg_grad(g[0], &k, 1, &second);
+    ck_assert_double_eq_tol(wg_item(second), 18 * exp(-2.1), 1e-6);
+}
+END_TEST
+
+START_TEST(odeint_keeps_the_energy_of_a_pendulum_and_comes_back)
+{
+    wg_tensor y0 = wg_array(tape, WG_FLOAT64, WG_SHAPE(2), ((double[]){1.2, 0}));
+    wg_tensor there = wg_array(tape, WG_FLOAT64, WG_SHAPE(2), ((double[]){0, 10})), back = wg_flip(there);
+    wg_tensor y = wg_select(wg_odeint(pendulum, y0, there), 0, 1), again = wg_select(wg_odeint(pendulum, y, back), 0, 1);
+    no_error();
+    double energy = 0.5 * wg_element(y, 1) * wg_element(y, 1) - cos(wg_element(y, 0));
+    ck_assert_double_eq_tol(energy, -cos(1.2), 1e-7);
+    ck_assert_double_eq_tol(wg_element(again, 0), 1.2, 1e-6);
+}
+END_TEST
+
+START_TEST(odeint_refuses_what_it_cannot_do)
+{
+    wg_tensor y0 = wg_scalar(tape, 2), k = wg_scalar(tape, 1);
+    wg_tensor t = wg_array(tape, WG_FLOAT64, WG_SHAPE(3), ((double[]){0, 2, 1})), whole = wg_array(tape, WG_INT64, WG_SHAPE(2), NULL);
+    wg_tensor good = wg_array(tape, WG_FLOAT64, WG_SHAPE(2), ((double[]){0, 1}));
+    ck_assert(wg_is_invalid(wg_odeint(decay, y0, t, .user = &k)));
+    refused(WG_ERROR_VALUE, "time 2 is 1");
+    wg_clear_error(tape);
+    ck_assert(wg_is_invalid(wg_odeint(decay, y0, whole, .user = &k)));
+    refused(WG_ERROR_DTYPE, "int64");
+    wg_clear_error(tape);
+    ck_assert(wg_is_invalid(wg_odeint(NULL, y0, good)));
+    refused(WG_ERROR_VALUE, "NULL");
+    wg_clear_error(tape);
+    ck_assert(wg_is_invalid(wg_odeint(decay, y0, good, .user = &k, .rtol = -1)));
+    refused(WG_ERROR_VALUE, "tolerances");
+    wg_clear_error(tape);
+    ck_assert(wg_is_invalid(wg_odeint(decay, y0, good, .user = &k, .most = 2)));
+    refused(WG_ERROR_NUMERIC, "not at the end after 3 steps");
+    wg_clear_error(tape);
+    wg_tensor one = wg_odeint(decay, y0, wg_array(tape, WG_FLOAT64, WG_SHAPE(1), ((double[]){5})), .user = &k);
+    ck_assert_double_eq(wg_element(one, 0), 2);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("control");
@@ -355,6 +574,13 @@ int main(void)
     tcase_add_test(all, scan_backwards_keeps_the_order_of_the_rows);
     tcase_add_test(all, custom_uses_the_derivative_it_is_given);
     tcase_add_test(all, custom_of_plain_c_is_not_differentiated_twice_in_silence);
+    tcase_add_test(all, while_runs_as_long_as_it_is_told);
+    tcase_add_test(all, fixed_point_has_the_derivatives_of_what_it_solves);
+    tcase_add_test(all, root_has_derivatives_of_both_orders);
+    tcase_add_test(all, equations_without_solution_are_refused);
+    tcase_add_loop_test(all, odeint_solves_decay_with_its_gradients, 0, 2);
+    tcase_add_test(all, odeint_keeps_the_energy_of_a_pendulum_and_comes_back);
+    tcase_add_test(all, odeint_refuses_what_it_cannot_do);
     tcase_add_test(all, what_is_wrong_is_said);
     tcase_add_test(all, no_memory_is_an_error_and_a_rewind_mends_it);
     suite_add_tcase(suite, all);
