@@ -56,7 +56,7 @@ static void finish_svg(const wg_text *raw, wg_text *svg)
 }
 
 /* ---- Formats ----------------------------------------------------------------------------------------------------- */
-static wg_status write_svg(const wg_drawing *d, const char *name, wg_text *out)
+wg_status wg_write_svg(const wg_drawing *d, const char *name, wg_text *out)
 {
     wg_text dot = {.tape = d->tape}, raw = {.tape = d->tape};
     wg_write_dot(d, &dot);
@@ -104,13 +104,28 @@ static wg_status write_table(const wg_drawing *d, const char *name, wg_text *out
     return WG_OK;
 }
 
+static wg_status write_json(const wg_drawing *d, const char *name, wg_text *out)
+{
+    (void)name;
+    wg_write_json(d, out);
+    return WG_OK;
+}
+
+static wg_status write_page(const wg_drawing *d, const char *name, wg_text *out)
+{
+    (void)out;
+    return wg_report(d->tape, name, WG_ERROR_UNSUPPORTED, "pages are not written yet; draw .svg or .json");
+}
+
 static const struct {
     const char *extension;
     wg_status (*write)(const wg_drawing *d, const char *name, wg_text *out);
 } formats[] = {[WG_FORMAT_DOT] = {".dot", write_dot},
-               [WG_FORMAT_SVG] = {".svg", write_svg},
+               [WG_FORMAT_SVG] = {".svg", wg_write_svg},
                [WG_FORMAT_PNG] = {".png", write_png},
-               [WG_FORMAT_TEXT] = {".txt", write_table}};
+               [WG_FORMAT_TEXT] = {".txt", write_table},
+               [WG_FORMAT_JSON] = {".json", write_json},
+               [WG_FORMAT_HTML] = {".html", write_page}};
 #define N_FORMATS (sizeof formats / sizeof *formats)
 
 static wg_status written_here(wg_tensor root, const char *name, wg_format format, const wg_draw_options *options,
@@ -178,7 +193,7 @@ wg_status (wg_draw)(wg_tensor root, const char *path, wg_draw_options options)
     if (!path)
         return wg_report(tape, "wg_draw", WG_ERROR_VALUE, "the path is NULL");
     if (!format_of(path, &format))
-        return wg_report(tape, "wg_draw", WG_ERROR_VALUE, "%s: not one of .dot, .svg, .png, .txt", path);
+        return wg_report(tape, "wg_draw", WG_ERROR_VALUE, "%s: not one of .dot, .svg, .png, .html, .json, .txt", path);
     uint32_t here = tape->here;
     wg_short_mark before = wg_short_at(tape);
     wg_text out = {.tape = tape};

@@ -259,6 +259,9 @@ wg_drawing *wg_drawing_make(wg_tensor root, const char *name, const wg_draw_opti
         d->root = root.node;
         d->options = *options;
         d->title = options->title ? options->title : "graph";
+        d->facts = wg_facts_of_tape(&root, 1, name, d->title, options->overlay == WG_SHOW_VALUES);
+        if (!d->facts)
+            return NULL;
     }
     if (!d || !drawing_filled(d)) {
         wg_no_memory(root.tape, name, sizeof *d);

@@ -3,10 +3,7 @@
 #ifndef GRAPH_DRAWING_H
 #define GRAPH_DRAWING_H
 
-#include "graph/text.h"
-#include "wengert/pictures.h"
-
-#define WG_NOWHERE UINT32_MAX
+#include "graph/facts.h"
 
 typedef enum {
     WG_ITEM_OP,
@@ -61,6 +58,7 @@ typedef struct {
 
 typedef struct {
     wg_tape *tape;
+    const wg_facts *facts;
     uint32_t root;
     wg_draw_options options;
     const char *title;
@@ -117,15 +115,12 @@ uint32_t wg_source_item(const wg_drawing *d, const wg_node *node, int k, uint32_
 /* The edges and the order of writing. False: no memory. */
 bool wg_edges_make(wg_drawing *d);
 
-/* ---- finite.c ---- */
-/* The first of the nodes up to `last` at which something that is not finite starts, of those that `among` marks (NULL:
- * all); WG_NOWHERE: there is none. */
-uint32_t wg_first_nonfinite(const wg_tape *tape, uint32_t last, const unsigned char *among);
-bool wg_node_finite(const wg_node *node);
-
 /* ---- The writers ---- */
 void wg_write_dot(const wg_drawing *d, wg_text *text);
 void wg_write_table(const wg_drawing *d, wg_text *text);
+void wg_write_json(const wg_drawing *d, wg_text *text);
+/* By Graphviz, which may not be there: errors are those of the public function `name`. */
+wg_status wg_write_svg(const wg_drawing *d, const char *name, wg_text *out);
 /* Runs Graphviz on `dot`, for `patience` seconds at most; its output, NUL-terminated, is put into `out`. */
 wg_status wg_graphviz(wg_tape *tape, const char *name, const wg_text *dot, const char *format, double patience,
                       wg_text *out);

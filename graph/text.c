@@ -1,6 +1,8 @@
 /* Text in the arena, escaping, and how numbers are written for people. */
 #include "graph/text.h"
 
+#include <stdlib.h>
+
 #define LONGEST 30 /* characters of a name in a drawing */
 #define REPLACEMENT "\xef\xbf\xbd"
 
@@ -86,6 +88,7 @@ typedef struct {
 static const replacement in_markup[] = {{"&", "&amp;"},   {"<", "&lt;"},  {">", "&gt;"},
                                         {"\"", "&quot;"}, {"\\", "\\\\"}, {0}};
 static const replacement in_xml[] = {{"&", "&amp;"}, {"<", "&lt;"}, {">", "&gt;"}, {"\"", "&quot;"}, {0}};
+static const replacement in_json[] = {{"\"", "\\\""}, {"\\", "\\\\"}, {"<", "\\u003c"}, {0}};
 static const replacement as_it_is[] = {{0}};
 static const replacement in_quotes[] = {{"\"", "\\\""}, {"\\", "\xe2\x88\x96"}, {0}};
 
@@ -124,6 +127,28 @@ void wg_put_label(wg_text *text, const char *name) { put_name(text, name, in_mar
 void wg_put_short(wg_text *text, const char *name) { put_name(text, name, in_quotes, LONGEST); }
 void wg_put_quoted(wg_text *text, const char *name) { put_name(text, name, in_quotes, SIZE_MAX / 2); }
 void wg_put_xml(wg_text *text, const char *name) { put_name(text, name, in_xml, SIZE_MAX / 2); }
+
+void wg_put_json(wg_text *text, const char *name)
+{
+    wg_put(text, "\"");
+    put_name(text, name, in_json, SIZE_MAX / 2);
+    wg_put(text, "\"");
+}
+
+void wg_put_json_number(wg_text *text, double value)
+{
+    char digits[40];
+    if (!isfinite(value)) {
+        wg_put(text, value != value ? "\"nan\"" : value > 0 ? "\"inf\"" : "\"-inf\"");
+        return;
+    }
+    for (int n = 6; n <= 17; n++) {
+        snprintf(digits, sizeof digits, "%.*g", n, value);
+        if (strtod(digits, NULL) == value)
+            break;
+    }
+    wg_put(text, "%s", digits);
+}
 
 /* ---- Numbers ----------------------------------------------------------------------------------------------------- */
 char *wg_form_text(const wg_type *type, wg_dtype usual, char *out, size_t size)

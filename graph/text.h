@@ -23,6 +23,11 @@ void wg_put_short(wg_text *text, const char *name);
 /* A name as text of an XML file. */
 void wg_put_xml(wg_text *text, const char *name);
 
+/* A name as a string of JSON, in quotes; a < is written as an escape, so that it can stand in a page. */
+void wg_put_json(wg_text *text, const char *name);
+/* A number of JSON, with as many digits as it takes to read it back; "nan", "inf" and "-inf" as strings. */
+void wg_put_json_number(wg_text *text, double value);
+
 /* A name as plain text: control bytes and bad UTF-8 as U+FFFD, as in all of these. */
 void wg_put_plain(wg_text *text, const char *name);
 

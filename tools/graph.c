@@ -19,8 +19,8 @@ typedef struct {
 } settings;
 
 static const struct argp_option options[] = {
-    {"output", 'o', "FILE", 0, "The picture: .svg, .png, .dot, or .txt for the table; - for standard output", 1},
-    {"format", FORMAT, "NAME", 0, "svg, png, dot or txt, on standard output", 1},
+    {"output", 'o', "FILE", 0, "The picture: .svg, .png, .html, .dot, .json, or .txt for the table; - for standard output", 1},
+    {"format", FORMAT, "NAME", 0, "svg, png, html, dot, json or txt, on standard output", 1},
     {"overlay", OVERLAY, "NAME", 0, "values, or grad: after a backward pass, gradients of the parameters", 1},
     {"depth", DEPTH, "N", 0, "Close scopes that are nested deeper (default: as many open as fit a page)", 1},
     {"direction", DIRECTION, "TB|LR", 0, "Top to bottom (the default), or left to right", 1},
@@ -30,7 +30,8 @@ static const struct argp_option options[] = {
     {0}};
 
 static const char *const formats[] = {
-    [WG_FORMAT_DOT] = "dot", [WG_FORMAT_SVG] = "svg", [WG_FORMAT_PNG] = "png", [WG_FORMAT_TEXT] = "txt"};
+    [WG_FORMAT_DOT] = "dot", [WG_FORMAT_SVG] = "svg", [WG_FORMAT_PNG] = "png",
+    [WG_FORMAT_TEXT] = "txt", [WG_FORMAT_JSON] = "json", [WG_FORMAT_HTML] = "html"};
 static const char *const overlays[] = {
     [WG_SHOW_NOTHING] = "none", [WG_SHOW_VALUES] = "values", [WG_SHOW_GRAD] = "grad"};
 static const char *const directions[] = {[WG_DOWN] = "TB", [WG_RIGHT] = "LR"};

@@ -15,7 +15,9 @@ typedef enum {
     WG_FORMAT_DOT = 0, /* Graphviz's language; needs no program */
     WG_FORMAT_SVG,     /* by Graphviz's "dot"; follows the reader's light or dark theme */
     WG_FORMAT_PNG,     /* by Graphviz's "dot", 144 dpi, light */
-    WG_FORMAT_TEXT     /* the table of wg_summary */
+    WG_FORMAT_TEXT,    /* the table of wg_summary */
+    WG_FORMAT_JSON,    /* everything that is known: nodes, edges, scopes, all of them; needs no program */
+    WG_FORMAT_HTML     /* a page to search and to open scopes in */
 } wg_format;
 
 typedef enum {
@@ -35,9 +37,9 @@ typedef struct {
     const char *title; /* in the caption; default: the file's name without its extension */
 } wg_draw_options;
 #define wg_draw_defaults .depth = 0
-/* Draws what `root` was computed from, in the format that the extension of `path` names: .dot, .svg, .png or .txt. The file
- * is written beside and renamed: a failure leaves an old one as it was. Without Graphviz .svg and .png are refused, with a
- * message that says what to do. Nothing is recorded. */
+/* Draws what `root` was computed from, in the format that the extension of `path` names: .dot, .svg, .png, .html, .json or
+ * .txt. The file is written beside and renamed: a failure leaves an old one as it was. Without Graphviz .svg and .png are
+ * refused, with a message that says what to do. Nothing is recorded. */
 WG_API wg_status wg_draw(wg_tensor root, const char *path, wg_draw_options options);
 
 /* Takes `size` bytes more of the picture; false stops it. */

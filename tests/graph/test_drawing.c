@@ -5,6 +5,7 @@
 #include "graph/drawing.h"
 #include "graph/palette.h"
 
+#include <jansson.h>
 #include <locale.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -312,6 +313,38 @@ START_TEST(svg_is_well_formed_and_has_both_themes)
     ck_assert_int_eq(count(svg, "class=\"edge"), count(dot, " -> "));
     free(svg);
     free(dot);
+}
+END_TEST
+
+/* ---- JSON -------------------------------------------------------------------------------------------------------- */
+/* A parsed picture of graph i, recorded on a tape of its own. */
+static json_t *facts_of(int i, char **text)
+{
+    wg_tape *on = wg_tape_new();
+    *text = drawn(graphs[i].record(on), WG_FORMAT_JSON, graphs[i].options);
+    wg_tape_free(on);
+    json_error_t error;
+    json_t *facts = json_loads(*text, JSON_REJECT_DUPLICATES, &error);
+    ck_assert_msg(facts, "%s: line %d: %s", graphs[i].name, error.line, error.text);
+    return facts;
+}
+
+START_TEST(json_is_valid_and_the_same_to_the_byte)
+{
+    char *first, *second;
+    json_t *facts = facts_of(_i, &first), *again = facts_of(_i, &second), *edge;
+    size_t k;
+    ck_assert_str_eq(first, second);
+    ck_assert_uint_gt(json_array_size(json_object_get(facts, "nodes")), 0);
+    json_array_foreach(json_object_get(facts, "edges"), k, edge)
+    {
+        int from = atoi(json_string_value(json_object_get(edge, "from")) + 1);
+        ck_assert_int_lt(from, atoi(json_string_value(json_object_get(edge, "to")) + 1));
+    }
+    json_decref(facts);
+    json_decref(again);
+    free(first);
+    free(second);
 }
 END_TEST
 
@@ -647,7 +680,7 @@ START_TEST(a_graphviz_that_hangs_is_stopped)
 END_TEST
 
 /* ---- No memory --------------------------------------------------------------------------------------------------- */
-static const wg_format formats[] = {WG_FORMAT_DOT, WG_FORMAT_TEXT, WG_FORMAT_SVG};
+static const wg_format formats[] = {WG_FORMAT_DOT, WG_FORMAT_TEXT, WG_FORMAT_JSON, WG_FORMAT_SVG};
 
 START_TEST(a_buffer_that_is_too_small_is_an_error)
 {
@@ -694,6 +727,7 @@ static Suite *drawing_suite(void)
     tcase_add_loop_test(golden, dot_is_the_same_to_the_byte, 0, COUNT(graphs));
     tcase_add_loop_test(golden, dot_is_the_same_wherever_on_the_tape, 0, COUNT(graphs));
     tcase_add_loop_test(golden, graphviz_reads_it_without_a_warning, 0, COUNT(graphs));
+    tcase_add_loop_test(golden, json_is_valid_and_the_same_to_the_byte, 0, COUNT(graphs));
     tcase_add_loop_test(golden, svg_is_well_formed_and_has_both_themes, 0, COUNT(graphs));
     suite_add_tcase(s, golden);
     tcase_add_checked_fixture(content, set_up, tear_down);

@@ -1,0 +1,165 @@
+/* The facts of a graph as JSON: one object, a line a node, an edge, a scope. The same graph gives the same bytes; what is not
+ * known is left out. */
+#include "graph/drawing.h"
+#include "graph/facts.h"
+
+static const char *const kinds[] = {[WG_FACT_OPERATION] = "operation",
+                                    [WG_FACT_VIEW] = "view",
+                                    [WG_FACT_INPUT] = "input",
+                                    [WG_FACT_CONSTANT] = "constant",
+                                    [WG_FACT_PARAMETER] = "parameter"};
+
+/* ---- Members ----------------------------------------------------------------------------------------------------- */
+static void put_text(wg_text *t, const char *name, const char *value)
+{
+    if (!*value)
+        return;
+    wg_put(t, ",\"%s\":", name);
+    wg_put_json(t, value);
+}
+
+static void put_number(wg_text *t, const char *name, double value)
+{
+    wg_put(t, ",\"%s\":", name);
+    wg_put_json_number(t, value);
+}
+
+static void put_known(wg_text *t, const char *name, double value)
+{
+    if (value >= 0)
+        put_number(t, name, value);
+}
+
+static void put_flag(wg_text *t, const char *name, bool value)
+{
+    if (value)
+        wg_put(t, ",\"%s\":true", name);
+}
+
+static void put_statistics(wg_text *t, const char *name, const wg_statistics *s)
+{
+    if (!s)
+        return;
+    wg_put(t, ",\"%s\":{\"n\":%lld", name, (long long)s->n);
+    put_number(t, "norm", s->norm);
+    put_number(t, "mean", s->mean);
+    put_number(t, "deviation", s->deviation);
+    put_number(t, "low", s->low);
+    put_number(t, "high", s->high);
+    wg_put(t, ",\"zeros\":%lld", (long long)s->zeros);
+    if (s->nan)
+        wg_put(t, ",\"nan\":%lld", (long long)s->nan);
+    if (s->infinite)
+        wg_put(t, ",\"infinite\":%lld", (long long)s->infinite);
+    wg_put(t, ",\"histogram\":[");
+    for (int i = 0; i < WG_BINS; i++)
+        wg_put(t, "%s%lld", i ? "," : "", (long long)s->bin[i]);
+    wg_put(t, "]}");
+}
+
+static void put_type(wg_text *t, const wg_type *type)
+{
+    wg_put(t, "{\"shape\":[");
+    for (int i = 0; i < type->rank; i++)
+        wg_put(t, "%s%lld", i ? "," : "", (long long)type->dim[i]);
+    wg_put(t, "],\"dtype\":\"%s\"", wg_dtype_name(type->dtype));
+}
+
+static void put_output(wg_text *t, const wg_tensor_fact *o)
+{
+    put_type(t, &o->type);
+    put_text(t, "name", o->name);
+    if (o->has_value)
+        put_number(t, "value", o->value);
+    if (!o->finite)
+        wg_put(t, ",\"finite\":false");
+    put_statistics(t, "values", o->values);
+    put_statistics(t, "gradient", o->gradient);
+    wg_put(t, "}");
+}
+
+/* ---- Lists ------------------------------------------------------------------------------------------------------- */
+static void put_node(wg_text *t, const wg_facts *f, uint32_t i)
+{
+    const wg_fact *node = &f->node[i];
+    wg_put(t, "{\"id\":\"n%u\",\"kind\":\"%s\"", i, kinds[node->kind]);
+    put_text(t, "op", wg_fact_is_leaf(node) ? "" : node->op);
+    put_text(t, "scope", node->scope);
+    put_text(t, "numbers", node->numbers);
+    put_text(t, "options", node->options);
+    put_text(t, "reduction", node->reduction);
+    put_flag(t, "frozen", node->frozen);
+    put_flag(t, "cut", node->cut);
+    put_flag(t, "unused", node->unused);
+    put_flag(t, "not_finite", node->not_finite);
+    put_flag(t, "ordered", node->ordered);
+    put_flag(t, "backward", node->backward);
+    put_text(t, "saves", node->saves);
+    put_known(t, "kept_bytes", node->kept > 0 ? node->kept : -1);
+    put_known(t, "flops", node->flops);
+    put_known(t, "seconds", node->seconds);
+    put_known(t, "seconds_backward", node->seconds_backward);
+    put_text(t, "place", node->place);
+    wg_put(t, ",\"outputs\":[");
+    for (uint32_t k = 0; k < node->outputs; k++) {
+        wg_put(t, k ? "," : "");
+        put_output(t, &f->output[node->output + k]);
+    }
+    wg_put(t, "]}");
+}
+
+static void put_edges(wg_text *t, const wg_facts *f)
+{
+    const char *between = "";
+    for (uint32_t i = 0; i < f->nodes; i++)
+        for (uint32_t k = 0; k < f->node[i].operands; k++) {
+            const wg_operand_fact *o = &f->operand[f->node[i].operand + k];
+            wg_put(t, "%s\n{\"id\":\"e%u-%u-%d\",\"from\":\"n%u\",\"to\":\"n%u\",\"operand\":%d", between, o->from, i,
+                   o->place, o->from, i, o->place);
+            put_text(t, "name", o->name);
+            if (o->output)
+                wg_put(t, ",\"output\":%d", o->output);
+            put_flag(t, "kept", o->kept);
+            wg_put(t, "}");
+            between = ",";
+        }
+}
+
+static void put_scopes(wg_text *t, const wg_drawing *d)
+{
+    const char *between = "";
+    for (uint32_t s = 1; s < d->scopes; s++) {
+        const wg_place_in *scope = &d->scope[s];
+        if (scope->run)
+            continue;
+        wg_put(t, "%s\n{\"id\":", between);
+        wg_text path = {.tape = t->tape};
+        wg_put(&path, "s:%s", scope->path);
+        wg_put_json(t, path.failed ? "" : path.data);
+        put_text(t, "name", scope->name);
+        put_text(t, "parent", d->scope[scope->parent].path);
+        wg_put(t, ",\"operations\":%u,\"parameters\":%lld}", scope->ops, (long long)scope->parameters);
+        between = ",";
+    }
+}
+
+void wg_write_json(const wg_drawing *d, wg_text *text)
+{
+    const wg_facts *f = d->facts;
+    wg_put(text, "{\"title\":");
+    wg_put_json(text, d->title);
+    wg_put(text, ",\"roots\":[");
+    for (uint32_t r = 0; r < f->roots; r++)
+        wg_put(text, "%s\"n%u\"", r ? "," : "", f->root[r]);
+    wg_put(text, "],\"dtype\":\"%s\",\"parameters\":%lld,\"parameter_bytes\":%.0f,\n\"nodes\":[", wg_dtype_name(f->usual),
+           (long long)f->parameters, f->parameter_bytes);
+    for (uint32_t i = 0; i < f->nodes; i++) {
+        wg_put(text, i ? ",\n" : "\n");
+        put_node(text, f, i);
+    }
+    wg_put(text, "],\n\"edges\":[");
+    put_edges(text, f);
+    wg_put(text, "],\n\"scopes\":[");
+    put_scopes(text, d);
+    wg_put(text, "]}\n");
+}
