@@ -3,48 +3,12 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include "answer.h"
 #include "command.h"
+#include "limit.h"
 
 #define KEPT_LINE ((size_t)1 << 20) /* bytes; a longer line's memory is given back */
-
-/* Bytes of memory this machine, or the control group this process is in, has. */
-static double memory_there_is(void)
-{
-    static const char *const limits[] = {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"};
-    double bytes = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE), limit;
-    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
-        FILE *file = fopen(limits[i], "r");
-        if (file && fscanf(file, "%lf", &limit) == 1 && limit < bytes)
-            bytes = limit;
-        if (file)
-            fclose(file);
-    }
-    return bytes;
-}
-
-/* A sanitizer sets aside more address space than any machine has memory. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#define SANITIZED (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer))
-#else
-#define SANITIZED 0
-#endif
-
-/* A request for more memory than there is gets an error for an answer, and not the program killed by the system. */
-static void memory_limit(void)
-{
-    struct rlimit limit;
-    double most = 0.75 * memory_there_is();
-    if (!SANITIZED && most > 0 && !getrlimit(RLIMIT_DATA, &limit) && (double)limit.rlim_cur > most) {
-        limit.rlim_cur = (rlim_t)most;
-        setrlimit(RLIMIT_DATA, &limit);
-    }
-}
 
 static void skip_line(FILE *from)
 {
