@@ -132,6 +132,7 @@ struct wg_tape {
     uint32_t scopes, scope_room, scope_now;
     uint32_t scope_unopened; /* begun but for want of memory or a name not opened */
     int no_grad;
+    bool differentiated; /* there was a backward pass */
 
     wg_hint hint;
     void *staged; /* what a function of the caller's gave, while its own record is taken back; by 64 bytes */

@@ -1,5 +1,6 @@
 /* The public derivatives: each is a pullback of wg_pull_plain or wg_pull_recorded with its own cotangents and its own place
  * for the results. */
+#include "graph/drawing.h"
 #include "graph/traverse.h"
 
 #include "wengert/elementwise.h"
@@ -138,6 +139,8 @@ wg_status (wg_backward)(wg_tensor loss)
     status = backward(loss, &type);
     wg_let_go_place(loss.tape, held);
     wg_short_back(loss.tape, before);
+    if (!status)
+        wg_draw_first(loss);
     return status;
 }
 

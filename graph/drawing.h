@@ -115,6 +115,10 @@ uint32_t wg_source_item(const wg_drawing *d, const wg_node *node, int k, uint32_
 /* The edges and the order of writing. False: no memory. */
 bool wg_edges_make(wg_drawing *d);
 
+/* ---- draw_first.c ---- */
+/* After a backward pass: draws its graph where it is the tape's first one and the environment says so. */
+void wg_draw_first(wg_tensor loss);
+
 /* ---- The writers ---- */
 void wg_write_dot(const wg_drawing *d, wg_text *text);
 void wg_write_table(const wg_drawing *d, wg_text *text);

@@ -39,7 +39,11 @@ typedef struct {
 #define wg_draw_defaults .depth = 0
 /* Draws what `root` was computed from, in the format that the extension of `path` names: .dot, .svg, .png, .html, .json or
  * .txt. The file is written beside and renamed: a failure leaves an old one as it was. Without Graphviz .svg and .png are
- * refused, with a message that says what to do. Nothing is recorded. */
+ * refused, with a message that says what to do. Nothing is recorded.
+ *
+ * A program that draws nothing need not be changed to be seen: with the environment variable WENGERT_DRAW set to a path,
+ * the first successful wg_backward on a tape draws its loss there, with the gradients. A failure to draw is a line on
+ * stderr, and nothing else. */
 WG_API wg_status wg_draw(wg_tensor root, const char *path, wg_draw_options options);
 
 /* Takes `size` bytes more of the picture; false stops it. */
