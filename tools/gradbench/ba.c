@@ -1,0 +1,224 @@
+/* ba, bundle adjustment: p observations of m points by n cameras, each with its errors of projection and the error of its
+ * weight. Variables are kept column by column, so that observations are lanes: a function of a block of them takes their
+ * cameras and points, and is called for block after block. Each row of the Jacobian depends on its own observation only, and
+ * so the gradient of a sum over a block holds the rows of all its observations. */
+#include "gradbench.h"
+
+#define BLOCK 1024 /* observations */
+enum { CAMERA = 11, POINT = 3, ROW = CAMERA + POINT + 1 };
+
+typedef struct {
+    int64_t n, m, p, block;
+    double *camera, *point, *weight, *feature; /* [11, n], [3, m], [p], [2, p] */
+    int32_t *seen_by, *seen;                   /* [p] each: which camera, which point */
+    double *out, *weight_out;                  /* reprojection errors [p, 2] or rows [p, 2, 15]; weight errors or slopes [p] */
+    int64_t *rows, *columns;                   /* of the Jacobian in compressed rows: [3 p + 1], [31 p] */
+} scene;
+
+/* ---- The function ------------------------------------------------------------------------------------------------ */
+typedef struct {
+    wg_tensor x, y, z;
+} vector;
+
+static wg_tensor dot(vector a, vector b)
+{
+    return wg_add(wg_add(wg_multiply(a.x, b.x), wg_multiply(a.y, b.y)), wg_multiply(a.z, b.z));
+}
+
+static vector cross(vector a, vector b)
+{
+    return (vector){wg_subtract(wg_multiply(a.y, b.z), wg_multiply(a.z, b.y)),
+                    wg_subtract(wg_multiply(a.z, b.x), wg_multiply(a.x, b.z)),
+                    wg_subtract(wg_multiply(a.x, b.y), wg_multiply(a.y, b.x))};
+}
+
+static wg_tensor sum_of(wg_tensor a, wg_tensor x, wg_tensor b, wg_tensor y, wg_tensor c, wg_tensor z)
+{
+    return wg_add(wg_add(wg_multiply(a, x), wg_multiply(b, y)), wg_multiply(c, z));
+}
+
+/* d rotated by |r| about r: cos d + sin/|r| r x d + (1 - cos)/|r|^2 (r d) r, by the half angle, which loses nothing where it
+ * is small; d + r x d where r is zero. */
+static vector rotated(vector r, vector d)
+{
+    wg_tensor square = dot(r, r), still = wg_equal(square, 0);
+    wg_tensor angle = wg_sqrt(wg_where(still, wg_number(1), square)), half = wg_multiply(0.5, angle);
+    wg_tensor sine = wg_divide(wg_sin(half), angle), cosine = wg_cos(half);
+    wg_tensor b = wg_where(still, wg_number(1), wg_multiply(2, wg_multiply(sine, cosine)));
+    wg_tensor c = wg_where(still, wg_number(0.5), wg_multiply(2, wg_square(sine)));
+    wg_tensor a = wg_subtract(1, wg_multiply(c, square)), along = wg_multiply(c, dot(r, d));
+    vector across = cross(r, d);
+    return (vector){sum_of(a, d.x, b, across.x, along, r.x), sum_of(a, d.y, b, across.y, along, r.y),
+                    sum_of(a, d.z, b, across.z, along, r.z)};
+}
+
+/* e = w (f L (a, b) + (u0, v0) - feat) from the columns of camera, point and weight. */
+static void errors(const wg_tensor *of, wg_tensor u, wg_tensor v, wg_tensor *e)
+{
+    vector r = {of[0], of[1], of[2]}, point = {of[11], of[12], of[13]};
+    vector d = {wg_subtract(point.x, of[3]), wg_subtract(point.y, of[4]), wg_subtract(point.z, of[5])};
+    vector seen = rotated(r, d);
+    wg_tensor a = wg_divide(seen.x, seen.z), b = wg_divide(seen.y, seen.z);
+    wg_tensor s = wg_add(wg_square(a), wg_square(b));
+    wg_tensor distorted = wg_add(1, wg_multiply(s, wg_add(of[9], wg_multiply(of[10], s))));
+    wg_tensor scale = wg_multiply(of[6], distorted);
+    e[0] = wg_multiply(of[14], wg_subtract(wg_add(wg_multiply(scale, a), of[7]), u));
+    e[1] = wg_multiply(of[14], wg_subtract(wg_add(wg_multiply(scale, b), of[8]), v));
+}
+
+/* Compiled for a block: from cameras, points, what sees what, weights and features, to errors or rows. */
+static void compiled(problem *p, const scene *s)
+{
+    wg_tape *tape = p->tape;
+    wg_tensor in[7] = {wg_borrow(tape, WG_FLOAT64, WG_SHAPE(CAMERA, s->n), s->camera),
+                       wg_borrow(tape, WG_FLOAT64, WG_SHAPE(POINT, s->m), s->point),
+                       wg_borrow(tape, WG_INT32, WG_SHAPE(s->block), s->seen_by),
+                       wg_borrow(tape, WG_INT32, WG_SHAPE(s->block), s->seen),
+                       wg_borrow(tape, WG_FLOAT64, WG_SHAPE(s->block), s->weight),
+                       wg_borrow(tape, WG_FLOAT64, WG_SHAPE(s->block), s->feature),
+                       wg_borrow(tape, WG_FLOAT64, WG_SHAPE(s->block), s->feature + s->p)};
+    wg_tensor of[ROW], e[2], out[2], row[2 * ROW];
+    wg_unstack(wg_take(in[0], in[2], 1), of, CAMERA);
+    wg_unstack(wg_take(in[1], in[3], 1), of + CAMERA, POINT);
+    of[CAMERA + POINT] = in[4];
+    errors(of, in[5], in[6], e);
+    if (!p->derivative) {
+        out[0] = wg_stack(WG_TENSORS(e[0], e[1]), .axis = 1);
+        out[1] = wg_subtract(1, wg_square(in[4]));
+    } else {
+        for (int k = 0; k < 2; k++)
+            wg_grad(wg_sum(e[k]), of, ROW, row + k * ROW, .record = true);
+        out[0] = wg_stack(((wg_tensors){row, 2 * ROW}), .axis = 1);
+        out[1] = wg_multiply(-2, in[4]);
+    }
+    p->f = wg_compile(tape, ((wg_tensors){in, 7}), ((wg_tensors){out, 2}));
+}
+
+static wg_status run(problem *p)
+{
+    const scene *s = p->own;
+    int64_t width = p->derivative ? 2 * ROW : 2;
+    wg_status status = WG_OK;
+    for (int64_t first = 0; first < s->p && !status; first += s->block) {
+        int64_t from = first < s->p - s->block ? first : s->p - s->block; /* the last block overlaps the one before */
+        status = wg_function_run(p->f,
+                                 ((const void *[]){s->camera, s->point, s->seen_by + from, s->seen + from, s->weight + from,
+                                                   s->feature + from, s->feature + s->p + from}),
+                                 ((void *[]){s->out + width * from, s->weight_out + from}));
+    }
+    return status;
+}
+
+/* ---- Input and output -------------------------------------------------------------------------------------------- */
+/* `count` copies of each of the values, one after the other. */
+static double *copies(problem *p, wg_tensor values, int64_t count)
+{
+    int64_t n = wg_size(values);
+    double *to = room(p, (size_t)(n * count) * sizeof *to);
+    for (int64_t i = 0; to && i < n * count; i++)
+        to[i] = wg_element(values, i / count);
+    return to;
+}
+
+static int32_t *in_turn(problem *p, int64_t n)
+{
+    int64_t count = ((const scene *)p->own)->p;
+    int32_t *to = room(p, (size_t)count * sizeof *to);
+    for (int64_t i = 0; to && i < count; i++)
+        to[i] = (int32_t)(i % n);
+    return to;
+}
+
+/* Which variables the rows depend on: cameras, points, weights, one behind the other. */
+static void pattern_made(const scene *s)
+{
+    int64_t at = 0, row = 0, points = CAMERA * s->n, weights = points + POINT * s->m;
+    for (int64_t i = 0; i < 2 * s->p; i++) {
+        s->rows[row++] = at;
+        for (int64_t k = 0; k < CAMERA; k++)
+            s->columns[at++] = CAMERA * s->seen_by[i / 2] + k;
+        for (int64_t k = 0; k < POINT; k++)
+            s->columns[at++] = points + POINT * s->seen[i / 2] + k;
+        s->columns[at++] = weights + i / 2;
+    }
+    for (int64_t i = 0; i < s->p; i++) {
+        s->rows[row++] = at;
+        s->columns[at++] = weights + i;
+    }
+    s->rows[row] = at;
+}
+
+static void write_errors(const problem *p, answer *a)
+{
+    const scene *s = p->own;
+    wg_type pair = {WG_FLOAT64, 1, {2}}, one = {WG_FLOAT64, 0, {0}};
+    fputs("{\"reproj_error\":{\"elements\":", a->to);
+    write_reals(a, &pair, s->out);
+    fprintf(a->to, ",\"repeated\":%lld},\"w_err\":{\"element\":", (long long)s->p);
+    write_reals(a, &one, s->weight_out);
+    fprintf(a->to, ",\"repeated\":%lld}}", (long long)s->p);
+}
+
+#define SHOWN 30 /* elements of each array, and the last one */
+
+static void write_whole(answer *a, const char *name, const int64_t *values, int64_t n)
+{
+    fprintf(a->to, "\"%s\":[", name);
+    for (int64_t i = 0; i < SHOWN; i++)
+        fprintf(a->to, "%lld,", (long long)values[i]);
+    fprintf(a->to, "%lld],", (long long)values[n - 1]);
+}
+
+static void write_jacobian(const problem *p, answer *a)
+{
+    const scene *s = p->own;
+    wg_type type = {WG_FLOAT64, 1, {SHOWN + 1}};
+    double values[SHOWN + 1];
+    memcpy(values, s->out, SHOWN * sizeof *values);
+    values[SHOWN] = s->weight_out[s->p - 1];
+    fputc('{', a->to);
+    write_whole(a, "rows", s->rows, 3 * s->p + 1);
+    write_whole(a, "cols", s->columns, (2 * ROW + 1) * s->p);
+    fputs("\"vals\":", a->to);
+    write_reals(a, &type, values);
+    fputc('}', a->to);
+}
+
+static void ba(problem *p)
+{
+    wg_tensor camera = reals(p, "cam", 1), point = reals(p, "x", 1), weight = reals(p, "w", 0), feature = reals(p, "feat", 1);
+    scene *s = p->own = room(p, sizeof *s);
+    if (!s)
+        return;
+    *s = (scene){.n = whole(p, "n"), .m = whole(p, "m"), .p = whole(p, "p")};
+    const int64_t most = INT32_MAX / 31;
+    if (s->n < 1 || s->m < 1 || s->p < 10 || s->n > most || s->m > most || s->p > most)
+        wg_report(p->tape, "gradbench", WG_ERROR_VALUE, "n is %lld, m %lld, p %lld", (long long)s->n, (long long)s->m,
+                  (long long)s->p);
+    if (wg_size(camera) != CAMERA || wg_size(point) != POINT || wg_size(feature) != 2)
+        wg_report(p->tape, "gradbench", WG_ERROR_SHAPE, "cam, x and feat have %d, %d and 2 elements", CAMERA, POINT);
+    if (wg_failed(p->tape))
+        return;
+    s->block = s->p < BLOCK ? s->p : BLOCK;
+    s->camera = copies(p, camera, s->n);
+    s->point = copies(p, point, s->m);
+    s->weight = copies(p, weight, s->p);
+    s->feature = copies(p, feature, s->p);
+    s->seen_by = in_turn(p, s->n);
+    s->seen = in_turn(p, s->m);
+    s->out = room(p, (size_t)s->p * (p->derivative ? 2 * ROW : 2) * sizeof *s->out);
+    s->weight_out = room(p, (size_t)s->p * sizeof *s->weight_out);
+    if (p->derivative) {
+        s->rows = room(p, (3 * (size_t)s->p + 1) * sizeof *s->rows);
+        s->columns = room(p, (size_t)s->p * (2 * ROW + 1) * sizeof *s->columns);
+    }
+    if (wg_failed(p->tape))
+        return;
+    if (p->derivative)
+        pattern_made(s);
+    compiled(p, s);
+    p->run = run;
+    p->write = p->derivative ? write_jacobian : write_errors;
+}
+
+const evaluation ba_evaluations[] = {{"ba", "objective", ba, false}, {"ba", "jacobian", ba, true}, {0}};
