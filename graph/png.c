@@ -55,25 +55,42 @@ static void put_base64(wg_text *text, const unsigned char *data, size_t size)
         unsigned long three = (unsigned long)data[i] << 16;
         three |= i + 1 < size ? (unsigned long)data[i + 1] << 8 : 0;
         three |= i + 2 < size ? data[i + 2] : 0;
-        const char four[4] = {digits[three >> 18], digits[three >> 12 & 63], i + 1 < size ? digits[three >> 6 & 63] : '=',
-                              i + 2 < size ? digits[three & 63] : '='};
+        const char four[4] = {digits[three >> 18], digits[three >> 12 & 63],
+                              i + 1 < size ? digits[three >> 6 & 63] : '=', i + 2 < size ? digits[three & 63] : '='};
         wg_put_bytes(text, four, 4);
     }
 }
 
-bool wg_put_png(wg_text *text, int width, int height, const unsigned char *pixels, const unsigned char *palette, int colors)
+bool wg_png_bytes(wg_text *png, int width, int height, const unsigned char *pixels, const unsigned char *palette,
+                  int colors)
+{
+    const unsigned char head[13] = {(unsigned char)(width >> 24),
+                                    (unsigned char)(width >> 16),
+                                    (unsigned char)(width >> 8),
+                                    (unsigned char)width,
+                                    (unsigned char)(height >> 24),
+                                    (unsigned char)(height >> 16),
+                                    (unsigned char)(height >> 8),
+                                    (unsigned char)height,
+                                    8,
+                                    3,
+                                    0,
+                                    0,
+                                    0};
+    wg_put_bytes(png, "\x89PNG\r\n\x1a\n", 8);
+    put_chunk(png, "IHDR", head, sizeof head);
+    put_palette(png, palette, colors);
+    if (!put_pixels(png, width, height, pixels))
+        return false;
+    put_chunk(png, "IEND", "", 0);
+    return !png->failed;
+}
+
+bool wg_put_png(wg_text *text, int width, int height, const unsigned char *pixels, const unsigned char *palette,
+                int colors)
 {
     wg_text png = {.tape = text->tape};
-    const unsigned char head[13] = {(unsigned char)(width >> 24), (unsigned char)(width >> 16), (unsigned char)(width >> 8),
-                                    (unsigned char)width, (unsigned char)(height >> 24), (unsigned char)(height >> 16),
-                                    (unsigned char)(height >> 8), (unsigned char)height, 8, 3, 0, 0, 0};
-    wg_put_bytes(&png, "\x89PNG\r\n\x1a\n", 8);
-    put_chunk(&png, "IHDR", head, sizeof head);
-    put_palette(&png, palette, colors);
-    if (!put_pixels(&png, width, height, pixels))
-        return false;
-    put_chunk(&png, "IEND", "", 0);
-    if (png.failed)
+    if (!wg_png_bytes(&png, width, height, pixels, palette, colors))
         return false;
     put_base64(text, (const unsigned char *)png.data, png.size);
     return true;

@@ -4,10 +4,11 @@
 #include "graph/file.h"
 
 /* ---- The page ---------------------------------------------------------------------------------------------------- */
+/* Images inside cannot be of two palettes: made brighter, the light hues are about the dark ones. */
 void wg_svg_style(wg_text *svg)
 {
     wg_put(svg, "<style>svg{max-width:100%%;height:auto}text{font-family:Helvetica,Arial,sans-serif}"
-                "@media(prefers-color-scheme:dark){");
+                "@media(prefers-color-scheme:dark){image{filter:brightness(1.5)}");
     for (int i = 0; i < WG_COLORS; i++) {
         const char *light = wg_color_light((wg_color)i), *dark = wg_color_dark((wg_color)i);
         wg_put(svg, "[fill=\"%s\"]{fill:%s}[stroke=\"%s\"]{stroke:%s}", light, dark, light, dark);
@@ -86,7 +87,7 @@ void wg_svg_heading(wg_text *svg, double x, double end, const char *title, const
 /* ---- Marks of an axis -------------------------------------------------------------------------------------------- */
 double wg_tick_step(double low, double high, int most)
 {
-    double least = (high - low) / most, power = pow(10, floor(log10(least))), times = least / power;
+    double least = high / most - low / most, power = pow(10, floor(log10(least))), times = least / power;
     return (times <= 1 ? 1 : times <= 2 ? 2 : times <= 5 ? 5 : 10) * power;
 }
 

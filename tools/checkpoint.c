@@ -67,16 +67,17 @@ static const char *numbers_read(const char *text, int n, double *value)
     return text;
 }
 
-static bool history_read(run *r, const char *text)
+int64_t checkpoint_history(const char *text, epoch_log *log, int64_t most)
 {
     double v[NUMBERS];
-    while (text && *text && r->done < r->s->epochs) {
+    int64_t n = 0;
+    while (text && *text && n < most) {
         text = numbers_read(text, NUMBERS, v);
         if (text)
-            r->log[r->done++] = (epoch_log){v[0], v[1], v[2], v[3], v[4]};
+            log[n++] = (epoch_log){v[0], v[1], v[2], v[3], v[4]};
         text = text && *text == '\n' ? text + 1 : text;
     }
-    return text && !*text;
+    return text && !*text ? n : -1;
 }
 
 bool checkpoint_settings(settings *s)
@@ -102,7 +103,8 @@ bool checkpoint_load(run *r)
     if (!weights || wg_load(path, all, tensors_of(r, all)))
         return false;
     const char *history = wg_weights_metadata(weights, "history"), *within = wg_weights_metadata(weights, "within");
-    if (!history_read(r, history))
+    r->done = checkpoint_history(history, r->log, r->s->epochs);
+    if (r->done < 0)
         return refused(path, "it has more epochs than --epochs, or a history that cannot be read");
     within = within ? numbers_read(within, NUMBERS, v) : NULL;
     if (!within || *within || !(v[0] >= 0 && v[0] <= 1e15) || !(v[1] >= 0 && v[1] <= 1e15))

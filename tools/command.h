@@ -13,6 +13,7 @@ int command_check(int argc, char **argv);
 int command_graph(int argc, char **argv);
 int command_info(int argc, char **argv);
 int command_ops(int argc, char **argv);
+int command_plot(int argc, char **argv);
 int command_predict(int argc, char **argv);
 int command_train(int argc, char **argv);
 

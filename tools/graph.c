@@ -127,10 +127,7 @@ static char *networks_listed(int key, const char *text, void *input)
 static wg_tensor saved_loss(wg_tape *tape, const char *path, int64_t batch)
 {
     model m = {0};
-    if (!model_open(tape, path, &m))
-        return WG_NONE;
-    model_make(tape, &m);
-    if (wg_load(path, m.param, 2 * m.n, .strict = false))
+    if (!model_load(tape, path, &m))
         return WG_NONE;
     wg_tensor x = made_up_numbers(tape, "x", WG_SHAPE(batch, m.size[0]));
     return wg_cross_entropy(model_forward(&m, x, 0, 0), made_up_classes(tape, "y", WG_SHAPE(batch), m.size[m.n]));

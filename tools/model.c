@@ -85,6 +85,16 @@ wg_tensor model_forward(const model *m, wg_tensor x, double dropout, int64_t dra
     return x;
 }
 
+void model_count(wg_tensor scores, wg_tensor y, int64_t classes, int64_t *counts)
+{
+    wg_tensor guess = wg_argmax(scores, .axis = 1);
+    for (int64_t i = 0, n = wg_size(y); i < n; i++) {
+        int64_t truth = (int64_t)wg_element(y, i), said = (int64_t)wg_element(guess, i);
+        if (truth >= 0 && truth < classes && said < classes)
+            counts[truth * classes + said]++;
+    }
+}
+
 bool model_open(wg_tape *tape, const char *path, model *m)
 {
     wg_weights *weights = wg_weights_open(tape, path);
@@ -98,4 +108,12 @@ bool model_open(wg_tape *tape, const char *path, model *m)
     }
     snprintf(m->activation, sizeof m->activation, "%s", activation);
     return true;
+}
+
+bool model_load(wg_tape *tape, const char *path, model *m)
+{
+    if (!model_open(tape, path, m))
+        return false;
+    model_make(tape, m);
+    return wg_load(path, m->param, 2 * m->n, .strict = false) == WG_OK;
 }

@@ -2,11 +2,9 @@
 #include <argp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "command.h"
-#include "model.h"
+#include "samples.h"
 
 enum { MODEL = 256, DATA, PROBABILITIES, BATCH = 1000 };
 
@@ -47,55 +45,6 @@ static error_t parse(int key, char *text, struct argp_state *state)
     default:
         return ARGP_ERR_UNKNOWN;
     }
-}
-
-/* ---- Data -------------------------------------------------------------------------------------------------------- */
-static bool is_folder(const char *path)
-{
-    struct stat about;
-    return !stat(path, &about) && S_ISDIR(about.st_mode);
-}
-
-/* The test images and labels of a folder, packed or not. */
-static wg_data *folder_opened(wg_tape *tape, const char *folder)
-{
-    static const char *const names[] = {"t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"};
-    char path[2][4096];
-    for (int i = 0; i < 2; i++) {
-        int n = snprintf(path[i], sizeof path[i], "%s/%s", folder, names[i]);
-        if (n >= (int)sizeof path[i]) {
-            wg_report(tape, "wengert predict", WG_ERROR_FILE, "the path of --data is too long");
-            return NULL;
-        }
-        if (access(path[i], F_OK))
-            path[i][n - 3] = 0;
-    }
-    return wg_data_idx(tape, path[0], path[1], .shuffle = false);
-}
-
-static int64_t width_of(const wg_data *data)
-{
-    wg_shape shape = wg_data_shape(data);
-    return shape.rank ? shape.dim[0] : 1;
-}
-
-/* A table that is one column short with its last one taken for labels has none. */
-static wg_data *table_opened(wg_tape *tape, const char *path, int64_t features)
-{
-    wg_data *data = wg_data_csv(tape, path, .shuffle = false);
-    if (!data || width_of(data) + 1 != features)
-        return data;
-    return wg_data_csv(tape, path, .label = WG_NO_AXIS, .shuffle = false);
-}
-
-static wg_data *data_opened(wg_tape *tape, const char *path, int64_t features)
-{
-    const char *dot = strrchr(path, '.');
-    if (is_folder(path))
-        return folder_opened(tape, path);
-    if (strstr(path, "-ubyte") || (dot && !strcmp(dot, ".idx")))
-        return wg_data_idx(tape, path, NULL, .shuffle = false);
-    return table_opened(tape, path, features);
 }
 
 /* ---- Predictions ------------------------------------------------------------------------------------------------- */
@@ -143,17 +92,7 @@ static void predicted(wg_tape *tape, const model *m, wg_data *data, bool probabi
 static bool answered(wg_tape *tape, const asked *a)
 {
     model m = {0};
-    if (!model_open(tape, a->model, &m))
-        return false;
-    model_make(tape, &m);
-    if (wg_load(a->model, m.param, 2 * m.n, .strict = false))
-        return false;
-    wg_data *data = data_opened(tape, a->data, m.size[0]);
-    if (data && width_of(data) != m.size[0]) {
-        fprintf(stderr, "wengert predict: the network takes %lld features; the data have %lld\n", (long long)m.size[0],
-                (long long)width_of(data));
-        return false;
-    }
+    wg_data *data = model_load(tape, a->model, &m) ? samples_for(tape, a->data, m.size[0]) : NULL;
     if (data)
         predicted(tape, &m, data, a->probabilities);
     return !wg_failed(tape);

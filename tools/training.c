@@ -7,38 +7,14 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "command.h"
+#include "samples.h"
 
 enum { MEASURED = 1000 }; /* samples in a batch that is only looked at */
 
 /* ---- Data -------------------------------------------------------------------------------------------------------- */
-/* The images and labels of one part of the four files, packed or not. */
-static wg_data *images(run *r, const char *part)
-{
-    static const char *const kinds[] = {"images-idx3", "labels-idx1"};
-    char path[2][4096];
-    for (int i = 0; i < 2; i++) {
-        int n = snprintf(path[i], sizeof path[i], "%s/%s-%s-ubyte.gz", r->s->data, part, kinds[i]);
-        if (n >= (int)sizeof path[i]) {
-            wg_report(r->tape, "wengert train", WG_ERROR_FILE, "the path of --data is too long");
-            return NULL;
-        }
-        if (access(path[i], F_OK))
-            path[i][n - 3] = 0;
-    }
-    return wg_data_idx(r->tape, path[0], path[1]);
-}
-
-static bool is_folder(const char *path)
-{
-    struct stat about;
-    return !stat(path, &about) && S_ISDIR(about.st_mode);
-}
-
 /* Spirals want more steps than images do, and are there to be looked at. */
 static void fill_in(settings *s)
 {
@@ -90,9 +66,9 @@ int data_opened(run *r)
     fill_in(s);
     if (!s->data) {
         r->train = wg_data_spirals(r->tape, 1000);
-    } else if (is_folder(s->data)) {
-        r->train = images(r, "train");
-        r->test = images(r, "t10k");
+    } else if (samples_are_folder(s->data)) {
+        r->train = samples_of_folder(r->tape, s->data, "train", true);
+        r->test = samples_of_folder(r->tape, s->data, "t10k", true);
     } else {
         r->train = wg_data_csv(r->tape, s->data);
     }
@@ -168,16 +144,6 @@ static double right_in(const run *r, wg_tensor scores, wg_tensor y)
     return r->classes ? wg_item(wg_count_nonzero(wg_equal(wg_argmax(scores, .axis = 1), y))) : (double)NAN;
 }
 
-static void count(const run *r, wg_tensor scores, wg_tensor y, int64_t *counts)
-{
-    wg_tensor guess = wg_argmax(scores, .axis = 1);
-    for (int64_t i = 0, n = wg_size(y); i < n; i++) {
-        int64_t truth = (int64_t)wg_element(y, i), said = (int64_t)wg_element(guess, i);
-        if (truth < r->classes && said < r->classes)
-            counts[truth * r->classes + said]++;
-    }
-}
-
 void measure(run *r, wg_data *data, double *loss, double *accuracy, int64_t *counts)
 {
     double total = 0, right = 0, n = (double)wg_data_size(data);
@@ -189,7 +155,7 @@ void measure(run *r, wg_data *data, double *loss, double *accuracy, int64_t *cou
         total += wg_item(loss_of(r, scores, b.y)) * (double)b.n;
         right += right_in(r, scores, b.y);
         if (counts)
-            count(r, scores, b.y, counts);
+            model_count(scores, b.y, r->classes, counts);
     }
     *loss = data ? total / n : (double)NAN;
     *accuracy = data ? right / n : (double)NAN;

@@ -48,6 +48,8 @@ bool checkpoint_save(run *r);
  * error or on the tape. */
 bool checkpoint_settings(settings *s);
 bool checkpoint_load(run *r);
+/* The epochs of a checkpoint's history, into log; -1: more than `most`, or not a history. */
+int64_t checkpoint_history(const char *text, epoch_log *log, int64_t most);
 
 /* ---- results.c ---- */
 /* Can all the files that are to be written be made? Told on standard error, before hours are spent. */

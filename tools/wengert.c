@@ -22,6 +22,7 @@ static const struct {
     {"graph", command_graph, "the graph of a network, as a table or a picture"},
     {"info", command_info, "what this build and this machine have"},
     {"ops", command_ops, "the operations, or one operation's page"},
+    {"plot", command_plot, "charts of logs, weights and trained networks"},
     {"predict", command_predict, "the classes a trained network sees in data"},
     {"train", command_train, "train a multilayer perceptron"},
 };

@@ -48,6 +48,27 @@ typedef struct {
  * most 256 classes; from 33 on without numbers. */
 WG_API wg_status wg_plot_confusion(wg_tape *tape, const wg_confusion *confusion, const char *path);
 
+/* ---- Tensors -----------------------------------------------------------------------------------------------------
+ * Of any dtype and strides; an array of plain numbers becomes one by wg_borrow. */
+typedef struct {
+    int64_t height, width; /* of an image; 0: its last two axes */
+    const char *title;     /* NULL: the tensor's name */
+} wg_plot_images_options;
+#define wg_plot_images_defaults .title = NULL
+/* Weights as images side by side, zero being the page, negative blue, positive orange, on one scale; what is not finite
+ * is marked. A matrix is one image unless its columns, or else its rows, have height x width elements or, where those are
+ * not given, the square of a whole number but no power of two: 784 inputs of a unit are 28 x 28. As .png the images
+ * alone. */
+WG_API wg_status wg_plot_images(wg_tensor w, const char *path, wg_plot_images_options options);
+
+typedef struct {
+    int64_t bins;      /* at most 120; 0: as the numbers ask for */
+    const char *title; /* NULL: the tensor's name */
+} wg_plot_histogram_options;
+#define wg_plot_histogram_defaults .title = NULL
+/* How often a tensor's elements have which value, with mean, deviation, range and how many are zero or not finite. */
+WG_API wg_status wg_plot_histogram(wg_tensor t, const char *path, wg_plot_histogram_options options);
+
 #ifdef __cplusplus
 }
 #endif
@@ -57,6 +78,8 @@ WG_API wg_status wg_plot_confusion(wg_tape *tape, const wg_confusion *confusion,
 #define wg_plot_curve(tape, curve, path) (wg_plot_curve)(WG_HERE(tape), curve, path)
 #define wg_plot_boundary(f, user, x, ...) WG_OPTIONS5(wg_plot_boundary, f, user, WG_HERE_AT(x), __VA_ARGS__, )
 #define wg_plot_confusion(tape, confusion, path) (wg_plot_confusion)(WG_HERE(tape), confusion, path)
+#define wg_plot_images(w, ...) WG_OPTIONS2(wg_plot_images, WG_HERE_AT(w), __VA_ARGS__, )
+#define wg_plot_histogram(t, ...) WG_OPTIONS2(wg_plot_histogram, WG_HERE_AT(t), __VA_ARGS__, )
 #endif
 
 #endif

@@ -1,10 +1,8 @@
-/* Charts: that they are XML whatever is in them, that they stay small, and that lines are where the numbers are.
- * Progress: what a file gets, and what a terminal gets. */
-#include "files.h"
+/* Charts: that they are XML whatever is in them, that they stay small, and that lines are where the numbers are. */
+#include "xml.h"
 
+#include <float.h>
 #include <locale.h>
-#include <pty.h>
-#include <sys/ioctl.h>
 
 #define HOSTILE "\\N\\G<b>\"&|{}\n\xff]]>"
 
@@ -23,93 +21,6 @@ static void tear_down(void)
 }
 
 static void no_error(void) { ck_assert_msg(!wg_failed(tape), "%s", wg_error(tape)); }
-
-/* The whole file; to be freed. */
-static char *content_of(const char *path, size_t *size)
-{
-    FILE *file = fopen(path, "rb");
-    ck_assert_ptr_nonnull(file);
-    fseek(file, 0, SEEK_END);
-    *size = (size_t)ftell(file);
-    rewind(file);
-    char *text = calloc(*size + 1, 1);
-    ck_assert_uint_eq(fread(text, 1, *size, file), *size);
-    fclose(file);
-    return text;
-}
-
-/* ---- XML --------------------------------------------------------------------------------------------------------- */
-static bool is_name(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
-}
-
-/* Behind the text up to `end`, in which there is no < and every & is one of the known entities. */
-static const char *text_read(const char *at, char end)
-{
-    static const char *const entities[] = {"&amp;", "&lt;", "&gt;", "&quot;"};
-    for (; *at && *at != end; at++) {
-        int known = *at != '&';
-        for (int i = 0; i < COUNT(entities); i++)
-            known |= !strncmp(at, entities[i], strlen(entities[i]));
-        ck_assert_msg(known && *at != '<' && (*at == '\n' || (unsigned char)*at >= 0x20), "not XML: %.40s", at);
-    }
-    return at;
-}
-
-/* Tags nest and close, attributes are quoted; there is a title. Not all of XML, but all that is written. */
-static void is_xml(const char *text)
-{
-    char open[64][16] = {{0}};
-    int depth = 0;
-    ck_assert_msg(!strncmp(text, "<svg ", 5), "no svg: %.40s", text);
-    ck_assert_ptr_nonnull(strstr(text, "<title>"));
-    for (const char *at = text; *at;) {
-        if (*at != '<') {
-            at = text_read(at, '<');
-            continue;
-        }
-        bool closes = at[1] == '/';
-        const char *name = at + 1 + closes, *end = name;
-        while (is_name(*end))
-            end++;
-        ck_assert_int_gt(end - name, 0);
-        ck_assert_int_lt(end - name, 15);
-        for (at = end; *at == ' ';) {
-            const char *attribute = ++at;
-            while (is_name(*at))
-                at++;
-            ck_assert_msg(at > attribute && at[0] == '=' && at[1] == '"', "not an attribute: %.40s", attribute);
-            at = text_read(at + 2, '"') + 1;
-        }
-        if (closes) {
-            ck_assert_int_gt(depth, 0);
-            depth--;
-            ck_assert_msg(strlen(open[depth]) == (size_t)(end - name) &&
-                              !strncmp(open[depth], name, (size_t)(end - name)),
-                          "%s is closed by %.20s", open[depth], name);
-        } else if (*at != '/') {
-            ck_assert_int_lt(depth, 64);
-            snprintf(open[depth++], 16, "%.*s", (int)(end - name), name);
-        }
-        at += *at == '/';
-        ck_assert_msg(*at == '>', "not closed: %.40s", name);
-        at++;
-    }
-    ck_assert_int_eq(depth, 0);
-    ck_assert_ptr_null(strstr(text, "nan"));
-    ck_assert_ptr_null(strstr(text, "inf"));
-}
-
-static size_t is_chart(const char *path, const char *with)
-{
-    size_t size;
-    char *text = content_of(path, &size);
-    is_xml(text);
-    ck_assert_msg(!with || strstr(text, with), "no %s in %.3000s", with, text);
-    free(text);
-    return size;
-}
 
 /* ---- Learning curves --------------------------------------------------------------------------------------------- */
 enum { EPOCHS = 10000 };
@@ -296,6 +207,114 @@ START_TEST(confusion_of_many_classes_has_no_numbers)
 }
 END_TEST
 
+/* ---- Images ------------------------------------------------------------------------------------------------------ */
+#define TIMES "\xc3\x97"
+
+static const struct {
+    int rank;
+    int64_t dim[4], height, width;
+    const char *with; /* NULL: refused */
+} sheets[] = {
+    {2, {784, 12}, 0, 0, ">12 images of 28" TIMES "28<"},
+    {2, {12, 784}, 0, 0, ">12 images of 28" TIMES "28<"},
+    {2, {256, 12}, 0, 0, ">256" TIMES "12<"},
+    {2, {256, 12}, 16, 16, ">12 images of 16" TIMES "16<"},
+    {2, {6, 10}, 3, 2, ">10 images of 3" TIMES "2<"},
+    {4, {8, 3, 5, 7}, 0, 0, ">24 images of 5" TIMES "7<"},
+    {3, {4, 12, 2}, 4, 6, ">4 images of 4" TIMES "6<"},
+    {1, {40}, 0, 0, ">1" TIMES "40<"},
+    {1, {40}, 5, 8, ">5" TIMES "8<"},
+    {0, {0}, 0, 0, ">1" TIMES "1<"},
+    {2, {3000, 2}, 0, 0, ">of 6" TIMES "6 elements the furthest from 0<"},
+    {3, {1500, 28, 28}, 0, 0, ">the first 311<"},
+    {2, {6, 10}, 7, 7, NULL},
+    {2, {6, 10}, -1, 7, NULL},
+    {2, {6, 10}, 0, 7, NULL},
+    {2, {0, 10}, 0, 0, NULL},
+};
+
+START_TEST(tensor_is_shown_as_the_images_it_is)
+{
+    wg_type type = {.dtype = _i % 2 ? WG_FLOAT64 : WG_FLOAT32, .rank = sheets[_i].rank};
+    memcpy(type.dim, sheets[_i].dim, sizeof sheets[_i].dim);
+    wg_tensor w = wg_param(tape, HOSTILE, wg_type_shape(&type), .init = WG_ONES, .dtype = type.dtype);
+    wg_status status = wg_plot_images(w, in_folder("w.svg"), .height = sheets[_i].height, .width = sheets[_i].width);
+    ck_assert_msg(!status == !!sheets[_i].with, "%s", wg_error(tape));
+    if (status)
+        ck_assert_int_eq(files_in_folder(), 0);
+    else
+        is_chart(in_folder("w.svg"), sheets[_i].with);
+}
+END_TEST
+
+START_TEST(images_alone_are_a_png)
+{
+    const double v[] = {1, (double)NAN, -(double)INFINITY, 0, -2, 2};
+    wg_tensor w = wg_array(tape, WG_FLOAT64, WG_SHAPE(2, 3), v);
+    size_t size;
+    ck_assert_int_eq(wg_plot_images(wg_matrix_transpose(w), in_folder("w.png")), WG_OK);
+    char *png = content_of(in_folder("w.png"), &size);
+    /* Three rows of two elements and a gap around them, all 24 pixels wide. */
+    ck_assert_mem_eq(png, "\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x60\0\0\0\x78\x08\x03\0\0\0", 29);
+    ck_assert_uint_lt(size, 1000);
+    free(png);
+    ck_assert_int_eq(wg_plot_images(w, in_folder("w.svg"), .title = HOSTILE), WG_OK);
+    is_chart(in_folder("w.svg"), ">2 not finite<");
+}
+END_TEST
+
+/* ---- Histograms -------------------------------------------------------------------------------------------------- */
+START_TEST(histogram_of_odd_numbers_tells_what_it_leaves_out)
+{
+    const double v[] = {1, (double)NAN, -(double)INFINITY, 0, -2, 2, 0, 1};
+    static const char *const with[] = {">1 NaN, 1 infinite<", ">2 zero (25 %)<", ">least -2 \xc2\xb7 greatest 2<"};
+    wg_tensor t = wg_name(wg_array(tape, WG_FLOAT64, WG_SHAPE(8), v), HOSTILE);
+    ck_assert_int_eq(wg_plot_histogram(t, in_folder("h.svg")), WG_OK);
+    for (int i = 0; i < COUNT(with); i++)
+        is_chart(in_folder("h.svg"), with[i]);
+    ck_assert_int_eq(wg_plot_histogram(wg_full(tape, WG_FLOAT32, WG_SHAPE(3), (double)NAN), in_folder("h.svg")), WG_OK);
+    is_chart(in_folder("h.svg"), ">3 elements, none of them finite<");
+}
+END_TEST
+
+/* Where numbers are all one, as far apart as they can be, or as close. */
+START_TEST(histogram_has_bars_at_any_scale)
+{
+    static const double ends[][2] = {{0, 0}, {3, 3}, {-DBL_MAX, DBL_MAX}, {1, 1 + 1e-15}, {0, 5e-324}, {-1e-300, 0}};
+    size_t size;
+    wg_tensor t = wg_array(tape, WG_FLOAT64, WG_SHAPE(2), ends[_i]);
+    ck_assert_int_eq(wg_plot_histogram(t, in_folder("h.svg")), WG_OK);
+    is_chart(in_folder("h.svg"), NULL);
+    char *text = content_of(in_folder("h.svg"), &size);
+    ck_assert_ptr_nonnull(strstr(text, "fill-opacity=\"0.75\" d=\"M"));
+    free(text);
+}
+END_TEST
+
+START_TEST(histogram_of_whole_numbers_has_a_bar_for_each)
+{
+    static const int64_t y[] = {3, 3, 0, 9, 5};
+    size_t size;
+    ck_assert_int_eq(wg_plot_histogram(wg_array(tape, WG_INT64, WG_SHAPE(5), y), in_folder("h.svg")), WG_OK);
+    char *text = content_of(in_folder("h.svg"), &size);
+    int bars = 0;
+    for (const char *at = strstr(text, "fill-opacity"); (at = strchr(at, 'z')); at++)
+        bars += at[1] == 'M' || at[1] == '"';
+    ck_assert_int_eq(bars, 4);
+    free(text);
+}
+END_TEST
+
+START_TEST(histogram_of_mostly_zeros_shows_the_others)
+{
+    wg_tensor x = wg_param(tape, "x", WG_SHAPE(100, 100), .init = WG_HE_NORMAL);
+    ck_assert_int_eq(wg_plot_histogram(x, in_folder("h.svg")), WG_OK);
+    ck_assert_uint_lt(is_chart(in_folder("h.svg"), ">elements<"), 40 * 1024);
+    ck_assert_int_eq(wg_plot_histogram(wg_relu(wg_subtract(x, 0.1)), in_folder("h.svg")), WG_OK);
+    is_chart(in_folder("h.svg"), ">elements (log)<");
+}
+END_TEST
+
 /* ---- Locales ----------------------------------------------------------------------------------------------------- */
 START_TEST(numbers_have_a_point_in_every_locale)
 {
@@ -363,7 +382,9 @@ static void draw_all(wg_tape *on)
     wg_plot_confusion(on, &confusion, in_folder("m.svg"));
     square(10, WG_FLOAT32, &all);
     wg_plot_boundary(upright, &classes, all.x, all.y, in_folder("b.svg"));
-    wg_progress_end(wg_progress_begin(on, 1, 1));
+    wg_plot_images(all.x, in_folder("w.svg"));
+    wg_plot_images(all.x, in_folder("w.png"));
+    wg_plot_histogram(all.x, in_folder("h.svg"));
 }
 
 START_TEST(no_memory_is_an_error)
@@ -374,119 +395,10 @@ START_TEST(no_memory_is_an_error)
 }
 END_TEST
 
-/* ---- Progress ---------------------------------------------------------------------------------------------------- */
-static void two_epochs(FILE *to, wg_progress_kind kind)
-{
-    wg_progress *p = wg_progress_begin(tape, 2, 100, .file = to, .kind = kind);
-    for (int epoch = 0; epoch < 2; epoch++) {
-        for (int i = 0; i < 10; i++) {
-            wg_progress_step(p, 10, 1.0 / (1 + epoch * 10 + i));
-            usleep(kind == WG_PROGRESS_AUTO || kind == WG_PROGRESS_LIVE ? 30000 : 0);
-        }
-        wg_progress_epoch(p, .accuracy = 0.5, .valid_loss = epoch ? (double)NAN : 0.25, .grad_norm = 0.125);
-    }
-    wg_progress_end(p);
-    fflush(to);
-}
-
-static const struct {
-    wg_progress_kind kind;
-    const char *line[2]; /* how the lines of the epochs begin */
-} plain[] = {
-    {WG_PROGRESS_AUTO,
-     {"epoch 1/2  loss 0.2929  accuracy 50.00 %  valid 0.2500  grad 0.125  ", "epoch 2/2  loss 0.0669  "}},
-    {WG_PROGRESS_PLAIN,
-     {"epoch 1/2  loss 0.2929  accuracy 50.00 %  valid 0.2500  grad 0.125  ", "epoch 2/2  loss 0.0669  "}},
-    {WG_PROGRESS_JSON,
-     {"{\"epoch\": 1, \"epochs\": 2, \"loss\": 0.292896825, \"accuracy\": 0.5, \"valid_loss\": 0.25, "
-      "\"valid_accuracy\": null, ",
-      "{\"epoch\": 2, \"epochs\": 2, \"loss\": 0.0668771403, \"accuracy\": 0.5, \"valid_loss\": null, "}},
-    {WG_PROGRESS_NONE, {NULL, NULL}},
-};
-
-START_TEST(file_gets_a_line_an_epoch)
-{
-    FILE *to = fopen(in_folder("p"), "w");
-    two_epochs(to, plain[_i].kind);
-    fclose(to);
-    size_t size;
-    char *text = content_of(in_folder("p"), &size), *at = text;
-    ck_assert_ptr_null(strchr(text, '\r'));
-    ck_assert_ptr_null(strchr(text, '\033'));
-    for (int i = 0; i < 2 && plain[_i].line[i]; i++) {
-        ck_assert_msg(!strncmp(at, plain[_i].line[i], strlen(plain[_i].line[i])), "%s", at);
-        at = strchr(at, '\n') + 1;
-    }
-    ck_assert_str_eq(at, "");
-    free(text);
-}
-END_TEST
-
-static const struct {
-    const char *lang, *no_color;
-    unsigned short columns;
-    const char *with, *without;
-} terminals[] = {
-    {"C.UTF-8", NULL, 120, "\xe2\x94\x81", "#"},
-    {"C.UTF-8", "1", 120, "\xe2\x94\x81", "\033[34m"},
-    {"C", NULL, 120, "#", "\xe2"},
-    {"C.UTF-8", NULL, 40, "ETA 0:0", "\xe2\x94\x81"},
-    {"C.UTF-8", NULL, 10, "epoch 1/2", "ETA"},
-};
-
-/* The columns a line takes on the terminal: escapes take none, a UTF-8 character one. */
-static int width_of(const char *from, const char *to)
-{
-    int n = 0;
-    for (; from < to; from++) {
-        if (*from == '\033') {
-            while (from < to && *from != 'm' && *from != 'K')
-                from++;
-            continue;
-        }
-        n += ((unsigned char)*from & 0xc0) != 0x80;
-    }
-    return n;
-}
-
-START_TEST(terminal_gets_one_line_that_fits)
-{
-    int master, slave;
-    struct winsize size = {.ws_row = 24, .ws_col = terminals[_i].columns};
-    ck_assert_int_eq(openpty(&master, &slave, NULL, NULL, &size), 0);
-    setenv("LC_ALL", terminals[_i].lang, 1);
-    setenv("TERM", "xterm", 1);
-    unsetenv("CI");
-    unsetenv("NO_COLOR");
-    if (terminals[_i].no_color)
-        setenv("NO_COLOR", terminals[_i].no_color, 1);
-    FILE *to = fdopen(slave, "w");
-    two_epochs(to, WG_PROGRESS_AUTO);
-    static char text[65536];
-    ssize_t n = read(master, text, sizeof text - 1);
-    ck_assert_int_gt(n, 0);
-    text[n] = 0;
-    fclose(to);
-    close(master);
-    ck_assert_msg(strstr(text, terminals[_i].with) != NULL, "no %s in %s", terminals[_i].with, text);
-    ck_assert_msg(strstr(text, terminals[_i].without) == NULL, "%s in %s", terminals[_i].without, text);
-    int live = 0;
-    for (const char *at = text, *end; *at; at = end + 1) { /* a live line ends where the cursor returns */
-        end = at + strcspn(at, "\r\n");
-        bool goes = end > at + 3 && !strncmp(end - 3, "\033[K", 3);
-        live += goes;
-        ck_assert_msg(!goes || width_of(at, end) < terminals[_i].columns, "too wide: %.*s", (int)(end - at), at);
-        if (!*end)
-            break;
-    }
-    ck_assert_int_le(live, 8); /* 0.6 s, ten a second at most */
-}
-END_TEST
-
 int main(void)
 {
     Suite *s = suite_create("charts");
-    TCase *charts = tcase_create("charts"), *memory = tcase_create("memory"), *progress = tcase_create("progress");
+    TCase *charts = tcase_create("charts"), *memory = tcase_create("memory");
     tcase_add_checked_fixture(charts, set_up, tear_down);
     tcase_add_loop_test(charts, curve_is_drawn_of_whatever_there_is, 0, COUNT(curves));
     tcase_add_test(charts, axis_has_marks_however_narrow_the_range);
@@ -495,15 +407,17 @@ int main(void)
     tcase_add_test(charts, boundary_of_odd_points_and_scores_is_drawn);
     tcase_add_loop_test(charts, confusion_tells_recall_and_precision, 0, 2);
     tcase_add_test(charts, confusion_of_many_classes_has_no_numbers);
+    tcase_add_loop_test(charts, tensor_is_shown_as_the_images_it_is, 0, COUNT(sheets));
+    tcase_add_test(charts, images_alone_are_a_png);
+    tcase_add_test(charts, histogram_of_odd_numbers_tells_what_it_leaves_out);
+    tcase_add_loop_test(charts, histogram_has_bars_at_any_scale, 0, 6);
+    tcase_add_test(charts, histogram_of_whole_numbers_has_a_bar_for_each);
+    tcase_add_test(charts, histogram_of_mostly_zeros_shows_the_others);
     tcase_add_test(charts, numbers_have_a_point_in_every_locale);
     tcase_add_test(charts, bad_charts_are_refused_and_leave_the_old_file);
     tcase_add_test(memory, no_memory_is_an_error);
-    tcase_add_checked_fixture(progress, set_up, tear_down);
-    tcase_add_loop_test(progress, file_gets_a_line_an_epoch, 0, COUNT(plain));
-    tcase_add_loop_test(progress, terminal_gets_one_line_that_fits, 0, COUNT(terminals));
     suite_add_tcase(s, charts);
     suite_add_tcase(s, memory);
-    suite_add_tcase(s, progress);
     SRunner *runner = srunner_create(s);
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);

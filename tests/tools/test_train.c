@@ -1,67 +1,11 @@
 /* `wengert train` and `wengert predict`, asked as a user asks them: that a network learns, that a run which was stopped
  * goes on with the same bits, and what is told where something is wrong. The command is WENGERT_COMMAND. */
-#include "graph/files.h"
+#include "command.h"
 
 #include <fcntl.h>
 #include <jansson.h>
 #include <signal.h>
 #include <stdarg.h>
-#include <sys/wait.h>
-
-enum { ARGUMENTS = 40 };
-
-static char *out, *err; /* of the last run */
-
-/* ---- Running the command ----------------------------------------------------------------------------------------- */
-static char *file_text(const char *name)
-{
-    FILE *file = fopen(in_folder(name), "r");
-    ck_assert_ptr_nonnull(file);
-    char *text = calloc(1 << 20, 1);
-    ck_assert_uint_lt(fread(text, 1, (1 << 20) - 1, file), (1 << 20) - 1);
-    fclose(file);
-    return text;
-}
-
-/* Starts it in the folder, with the words of `line`; what it says goes to the files "out" and "err". */
-static pid_t start(const char *line)
-{
-    char words[2000], *argument[ARGUMENTS], *held;
-    int n = 0;
-    const char *command = getenv("WENGERT_COMMAND");
-    ck_assert_msg(command != NULL, "WENGERT_COMMAND is not set");
-    snprintf(words, sizeof words, "%s", line);
-    argument[n++] = (char *)(uintptr_t)command;
-    for (char *word = strtok_r(words, " ", &held); word && n < ARGUMENTS - 1; word = strtok_r(NULL, " ", &held))
-        argument[n++] = word;
-    argument[n] = NULL;
-    pid_t pid = fork();
-    ck_assert_int_ge(pid, 0);
-    if (pid)
-        return pid;
-    setpgid(0, 0);
-    if (chdir(folder) || !freopen("out", "w", stdout) || !freopen("err", "w", stderr))
-        _exit(99);
-    execv(command, argument);
-    _exit(99);
-}
-
-static int ended(pid_t pid)
-{
-    int status;
-    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-    free(out);
-    free(err);
-    out = file_text("out");
-    err = file_text("err");
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-}
-
-static void runs(const char *line)
-{
-    int code = ended(start(line));
-    ck_assert_msg(code == 0, "%s\nexit %d: %s", line, code, err);
-}
 
 static double result(const char *name)
 {
@@ -114,14 +58,6 @@ static void same_tensors(const char *a, const char *b)
                       "%s differs", name);
     }
     wg_tape_free(tape);
-}
-
-static void tear_down(void)
-{
-    folder_remove();
-    free(out);
-    free(err);
-    out = err = NULL;
 }
 
 /* ---- Learning ---------------------------------------------------------------------------------------------------- */
