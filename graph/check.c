@@ -70,6 +70,7 @@ static double weighed(line *l, wg_tensor y)
     return sum;
 }
 
+/* NaN where the function is in error: a step away it may be outside its domain. */
 static double along(double t, void *user)
 {
     line *l = user;
@@ -81,6 +82,7 @@ static double along(double t, void *user)
     k->tape->no_grad++;
     double value = weighed(l, k->f(inputs, k->o->user));
     k->tape->no_grad--;
+    wg_clear_error(k->tape);
     wg_rewind(k->tape, before);
     return value;
 }
