@@ -107,11 +107,6 @@ void wg_trial_end(wg_tape *tape, const wg_trial *trial)
 }
 
 /* ---- What a body captures ---------------------------------------------------------------------------------------- */
-typedef struct {
-    uint32_t *at;
-    int n, room;
-} captures;
-
 /* Where `node` is in the ascending list, or belongs. */
 static int position(const uint32_t *list, int n, uint32_t node)
 {
@@ -126,7 +121,7 @@ static int position(const uint32_t *list, int n, uint32_t node)
     return low;
 }
 
-static bool capture(wg_tape *tape, captures *c, uint32_t node)
+static bool capture(wg_tape *tape, wg_captures *c, uint32_t node)
 {
     const wg_node *x = wg_node_at(tape, node);
     if (!wg_is_float((wg_dtype)x->dtype) || x->flags & (WG_NODE_CUT | WG_NODE_NUMBER))
@@ -150,8 +145,7 @@ static bool capture(wg_tape *tape, captures *c, uint32_t node)
     return true;
 }
 
-/* What nodes from `low` on and the results have from before it. */
-static wg_status captured_by(wg_tape *tape, const char *name, uint32_t low, const wg_tensor *out, int n_out, captures *c)
+wg_status wg_captured_since(wg_tape *tape, const char *name, uint32_t low, const wg_tensor *out, int n_out, wg_captures *c)
 {
     bool fits = true;
     for (uint32_t i = low; i < tape->nodes && fits; i++) {
@@ -212,7 +206,7 @@ typedef struct {
 
 static size_t in_lines(size_t bytes) { return (bytes + WG_ALIGN - 1) & ~(size_t)(WG_ALIGN - 1); }
 
-static wg_status stage(wg_tape *tape, const char *name, const wg_tensor *out, int n_out, const captures *c, staged *s)
+static wg_status stage(wg_tape *tape, const char *name, const wg_tensor *out, int n_out, const wg_captures *c, staged *s)
 {
     size_t n = (size_t)n_out, types = in_lines(n * sizeof *s->y), values = in_lines(n * sizeof *s->values);
     size_t list = in_lines((size_t)c->n * sizeof *s->captured), need = types + values + list;
@@ -250,9 +244,9 @@ static wg_status tried(wg_tape *tape, const char *name, const wg_closure *f, con
     wg_status status = wg_aliases(in, f->n_in, alias);
     if (!status)
         status = wg_body_call(tape, name, f->f, f->user, alias, out, f->n_out);
-    captures c = {0};
+    wg_captures c = {0};
     if (!status)
-        status = captured_by(tape, name, low, out, f->n_out, &c);
+        status = wg_captured_since(tape, name, low, out, f->n_out, &c);
     *n_captured = c.n;
     if (c.n && f->refuses && !status) {
         const char *given = wg_name_of(wg_node_tensor(tape, c.at[0]));
@@ -416,7 +410,7 @@ static wg_status derived_record(const wg_call *c, wg_body *body, const bool *wan
     return wg_closure_record(c->tape, "wg_checkpoint", &wg_checkpoint_op, &f, NULL, in, out);
 }
 
-static wg_status pull_recorded(const wg_call *c, const bool *wanted, wg_tensor *out)
+wg_status wg_closure_pull_recorded(const wg_call *c, const bool *wanted, wg_tensor *out)
 {
     int n = 0;
     for (int i = 0; i < c->n_in; i++)
@@ -450,7 +444,7 @@ wg_status wg_closure_pull(const wg_call *c, const bool *wanted, wg_tensor *out)
 {
     wg_tape *tape = c->tape;
     if (c->recording)
-        return pull_recorded(c, wanted, out);
+        return wg_closure_pull_recorded(c, wanted, out);
     size_t n = (size_t)c->n_in;
     wg_tensor *xs, *ys, *result;
     bool *reached = wg_arena(tape, n ? n : 1);

@@ -36,6 +36,13 @@ void wg_trial_end(wg_tape *tape, const wg_trial *trial);
 wg_tape *wg_inputs_tape(const char *name, wg_tensors x, wg_tensor *out, int n_out);
 /* f(in), whose results must be tensors of this tape. */
 wg_status wg_body_call(wg_tape *tape, const char *name, wg_body *f, void *user, const wg_tensor *in, wg_tensor *out, int n_out);
+/* Nodes that a body uses though they are not among its inputs, and that have a gradient: ascending, in the arena. */
+typedef struct {
+    uint32_t *at;
+    int n, room;
+} wg_captures;
+/* Adds what nodes from `low` on, and the results, have from before it. */
+wg_status wg_captured_since(wg_tape *tape, const char *name, uint32_t low, const wg_tensor *out, int n_out, wg_captures *c);
 /* Views of the inputs: nodes of their own, at which a pullback ends. */
 wg_status wg_aliases(const wg_tensor *in, int n, wg_tensor *alias);
 /* f again, on aliases of its inputs and of what it has captured; they take the place of the captured nodes. */
@@ -45,11 +52,16 @@ wg_status wg_closure_record(wg_tape *tape, const char *name, const wg_op *op, co
                             const wg_tensor *in, wg_tensor *out);
 /* The chain rule of such an operation: by running f again. */
 wg_status wg_closure_pull(const wg_call *c, const bool *wanted, wg_tensor *out);
+/* The same as a node of its own, to be differentiated again. */
+wg_status wg_closure_pull_recorded(const wg_call *c, const bool *wanted, wg_tensor *out);
 wg_status wg_closure_push(const wg_call *c, wg_tensor *out);
 /* The rules of an entry that takes its results from wg_closure_options. */
 int wg_closure_count(const wg_call *c);
 wg_status wg_closure_type(wg_call *c);
 wg_status wg_closure_run(const wg_call *c);
+/* Does each of n tensors, `what` they are, have the type it had before this round of a loop? */
+wg_status wg_types_kept(wg_tape *tape, const char *name, const char *what, int64_t round, const wg_tensor *before,
+                        const wg_tensor *after, int n);
 extern const wg_schema wg_closure_schema;
 extern const wg_op wg_checkpoint_op;
 

@@ -45,11 +45,18 @@ WG_API wg_status wg_cond(wg_tensor pred, wg_body *f, wg_body *g, wg_tensors x, w
 /* A loop along axis 0 of xs, one or several arrays of n rows (or none, for `length` rounds): f is given the carry and row i
  * of each of xs; it gives the next carry and any number of further results. out: the last carry, then each further result
  * of all rounds stacked along a new axis 0; n_out of them together. Each carry keeps its type. */
+enum {
+    WG_SNAPSHOTS_EACH = -1, /* every carry: each round runs once more */
+    WG_SNAPSHOTS_SQRT = -2, /* sqrt(2 n) of them: each round runs at most twice more */
+    WG_SNAPSHOTS_LOG = -3   /* log2(n) of them: of a million rounds 20, and each runs at most 7 times more */
+};
 typedef struct {
     void *user;
-    int64_t length;  /* rounds; left out, the rows of xs */
-    bool reverse;    /* from the last row to the first; what is stacked stays in the order of the rows */
-    bool checkpoint; /* each round is a wg_checkpoint: only the carries are kept */
+    int64_t length;    /* rounds; left out, the rows of xs */
+    bool reverse;      /* from the last row to the first; what is stacked stays in the order of the rows */
+    int64_t snapshots; /* 0: the rounds are recorded. Else they are not, and at most so many carries are kept besides the
+                          first; a derivative runs rounds again, in the binomial schedule, which runs the fewest. Or one of
+                          the words above. (Griewank and Walther 2000, Algorithm 799) */
 } wg_scan_options;
 #define wg_scan_defaults .length = WG_NO_INTEGER
 WG_API wg_status wg_scan(wg_body *f, wg_tensors carry, wg_tensors xs, wg_tensor *out, int n_out, wg_scan_options options);

@@ -146,7 +146,7 @@ START_TEST(a_parameter_changed_since_is_noticed)
 }
 END_TEST
 
-/* ---- cond, scan -------------------------------------------------------------------------------------------------- */
+/* ---- cond -------------------------------------------------------------------------------------------------------- */
 static void triple(const wg_tensor *in, wg_tensor *out, void *user)
 {
     (void)user;
@@ -163,57 +163,6 @@ START_TEST(cond_runs_the_one_that_is_chosen)
     ck_assert_int_eq(wg_cond(wg_greater(wg_sum(x), 1), triple, layer, WG_TENSORS(x), &y, 1), WG_OK);
     ck_assert_int_eq(calls, 1);
     no_error();
-}
-END_TEST
-
-static void cell(const wg_tensor *in, wg_tensor *out, void *user)
-{
-    (void)user;
-    calls++;
-    out[0] = wg_tanh(wg_add(wg_matmul(in[0], w), in[1]));
-    out[1] = wg_sum(out[0]);
-}
-
-static const double rows[12] = {0.1, 0.2, 0.3, -0.4, 0.5, -0.6, 0.7, 0.8, -0.9, 1, -1.1, 1.2};
-
-static void scanned(bool checkpoint, wg_tensor out[9])
-{
-    wg_tensor h = vector(x_values), xs = wg_array(tape, WG_FLOAT64, WG_SHAPE(4, 3), rows), all[3] = {h, xs, w}, y[2], hvp[3];
-    wg_scan(cell, WG_TENSORS(h), WG_TENSORS(xs), y, 2, .checkpoint = checkpoint);
-    out[0] = y[0];
-    out[1] = y[1];
-    wg_tensor loss = wg_add(wg_sum(y[0]), wg_sum(wg_multiply(y[1], y[1])));
-    wg_grad(loss, all, 3, out + 2);
-    wg_hvp(loss, all, ((wg_tensor[]){WG_NONE, xs, WG_NONE}), 3, hvp);
-    memcpy(out + 5, hvp, sizeof hvp);
-    out[8] = loss;
-}
-
-START_TEST(scan_is_the_loop_it_stands_for)
-{
-    wg_tensor h = vector(x_values), xs = wg_array(tape, WG_FLOAT64, WG_SHAPE(4, 3), rows), in[2] = {h}, out[2], sums[4];
-    for (int i = 0; i < 4; i++, in[0] = out[0]) {
-        in[1] = wg_select(xs, 0, i);
-        cell(in, out, NULL);
-        sums[i] = out[1];
-    }
-    wg_tensor a[9], b[9];
-    scanned(false, a);
-    scanned(true, b);
-    same(a[0], out[0], 1e-300);
-    same(a[1], wg_stack(((wg_tensors){sums, 4})), 1e-300);
-    for (int i = 0; i < 9; i++)
-        same(a[i], b[i], 1e-14);
-}
-END_TEST
-
-START_TEST(scan_backwards_keeps_the_order_of_the_rows)
-{
-    wg_tensor h = vector(x_values), xs = wg_array(tape, WG_FLOAT64, WG_SHAPE(4, 3), rows), y[2], z[2];
-    wg_scan(cell, WG_TENSORS(h), WG_TENSORS(xs), y, 2, .reverse = true);
-    wg_scan(cell, WG_TENSORS(h), WG_TENSORS(wg_flip(xs, .axis = WG_AXES(0))), z, 2);
-    same(y[0], z[0], 1e-300);
-    same(y[1], wg_flip(z[1]), 1e-300);
 }
 END_TEST
 
@@ -570,8 +519,6 @@ int main(void)
     tcase_add_test(all, checkpoint_runs_once_forward_and_once_back_and_keeps_one_node);
     tcase_add_test(all, a_parameter_changed_since_is_noticed);
     tcase_add_test(all, cond_runs_the_one_that_is_chosen);
-    tcase_add_test(all, scan_is_the_loop_it_stands_for);
-    tcase_add_test(all, scan_backwards_keeps_the_order_of_the_rows);
     tcase_add_test(all, custom_uses_the_derivative_it_is_given);
     tcase_add_test(all, custom_of_plain_c_is_not_differentiated_twice_in_silence);
     tcase_add_test(all, while_runs_as_long_as_it_is_told);
