@@ -273,7 +273,7 @@ START_TEST(no_memory_is_an_error_and_a_rewind_mends_it)
         f.fail_at = f.calls + fail;
         wg_grad(wg_sum(nested(x)), &x, 1, &g, .create_graph = fail % 2);
         bool reached = f.failed > 0;
-        ck_assert(!reached || wg_error_status(tape) == WG_ERROR_MEMORY);
+        ck_assert_msg(!reached || wg_error_status(tape) == WG_ERROR_MEMORY, "allocation %zu: %s", fail, wg_error(tape));
         f.fail_at = 0;
         wg_clear_error(tape);
         wg_rewind(tape, mark);
