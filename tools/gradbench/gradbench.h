@@ -43,12 +43,18 @@ typedef struct {
 extern const evaluation *const evaluations[];
 
 /* ---- Reading ----------------------------------------------------------------------------------------------------- */
-/* A member of the input: an array of reals, nested `rank` deep, as a constant of float64; the same as a variable; a whole
- * number; a real. What is missing or of another kind is reported; the result is then not to be used. */
+/* A member of the input, or of an object in it ("data.points"): an array of reals, nested `rank` deep, as a constant of
+ * float64; the same as a variable; a whole number; a real; a truth value. What is missing or of another kind is reported; the
+ * result is then not to be used. */
 wg_tensor reals(problem *p, const char *key, int rank);
 wg_tensor variable(problem *p, const char *key, int rank);
 int64_t whole(problem *p, const char *key);
 double real(problem *p, const char *key);
+bool truth(problem *p, const char *key);
+/* Elements of an array. */
+size_t length(problem *p, const char *key);
+/* An array of whole numbers, `rank` deep, each at least `least` and less than `end`, as int64. */
+wg_tensor wholes(problem *p, const char *key, int rank, int64_t least, int64_t end);
 
 /* Memory that lives as long as the tape, zeroed; NULL, and the error reported, where there is none. */
 void *room(problem *p, size_t bytes);
@@ -61,6 +67,20 @@ void answered_by(problem *p, wg_tensor y);
 
 /* Numbers as nested arrays of the type's shape. */
 void write_reals(answer *a, const wg_type *type, const double *values);
+
+/* ---- Descent -----------------------------------------------------------------------------------------------------
+ * By the gradient, with a step that is doubled after ten that went down, and halved after one that did not. */
+typedef struct {
+    wg_tensor (*value)(const void *user, wg_tensor x); /* of one element */
+    const void *user;
+    bool forward; /* the mode of its gradient */
+} objective;
+
+/* d y / d x in one mode or the other, recorded. */
+wg_tensor gradient_of(wg_tensor y, wg_tensor x, bool forward);
+/* Where the descent from x ends. All of it is recorded, to be differentiated; or, where `forgetting`, it comes back as a leaf,
+ * the tape as it was before. */
+wg_tensor descent(const objective *f, wg_tensor x, bool forgetting);
 
 /* ---- The session ------------------------------------------------------------------------------------------------- */
 /* Writes the answer to the request in the `n` bytes of `line`, and a newline, to `to`; nothing for a blank line. */

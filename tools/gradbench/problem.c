@@ -6,13 +6,23 @@
 #define NAME "gradbench"
 
 /* ---- Reading ----------------------------------------------------------------------------------------------------- */
+/* A member of the input, or of an object in it: "data.points". */
 static const json_t *member(problem *p, const char *key)
 {
-    const json_t *json = json_object_get(p->input, key);
+    const json_t *json = p->input;
+    const char *part = key;
+    for (size_t n; json && *part; part += n + (part[n] == '.')) {
+        char name[64];
+        n = strcspn(part, ".");
+        snprintf(name, sizeof name, "%.*s", (int)n, part);
+        json = json_object_get(json, name);
+    }
     if (!json)
         wg_report(p->tape, NAME, WG_ERROR_VALUE, "the input has no \"%s\"", key);
     return json;
 }
+
+size_t length(problem *p, const char *key) { return json_array_size(member(p, key)); }
 
 void *room(problem *p, size_t bytes)
 {
@@ -79,6 +89,27 @@ double real(problem *p, const char *key)
     if (json && !json_is_number(json))
         wg_report(p->tape, NAME, WG_ERROR_VALUE, "\"%s\" is not a number", key);
     return json_number_value(json);
+}
+
+bool truth(problem *p, const char *key)
+{
+    const json_t *json = member(p, key);
+    if (json && !json_is_boolean(json))
+        wg_report(p->tape, NAME, WG_ERROR_VALUE, "\"%s\" is neither true nor false", key);
+    return json_is_true(json);
+}
+
+wg_tensor wholes(problem *p, const char *key, int rank, int64_t least, int64_t end)
+{
+    wg_tensor x = reals(p, key, rank);
+    const double *value = wg_is_tensor(x) ? wg_values(x) : NULL;
+    for (int64_t i = 0; value && i < wg_size(x); i++)
+        if (value[i] != floor(value[i]) || !(value[i] >= (double)least && value[i] < (double)end)) {
+            wg_report(p->tape, NAME, WG_ERROR_INDEX, "\"%s\" holds %g, which is no whole number from %lld on, below %lld", key,
+                      value[i], (long long)least, (long long)end);
+            return WG_INVALID;
+        }
+    return wg_cast(x, .dtype = WG_INT64);
 }
 
 int64_t whole(problem *p, const char *key)
