@@ -1,7 +1,7 @@
 /* Optimal control: a pendulum is swung up by a motor too weak to lift it, with as little effort as that takes.
  *
- * The motion is a scan of Runge-Kutta steps, one torque each. Checkpoints keep a state a step instead of everything that the
- * step computed: the same gradient, bit for bit, from a fraction of the memory, for computing each step twice. */
+ * The motion is a scan of Runge-Kutta steps, one torque each. It keeps a few of its states instead of everything that the
+ * steps computed: the same gradient, bit for bit, from a fraction of the memory, for running each step again, at most twice. */
 #include <stdio.h>
 #include <wengert.h>
 
@@ -26,15 +26,15 @@ static void step(const wg_tensor *in, wg_tensor *out, void *user)
 }
 
 /* The effort, and a price for not standing still, upside down, at the end. wish: [n], torques before they saturate. */
-static wg_tensor cost(wg_tensor wish, bool checkpoint, wg_tensor *last)
+static wg_tensor cost(wg_tensor wish, int64_t snapshots, wg_tensor *last)
 {
     wg_tensor torque = wg_multiply(weakness, wg_tanh(wish)), rest = wg_full(wish.tape, WG_FLOAT64, WG_SHAPE(2), 0);
-    wg_scan(step, WG_TENSORS(rest), WG_TENSORS(torque), last, 1, .checkpoint = checkpoint);
+    wg_scan(step, WG_TENSORS(rest), WG_TENSORS(torque), last, 1, .snapshots = snapshots);
     wg_tensor miss = wg_add(wg_add(1, wg_cos(wg_select(*last, 0, 0))), wg_square(wg_select(*last, 0, 1)));
     return wg_add(wg_multiply(dt, wg_sum(wg_square(torque))), wg_multiply(20, miss));
 }
 
-/* Prints what the gradient takes with checkpoints and without. */
+/* Prints what the gradient takes with a few states kept, and with all. */
 static void compare(wg_tensor wish)
 {
     wg_tensor grad[2], last;
@@ -42,14 +42,14 @@ static void compare(wg_tensor wish)
     double off = 0;
     for (int i = 0; i < 2; i++) {
         size_t before = wg_tape_used_bytes(wish.tape);
-        wg_tensor f = cost(wish, i, &last);
+        wg_tensor f = cost(wish, i ? WG_SNAPSHOTS_SQRT : 0, &last);
         bytes[i] = wg_tape_used_bytes(wish.tape) - before;
         wg_grad(f, &wish, 1, &grad[i]);
     }
     for (int i = 0; i < STEPS; i++)
         off = fmax(off, fabs(wg_element(grad[0], i) - wg_element(grad[1], i)));
-    printf("the tape of %d steps takes %zu KiB; with checkpoints %zu KiB, and the gradient differs by %g\n", STEPS,
-           bytes[0] / 1024, bytes[1] / 1024, off);
+    printf("the tape of %d steps takes %zu KiB; with %d states kept %zu KiB, and the gradient differs by %g\n", STEPS,
+           bytes[0] / 1024, (int)ceil(sqrt(2.0 * STEPS)), bytes[1] / 1024, off);
 }
 
 int main(void)
@@ -63,11 +63,11 @@ int main(void)
     wg_mark start = wg_tape_mark(tape);
     compare(wish);
     wg_tensor few = wg_name(wg_full(tape, WG_FLOAT64, WG_SHAPE(4), 0), "torque"), last;
-    if (wg_draw(cost(few, true, &last), "optimal_control.svg")) /* no Graphviz, say */
+    if (wg_draw(cost(few, WG_SNAPSHOTS_SQRT, &last), "optimal_control.svg")) /* no Graphviz, say */
         wg_clear_error(tape);
     wg_rewind(tape, start);
     for (int i = 0; i <= ROUNDS && !wg_failed(tape); i++, wg_rewind(tape, start)) {
-        wg_tensor f = cost(wish, true, &last);
+        wg_tensor f = cost(wish, WG_SNAPSHOTS_SQRT, &last);
         wg_backward(f);
         angle = wg_element(last, 0);
         speed = wg_element(last, 1);
