@@ -6,46 +6,57 @@
 
 /* ---- Edges ------------------------------------------------------------------------------------------------------- */
 /* "h1 64×128": the tensor's name where it has one, its shape. */
-static void put_edge_label(writer *w, const wg_node *node)
+static void put_edge_label(writer *w, const wg_edge *e, const wg_tensor_fact *t)
 {
     char form[96];
-    wg_type type = wg_node_type(node);
     wg_put(w->text, "label=\" ");
-    if (*wg_node_name(node) && !wg_node_is(node, WG_NODE_LEAF)) {
-        wg_put_short(w->text, wg_node_name(node));
+    if (*t->name && !wg_fact_is_leaf(fact_of(w, e->node))) {
+        wg_put_short(w->text, t->name);
         wg_put(w->text, " ");
     }
-    wg_put(w->text, "%s \" ", wg_form_text(&type, w->d->usual, form, sizeof form));
+    wg_put(w->text, "%s \" ", wg_form_text(&t->type, w->d->facts->usual, form, sizeof form));
+}
+
+static void put_edge_colour(writer *w, const wg_edge *e, const wg_tensor_fact *t)
+{
+    wg_color heat;
+    double pen;
+    if (!t->finite)
+        wg_put(w->text, "color=\"%s\" penwidth=\"2.2\" ", C(bad_line));
+    else if (wg_edge_heat(w, e, &heat, &pen))
+        wg_put(w->text, "color=\"%s\" penwidth=\"%.1f\" ", wg_color_in(heat, w->dark), pen);
+    else if (w->d->item[e->from].kind == WG_ITEM_PARAM && !fact_of(w, e->node)->frozen)
+        wg_put(w->text, "color=\"%s\" ", C(param_line));
 }
 
 static void write_edge(writer *w, const wg_edge *e, bool first)
 {
     const wg_drawing *d = w->d;
-    const wg_node *node = node_of(w, e->node), *user = node_of(w, d->item[e->to].node);
+    const wg_fact *node = fact_of(w, e->node);
+    const wg_tensor_fact *t = &d->facts->output[node->output + (uint32_t)e->output];
+    const wg_operand_fact *operand = &d->facts->operand[fact_of(w, e->user)->operand + (uint32_t)e->operand];
     const wg_shown *from = &d->item[e->from], *to = &d->item[e->to];
-    bool bad = d->tainted && d->tainted[e->node], shared = from->kind == WG_ITEM_PARAM;
     line_start(w);
     put_id(w, e->from);
     wg_put(w->text, " -> ");
     put_id(w, e->to);
-    wg_put(w->text, " [");
+    wg_put(w->text, " [id=\"e%u-%u-%d\" ", e->node, e->user, operand->place);
     if (e->labelled)
-        put_edge_label(w, node);
-    if (e->named && to->kind != WG_ITEM_CLOSED && e->operand < WG_MAX_OPERANDS && user->op->in[e->operand].name)
-        wg_put(w->text, "headlabel=\" %s \" ", user->op->in[e->operand].name);
-    if (wg_node_is(node, WG_NODE_CUT) && !wg_node_is(node, WG_NODE_LEAF))
+        put_edge_label(w, e, t);
+    if (e->named && to->kind != WG_ITEM_CLOSED && *operand->name) {
+        wg_put(w->text, "headlabel=\" ");
+        wg_put_short(w->text, operand->name);
+        wg_put(w->text, " \" ");
+    }
+    if (node->cut)
         wg_put(w->text, "style=\"dotted\" ");
-    if (bad)
-        wg_put(w->text, "color=\"%s\" penwidth=\"2.2\" ", C(bad_line));
-    else if (shared && !wg_node_is(node, WG_NODE_FROZEN))
-        wg_put(w->text, "color=\"%s\" ", C(param_line));
+    put_edge_colour(w, e, t);
     if (to->above == e->from)
         wg_put(w->text, "weight=\"100\" "); /* the straight column */
-    else if (wg_node_is(node, WG_NODE_LEAF) && !wg_is_beside(from) && !first)
+    else if (wg_fact_is_leaf(node) && !wg_is_beside(from) && !first)
         wg_put(w->text, "weight=\"0\" "); /* what several take stands by the first of them */
     char form[96];
-    wg_type type = wg_node_type(node);
-    wg_put(w->text, "tooltip=\"%s\"];\n", e->labelled ? wg_form_text(&type, d->usual, form, sizeof form) : " ");
+    wg_put(w->text, "tooltip=\"%s\"];\n", e->labelled ? wg_form_text(&t->type, d->facts->usual, form, sizeof form) : " ");
 }
 
 /* An operation. Side inputs and its card stand on its rank, to its left: a cluster without an outline keeps other
@@ -119,22 +130,29 @@ static bool contents_make(const wg_drawing *d, contents *c)
 
 static void cluster_begin(writer *w, uint32_t scope)
 {
+    const wg_place_in *s = &w->d->scope[scope];
+    char stem[128];
+    size_t n = s->times > 1 ? wg_stem(s->name) : strlen(s->name);
+    snprintf(stem, sizeof stem, "%.*s", (int)(n < sizeof stem ? n : sizeof stem - 1), s->name);
     line_start(w);
     wg_put(w->text, "subgraph \"cluster_");
-    wg_put_quoted(w->text, w->d->scope[scope].path);
+    wg_put_quoted(w->text, s->path);
     wg_put(w->text, "\" {\n");
     w->indent++;
     line_start(w);
     wg_put(w->text, "graph [id=\"s:");
-    wg_put_quoted(w->text, w->d->scope[scope].path);
+    wg_put_quoted(w->text, s->path);
     wg_put(w->text, "\" class=\"scope\" label=<<B>");
-    wg_put_label(w->text, w->d->scope[scope].name);
+    wg_put_label(w->text, stem);
+    wg_put(w->text, s->times > 1 ? "&#160; </B>" : "</B>");
+    if (s->times > 1)
+        wg_put(w->text, "<FONT COLOR=\"%s\" POINT-SIZE=\"15\"><B>\xc3\x97%u</B></FONT>", C(ink), s->times);
     wg_put(w->text,
-           "</B>> labelloc=\"t\" labeljust=\"l\" fontsize=\"11\" fontcolor=\"%s\" style=\"rounded,filled\" "
-           "fillcolor=\"%s\" "
-           "color=\"%s\" margin=\"10\" tooltip=\"scope ",
-           C(muted), C(scope), C(scope_line));
-    wg_put_quoted(w->text, w->d->scope[scope].path);
+           "> labelloc=\"t\" labeljust=\"l\" fontsize=\"11\" fontcolor=\"%s\" style=\"rounded,filled\" fillcolor=\"%s\" "
+           "color=\"%s\" margin=\"%d\" %stooltip=\"scope ",
+           C(muted), s->depth % 2 ? C(scope) : C(closed), C(scope_line), s->times > 1 ? 20 : 10,
+           s->times > 1 ? "penwidth=\"2.4\" " : "");
+    wg_put_quoted(w->text, s->path);
     wg_put(w->text, "\"];\n");
 }
 
@@ -155,46 +173,109 @@ static void write_scope(writer *w, const contents *c, uint32_t scope)
     }
 }
 
-/* ---- The whole --------------------------------------------------------------------------------------------------- */
-static void put_caption(writer *w)
+/* ---- The caption ------------------------------------------------------------------------------------------------- */
+static void caption_line(writer *w)
 {
-    const wg_drawing *d = w->d;
-    char count[32], bytes[32];
-    wg_text *t = w->text;
-    wg_put(t,
-           "<<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"1\"><TR><TD HEIGHT=\"14\"></TD></TR>"
-           "<TR><TD ALIGN=\"LEFT\"><FONT COLOR=\"%s\">",
-           C(muted));
-    wg_put_label(t, d->title);
-    wg_put(t, " \xc2\xb7 %u node%s", d->nodes, d->nodes == 1 ? "" : "s");
-    if (d->parameters)
-        wg_put(t, " \xc2\xb7 %s parameters (%s)", wg_count_text(d->parameters, count, sizeof count),
-               wg_bytes_text(d->parameter_bytes, bytes, sizeof bytes));
-    wg_put(t, " \xc2\xb7 %s unless marked</FONT></TD></TR>", wg_dtype_name(d->usual));
-    if (d->options.overlay == WG_SHOW_GRAD) {
-        wg_put(t,
-               "<TR><TD ALIGN=\"LEFT\"><TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"2\" CELLPADDING=\"0\"><TR>"
-               "<TD><FONT COLOR=\"%s\">gradient 2-norm  %.2g</FONT></TD><TD WIDTH=\"2\"></TD>",
-               C(muted), d->top_norm * pow(10, -WG_DECADES));
-        for (int i = 0; i < WG_HEATS; i++)
-            wg_put(t, "<TD BGCOLOR=\"%s\" WIDTH=\"16\" HEIGHT=\"8\" FIXEDSIZE=\"TRUE\"></TD>",
-                   wg_color_light((wg_color)(WG_COLOR_heat1 + i)));
-        wg_put(t,
-               "<TD WIDTH=\"2\"></TD><TD><FONT COLOR=\"%s\">%.3g  (log scale, "
-               "parameters)</FONT></TD></TR></TABLE></TD></TR>",
-               C(muted), d->top_norm);
-    }
-    if (d->closed_by_itself)
-        wg_put(t,
-               "<TR><TD ALIGN=\"LEFT\"><FONT COLOR=\"%s\">%u part%s closed to fit a page; a depth opens "
-               "them</FONT></TD></TR>",
-               C(muted), d->closed_by_itself, d->closed_by_itself == 1 ? "" : "s");
-    wg_put(t, "</TABLE>>");
+    wg_put(w->text, "<TR><TD ALIGN=\"LEFT\"><FONT COLOR=\"%s\">", C(muted));
 }
 
+static void caption_line_end(writer *w) { wg_put(w->text, "</FONT></TD></TR>"); }
+
+static void put_counts(writer *w)
+{
+    const wg_facts *f = w->d->facts;
+    char count[32], bytes[32];
+    caption_line(w);
+    wg_put_label(w->text, w->d->title);
+    wg_put(w->text, " \xc2\xb7 %u node%s", f->used, f->used == 1 ? "" : "s");
+    if (w->d->folded || w->d->closed_by_itself)
+        wg_put(w->text, " drawn as %u", w->d->drawn);
+    if (f->parameters)
+        wg_put(w->text, " \xc2\xb7 %s parameters (%s)", wg_count_text(f->parameters, count, sizeof count),
+               wg_bytes_text(f->parameter_bytes, bytes, sizeof bytes));
+    wg_put(w->text, " \xc2\xb7 %s unless marked", wg_dtype_name(f->usual));
+    caption_line_end(w);
+}
+
+/* The colours between two numbers. */
+static void put_scale(writer *w, const char *what, const char *low, const char *high, const char *note)
+{
+    wg_put(w->text,
+           "<TR><TD ALIGN=\"LEFT\"><TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"2\" CELLPADDING=\"0\"><TR>"
+           "<TD><FONT COLOR=\"%s\">%s  %s</FONT></TD><TD WIDTH=\"2\"></TD>",
+           C(muted), what, low);
+    for (int i = 0; i < WG_HEATS; i++)
+        wg_put(w->text, "<TD BGCOLOR=\"%s\" WIDTH=\"16\" HEIGHT=\"8\" FIXEDSIZE=\"TRUE\"></TD>",
+               wg_color_in((wg_color)(WG_COLOR_heat1 + i), w->dark));
+    wg_put(w->text, "<TD WIDTH=\"2\"></TD><TD><FONT COLOR=\"%s\">%s  (log scale%s)</FONT></TD></TR></TABLE></TD></TR>",
+           C(muted), high, note);
+}
+
+static void put_overlay(writer *w)
+{
+    const wg_drawing *d = w->d;
+    char low[32], high[32];
+    switch (d->options.overlay) {
+    case WG_SHOW_GRAD:
+        snprintf(low, sizeof low, "%.2g", d->top_norm * pow(10, -WG_DECADES));
+        snprintf(high, sizeof high, "%.3g", d->top_norm);
+        put_scale(w, "gradient 2-norm", low, high, d->facts->has_adjoints ? "" : ", parameters");
+        return;
+    case WG_SHOW_MEMORY:
+        put_scale(w, "bytes of values", wg_bytes_text(ceil(d->top_bytes * pow(10, -WG_DECADES)), low, sizeof low),
+                  wg_bytes_text(d->top_bytes, high, sizeof high), ", kept: for the backward pass");
+        return;
+    case WG_SHOW_TIME:
+        put_scale(w, "time", wg_time_text(d->top_seconds * pow(10, -WG_DECADES), low, sizeof low),
+                  wg_time_text(d->top_seconds, high, sizeof high), ", forward and backward");
+        return;
+    default:
+        return;
+    }
+}
+
+static uint32_t folded_groups(const wg_drawing *d)
+{
+    uint32_t n = 0;
+    for (uint32_t s = 0; s < d->scopes; s++)
+        n += d->scope[s].times > 1;
+    return n;
+}
+
+/* What is not drawn as it was recorded, and which options draw it so. */
+static void put_left_out(writer *w)
+{
+    const wg_drawing *d = w->d;
+    if (!d->folded && !d->closed_by_itself)
+        return;
+    caption_line(w);
+    if (d->folded)
+        wg_put(w->text, "%u equal scopes folded", d->folded + folded_groups(d));
+    if (d->closed_by_itself)
+        wg_put(w->text, "%s%u part%s closed to fit a page", d->folded ? ", " : "", d->closed_by_itself,
+               d->closed_by_itself == 1 ? "" : "s");
+    wg_put(w->text, ":");
+    if (d->closed_by_itself)
+        wg_put(w->text, " --depth all");
+    if (d->folded)
+        wg_put(w->text, " --fold no");
+    wg_put(w->text, " draw%s all", d->folded && d->closed_by_itself ? "" : "s");
+    caption_line_end(w);
+}
+
+static void put_caption(writer *w)
+{
+    wg_put(w->text, "<<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"1\"><TR><TD HEIGHT=\"14\"></TD></TR>");
+    put_counts(w);
+    put_overlay(w);
+    put_left_out(w);
+    wg_put(w->text, "</TABLE>>");
+}
+
+/* ---- The whole --------------------------------------------------------------------------------------------------- */
 void wg_write_dot(const wg_drawing *d, wg_text *text)
 {
-    writer w = {d, text, 1};
+    writer of = {d, text, 1, false}, *w = &of;
     contents c;
     if (!contents_make(d, &c)) {
         text->failed = true;
@@ -208,14 +289,14 @@ void wg_write_dot(const wg_drawing *d, wg_text *text)
         "         fontname=\"" FONT
         "\" fontsize=\"11\" fontcolor=\"%s\" labelloc=\"b\" labeljust=\"l\"\n         label=",
         d->options.direction == WG_RIGHT ? "LR" : "TB", C(page), C(muted));
-    put_caption(&w);
+    put_caption(w);
     wg_put(text,
            " tooltip=\" \"];\n"
            "  node  [fontname=\"" FONT "\" fontsize=\"12\" height=\"0.36\" margin=\"0.12,0.055\" penwidth=\"1.2\"];\n"
            "  edge  [fontname=\"" FONT
            "\" fontsize=\"10\" fontcolor=\"%s\" color=\"%s\" penwidth=\"1.2\" arrowsize=\"0.6\"];\n",
            C(muted), C(line));
-    write_scope(&w, &c, 0);
+    write_scope(w, &c, 0);
     unsigned char *seen = wg_arena(d->tape, (size_t)d->items + 1); /* has an edge of this item been written? */
     if (!seen) {
         text->failed = true;
@@ -226,7 +307,7 @@ void wg_write_dot(const wg_drawing *d, wg_text *text)
         const wg_shown *to = &d->item[d->order[i]];
         for (uint32_t e = to->first_edge; e < to->first_edge + to->edges; e++)
             if (!wg_is_beside(&d->item[d->edge[e].from])) {
-                write_edge(&w, &d->edge[e], !seen[d->edge[e].from]);
+                write_edge(w, &d->edge[e], !seen[d->edge[e].from]);
                 seen[d->edge[e].from] = 1;
             }
     }

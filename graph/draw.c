@@ -135,10 +135,12 @@ static wg_status written_here(wg_tensor root, const char *name, wg_format format
         return wg_report(root.tape, name, WG_ERROR_VALUE, "there is no format %d", (int)format);
     wg_draw_options own = *options;
     if (format == WG_FORMAT_TEXT) { /* a line for everything that was recorded */
-        own.depth = INT_MAX;
+        own.depth = WG_ALL;
+        own.fold = WG_FOLD_NO;
         own.views = true;
     }
-    const wg_drawing *d = wg_drawing_make(root, name, &own);
+    const wg_facts *facts = wg_facts_of_tape(&root, 1, name, own.title, own.overlay == WG_SHOW_VALUES);
+    const wg_drawing *d = facts ? wg_drawing_make(facts, name, &own) : NULL;
     if (!d)
         return root.tape && root.tape->status ? root.tape->status : WG_ERROR_VALUE;
     wg_status status = formats[format].write(d, name, out);

@@ -1,5 +1,5 @@
-/* The drawing model: what is to be seen of a graph, computed once from the tape. Writers (DOT, the table) only write
- * it. Everything lives in the tape's arena and is given back when the picture is done. Private to graph/. */
+/* The drawing model: what is to be seen of a graph, computed once from its facts. Writers (DOT, JSON, the table, the tree)
+ * only write it. Everything lives in the tape's arena and is given back when the picture is done. Private to graph/. */
 #ifndef GRAPH_DRAWING_H
 #define GRAPH_DRAWING_H
 
@@ -13,14 +13,13 @@ typedef enum {
     WG_ITEM_PARAM,    /* a parameter that several take */
     WG_ITEM_ROOT,
     WG_ITEM_CLOSED,   /* a scope drawn as one node */
-    WG_ITEM_UNUSED    /* parameters that the root does not depend on */
+    WG_ITEM_UNUSED    /* parameters that no root depends on */
 } wg_item_kind;
 
 /* Something drawn as a node. */
 typedef struct {
     wg_item_kind kind;
-    uint32_t node;       /* of the tape; a card's first parameter */
-    uint32_t id;         /* place among the nodes of the graph, in tape order */
+    uint32_t node;       /* of the facts; a card's first parameter; a closed scope's first node */
     uint32_t scope;      /* of the drawing: where it is drawn; of a closed scope: its parent */
     uint32_t stands_for; /* of a closed scope's item: that scope */
     uint32_t card;       /* of an operation: the item of its parameters */
@@ -31,14 +30,19 @@ typedef struct {
     uint32_t above;      /* on the straight column: the item before; WG_NOWHERE */
     uint32_t uses;       /* edges out of it; of a parameter: operations that take it */
     bool main;           /* on the straight column from the root up */
-    bool bad;            /* the first value that is not finite */
+    bool bad;            /* where something that is not finite starts */
     bool placed;         /* in `order` already */
+    bool outside;        /* of the neighbourhood that is drawn */
+    /* Of all nodes that it stands for. */
+    double bytes, kept, flops, seconds;
+    double norm_low, norm_high; /* of gradients of parameters; -1: there are none */
 } wg_shown;
 
 typedef struct {
     uint32_t from, to; /* items */
-    uint32_t node;     /* the tensor */
-    int operand;
+    uint32_t node;     /* whose output it is */
+    uint32_t user;     /* the node that takes it */
+    int output, operand;
     bool labelled;     /* the first edge of this tensor */
     bool named;        /* the operand's name matters */
 } wg_edge;
@@ -50,24 +54,26 @@ typedef struct {
     const char *name, *path; /* "attn", "block.0.attn" */
     int depth;               /* 0: the outermost, which is not drawn */
     bool run;                /* not the caller's: operations in a row, joined because a page is full */
+    bool copy;               /* drawn by an equal scope before it */
+    bool shut;               /* drawn closed, where no scope around it is */
+    uint32_t times;          /* equal scopes that are drawn by this one, itself among them */
     uint32_t closed;         /* the item that stands for it; WG_NOWHERE while it is open */
     uint32_t ops;            /* operations in it and beneath it */
-    uint32_t few[WG_FEW];    /* the first of them, items */
-    int64_t parameters;
+    uint32_t few[WG_FEW];    /* the first of them, nodes */
+    int64_t parameters;      /* that are taken there first */
 } wg_place_in;
 
 typedef struct {
     wg_tape *tape;
     const wg_facts *facts;
-    uint32_t root;
     wg_draw_options options;
     const char *title;
-    uint32_t nodes;            /* of the graph */
-    int64_t parameters;        /* elements, each parameter once */
-    double parameter_bytes;
-    wg_dtype usual;            /* the commonest float dtype */
-    uint32_t *id, *item_of;    /* by node of the tape: id, item; WG_NOWHERE */
-    unsigned char *tainted;    /* by node: not finite, from the first that is not; NULL where all are */
+    uint32_t *source;          /* by node: itself, or what is drawn in place of a view */
+    uint32_t *same;            /* by node: itself, or the equal one that is drawn in its place */
+    uint32_t *peer;            /* by node: the next equal one; WG_NOWHERE */
+    uint32_t *scope_of;        /* by node */
+    uint32_t *item_of;         /* by node; WG_NOWHERE */
+    uint32_t *users;           /* by node: calls that take it */
     wg_shown *item;
     uint32_t items;
     wg_edge *edge;             /* those into an item side by side */
@@ -78,20 +84,18 @@ typedef struct {
     uint32_t *row;             /* nodes of the parameters on cards */
     uint32_t *order;           /* items as they are written: each behind its card and its inputs */
     uint32_t ordered;
+    uint32_t folded;           /* scopes that are drawn by an equal one */
     uint32_t closed_by_itself; /* scopes and runs */
+    int depth;                 /* scopes deeper than this are closed */
+    uint32_t drawn;            /* nodes of the picture */
     double top_norm;           /* the largest gradient norm, for the scale */
+    double top_bytes, top_seconds, seconds; /* of what is drawn as one node; of all */
 } wg_drawing;
 
 /* NULL, and the error reported for function `name`, where it cannot be made. */
-wg_drawing *wg_drawing_make(wg_tensor root, const char *name, const wg_draw_options *options);
-/* The node that a view is a view of, through any number of views; the node itself where views are drawn. */
-uint32_t wg_drawing_source(const wg_drawing *d, uint32_t node);
-/* The first node of the call that a node is an output of. */
-static inline uint32_t wg_call_first(const wg_tape *tape, uint32_t node) { return node - wg_node_at(tape, node)->out; }
-const char *wg_node_name(const wg_node *node); /* the tensor's name or "" */
-double wg_node_norm(const wg_node *node);      /* 2-norm of its elements */
-/* The gradient's node of a parameter; NULL where nothing is accumulated. */
-const wg_node *wg_node_gradient(const wg_tape *tape, const wg_node *param);
+wg_drawing *wg_drawing_make(const wg_facts *facts, const char *name, const wg_draw_options *options);
+/* The item that a node, or what is drawn in its place, is part of; WG_NOWHERE. */
+static inline uint32_t wg_item_of(const wg_drawing *d, uint32_t node) { return d->item_of[d->same[d->source[node]]]; }
 /* Beside an operation and drawn with it: its card, or an input that nothing else takes. */
 bool wg_is_beside(const wg_shown *item);
 /* In a scope that is drawn closed. */
@@ -99,19 +103,27 @@ bool wg_is_hidden(const wg_drawing *d, const wg_shown *item);
 /* What stands for an item: itself, or the closed scope it is in. */
 uint32_t wg_seen_as(const wg_drawing *d, uint32_t item);
 
-/* ---- drawing_scope.c ---- */
-/* The outermost scope; false: no memory. */
-bool wg_scopes_begin(wg_drawing *d);
-/* The scope of a call: that it was recorded in, or that of the dotted name its parameters share; WG_NOWHERE: no
- * memory. */
-uint32_t wg_scope_of_node(wg_drawing *d, const wg_node *node);
-/* Counts what is in each scope; closes those that are too deep for the options or for a page, and joins operations in a
- * row where that is not enough. False: no memory. */
+/* ---- drawing_scope.c: the tree, found by path ---- */
+/* Puts every node into its scope. False: no memory. */
+bool wg_scopes_find(wg_drawing *d);
+/* A scope of operations in a row; WG_NOWHERE: no memory. */
+uint32_t wg_scope_add_run(wg_drawing *d, uint32_t parent);
+/* The bytes of a scope's name without its index: 5 of "block.0". */
+size_t wg_stem(const char *name);
+
+/* ---- drawing_fold.c ---- */
+/* Has equal neighbouring scopes that form a chain drawn by the first of them. False: no memory. */
+bool wg_scopes_fold(wg_drawing *d);
+
+/* ---- drawing_close.c ---- */
+/* Nodes that would be drawn with scopes deeper than `depth` closed. */
+uint32_t wg_drawn_at(const wg_drawing *d, int depth);
+/* Closes scopes that are too deep for the options or for a page, and joins operations in a row where that is not enough.
+ * False: no memory. */
 bool wg_scopes_close(wg_drawing *d);
+#define WG_PAGE 150 /* drawn nodes that fit one */
 
 /* ---- drawing_edge.c ---- */
-/* The item that operand k of a call comes from, and its tensor; WG_NOWHERE where none is drawn. */
-uint32_t wg_source_item(const wg_drawing *d, const wg_node *node, int k, uint32_t *tensor);
 /* The edges and the order of writing. False: no memory. */
 bool wg_edges_make(wg_drawing *d);
 

@@ -1,13 +1,14 @@
 /* The edges of a drawing, grouped by what they go into; which column is the straight one; the order of writing. */
 #include "graph/drawing.h"
 
-static bool is_leaf(const wg_node *node) { return wg_node_is(node, WG_NODE_LEAF); }
+static bool is_leaf(const wg_drawing *d, uint32_t node) { return wg_fact_is_leaf(&d->facts->node[node]); }
 
 static bool is_input(const wg_shown *item) { return item->kind == WG_ITEM_INPUT || item->kind == WG_ITEM_CONSTANT; }
 
 bool wg_is_beside(const wg_shown *item)
 {
-    return item->kind == WG_ITEM_CARD || (is_input(item) && !item->main && item->uses == 1);
+    return item->kind == WG_ITEM_CARD || (item->kind == WG_ITEM_PARAM && item->uses == 1) ||
+           (is_input(item) && !item->main && item->uses == 1);
 }
 
 bool wg_is_hidden(const wg_drawing *d, const wg_shown *item)
@@ -20,38 +21,30 @@ uint32_t wg_seen_as(const wg_drawing *d, uint32_t item)
     return wg_is_hidden(d, &d->item[item]) ? d->scope[d->item[item].scope].closed : item;
 }
 
-uint32_t wg_source_item(const wg_drawing *d, const wg_node *node, int k, uint32_t *tensor)
-{
-    uint32_t x = wg_node_in(node)[k];
-    if (x == WG_ABSENT)
-        return WG_NOWHERE;
-    *tensor = wg_drawing_source(d, x);
-    return d->item_of[wg_call_first(d->tape, *tensor)];
-}
-
 /* ---- The straight column ----------------------------------------------------------------------------------------- */
 /* From the root up along the operand that most operations lead to, of those with a gradient if there are any. */
 static void main_path(wg_drawing *d, uint32_t *length)
 {
+    const wg_facts *f = d->facts;
     for (uint32_t i = 0; i < d->items; i++) { /* in tape order, cards aside */
-        const wg_node *node = wg_node_at(d->tape, d->item[i].node);
-        uint32_t longest = 0, x;
-        for (int k = 0; !is_leaf(node) && d->item[i].kind != WG_ITEM_CLOSED && k < node->n_in; k++) {
-            uint32_t from = wg_source_item(d, node, k, &x);
+        const wg_fact *node = &f->node[d->item[i].node];
+        uint32_t longest = 0;
+        for (uint32_t k = 0; d->item[i].kind != WG_ITEM_CLOSED && k < node->operands; k++) {
+            uint32_t from = wg_item_of(d, f->operand[node->operand + k].from);
             longest = from != WG_NOWHERE && length[from] > longest ? length[from] : longest;
         }
-        length[i] = is_leaf(node) ? 0 : longest + 1;
+        length[i] = wg_fact_is_leaf(node) ? 0 : longest + 1;
     }
-    for (uint32_t at = d->item_of[wg_call_first(d->tape, d->root)], next; at != WG_NOWHERE; at = next) {
-        const wg_node *node = wg_node_at(d->tape, d->item[at].node);
+    for (uint32_t at = d->item_of[f->root[f->roots - 1]], next; at != WG_NOWHERE; at = next) {
+        const wg_fact *node = &f->node[d->item[at].node];
         d->item[at].main = d->item[wg_seen_as(d, at)].main = true;
         int best = -1;
         next = WG_NOWHERE;
-        for (int k = 0; !is_leaf(node) && k < node->n_in; k++) {
-            uint32_t x = 0, from = wg_source_item(d, node, k, &x);
-            if (from == WG_NOWHERE || wg_node_is(wg_node_at(d->tape, x), WG_NODE_PARAM))
+        for (uint32_t k = 0; k < node->operands; k++) {
+            uint32_t x = d->source[f->operand[node->operand + k].from], from = wg_item_of(d, x);
+            if (from == WG_NOWHERE || f->node[x].kind == WG_FACT_PARAMETER)
                 continue;
-            bool flows = !wg_node_is(wg_node_at(d->tape, x), WG_NODE_CUT) && !is_leaf(wg_node_at(d->tape, x));
+            bool flows = !f->node[x].cut && !is_leaf(d, x);
             int worth = (int)(length[from] & 0x3fffffff) | (flows ? 0x40000000 : 0);
             if (worth > best) {
                 best = worth;
@@ -64,32 +57,33 @@ static void main_path(wg_drawing *d, uint32_t *length)
 }
 
 /* ---- Edges ------------------------------------------------------------------------------------------------------- */
-/* Do several computed operands come in, so that their names matter? */
-static bool operands_named(const wg_drawing *d, const wg_node *node)
-{
-    int computed = 0;
-    const uint32_t *in = wg_node_in(node);
-    for (int k = 0; k < node->n_in; k++)
-        computed += in[k] != WG_ABSENT && !is_leaf(wg_node_at(d->tape, wg_drawing_source(d, in[k])));
-    return computed >= 2 && node->op->in[1].name && !node->op->map;
-}
-
 static void edges_into(wg_drawing *d, uint32_t item)
 {
-    const wg_node *node = wg_node_at(d->tape, d->item[item].node);
-    bool named = operands_named(d, node);
-    for (int k = 0; k < node->n_in; k++) {
-        uint32_t x = 0, from = wg_source_item(d, node, k, &x);
+    const wg_facts *f = d->facts;
+    const wg_fact *node = &f->node[d->item[item].node];
+    for (uint32_t k = 0; k < node->operands; k++) {
+        const wg_operand_fact *o = &f->operand[node->operand + k];
+        uint32_t x = d->source[o->from], from = wg_item_of(d, x);
         if (from == WG_NOWHERE)
             continue;
-        wg_edge e = {.from = wg_seen_as(d, from), .to = wg_seen_as(d, item), .node = x, .operand = k, .named = named};
+        wg_edge e = {.from = wg_seen_as(d, from), .to = wg_seen_as(d, item), .node = d->same[x],
+                     .user = d->item[item].node, .output = x == o->from ? o->output : 0, .operand = (int)k,
+                     .named = node->ordered};
         if (e.from != e.to)
             d->edge[d->edges++] = e;
     }
 }
 
+/* What an edge is told apart by: a tensor, or a card. */
+static uint32_t key_of(const wg_drawing *d, const wg_edge *e)
+{
+    const wg_shown *from = &d->item[e->from];
+    const wg_fact *node = &d->facts->node[from->kind == WG_ITEM_CARD ? from->node : e->node];
+    return from->kind == WG_ITEM_CARD ? node->output : node->output + (uint32_t)e->output;
+}
+
 /* Sorts the edges by what they go into, and drops those that are there already: one a tensor, one a card. Counting, so
- * that the order of recording stays. `sorted` has room for all. */
+ * that the order of recording stays. `sorted` has room for all, `last` for all outputs. */
 static void edges_grouped(wg_drawing *d, wg_edge *sorted, uint32_t *last)
 {
     for (uint32_t e = 0; e < d->edges; e++)
@@ -104,7 +98,7 @@ static void edges_grouped(wg_drawing *d, wg_edge *sorted, uint32_t *last)
         wg_shown *to = &d->item[d->edge[e].to];
         sorted[to->first_edge + to->edges++] = d->edge[e];
     }
-    memset(last, 0xff, ((size_t)d->root + 1) * sizeof *last);
+    memset(last, 0xff, ((size_t)d->facts->outputs + 1) * sizeof *last);
     d->edges = 0;
     for (uint32_t i = 0; i < d->items; i++) {
         wg_shown *to = &d->item[i];
@@ -112,14 +106,13 @@ static void edges_grouped(wg_drawing *d, wg_edge *sorted, uint32_t *last)
         to->first_edge = d->edges;
         to->edges = 0;
         for (uint32_t e = first; e < first + n; e++) {
-            const wg_shown *from = &d->item[sorted[e].from];
-            uint32_t key = from->kind == WG_ITEM_CARD ? from->node : sorted[e].node;
+            uint32_t key = key_of(d, &sorted[e]);
             if (last[key] == i)
                 continue;
             last[key] = i;
             d->edge[d->edges++] = sorted[e];
             to->edges++;
-            d->item[sorted[e].from].uses += from->kind != WG_ITEM_PARAM;
+            d->item[sorted[e].from].uses += d->item[sorted[e].from].kind != WG_ITEM_PARAM;
         }
     }
 }
@@ -127,15 +120,16 @@ static void edges_grouped(wg_drawing *d, wg_edge *sorted, uint32_t *last)
 /* A tensor is labelled on its first edge, unless what it comes from tells its shape beside the line. */
 static void edges_labelled(wg_drawing *d, uint32_t *last)
 {
-    memset(last, 0xff, ((size_t)d->root + 1) * sizeof *last);
+    memset(last, 0xff, ((size_t)d->facts->outputs + 1) * sizeof *last);
     for (uint32_t i = 0; i < d->ordered; i++) {
         const wg_shown *to = &d->item[d->order[i]];
         for (uint32_t e = to->first_edge; e < to->first_edge + to->edges; e++) {
             const wg_shown *from = &d->item[d->edge[e].from];
             bool told = from->kind == WG_ITEM_CARD || from->kind == WG_ITEM_PARAM || from->kind == WG_ITEM_CONSTANT ||
                         (from->kind == WG_ITEM_INPUT && !from->main);
-            d->edge[e].labelled = !told && last[d->edge[e].node] == WG_NOWHERE;
-            last[d->edge[e].node] = i;
+            uint32_t key = key_of(d, &d->edge[e]);
+            d->edge[e].labelled = !told && last[key] == WG_NOWHERE;
+            last[key] = i;
         }
     }
 }
@@ -170,22 +164,18 @@ static void order_make(wg_drawing *d)
 
 bool wg_edges_make(wg_drawing *d)
 {
-    size_t operands = 0;
-    for (uint32_t i = 0; i < d->items; i++) {
-        const wg_node *node = wg_node_at(d->tape, d->item[i].node);
-        operands += d->item[i].kind == WG_ITEM_CLOSED || is_leaf(node) ? 0 : node->n_in;
-    }
-    size_t n = (operands > d->items ? operands : d->items) + (size_t)d->root + 1;
+    size_t operands = d->facts->operands, items = d->items, outputs = d->facts->outputs;
+    size_t n = (outputs > items ? outputs : items) + 1;
     uint32_t *work = wg_arena(d->tape, n * sizeof *work);
     wg_edge *sorted = wg_arena(d->tape, (operands + 1) * sizeof *sorted);
     d->edge = wg_arena(d->tape, (operands + 1) * sizeof *d->edge);
-    d->order = wg_arena(d->tape, ((size_t)d->items + 1) * sizeof *d->order);
+    d->order = wg_arena(d->tape, (items + 1) * sizeof *d->order);
     if (!work || !sorted || !d->edge || !d->order)
         return false;
     memset(work, 0, n * sizeof *work);
     main_path(d, work);
     for (uint32_t i = 0; i < d->items; i++)
-        if (d->item[i].kind != WG_ITEM_CLOSED && !is_leaf(wg_node_at(d->tape, d->item[i].node)))
+        if (d->item[i].kind != WG_ITEM_CLOSED && d->item[i].kind != WG_ITEM_CARD)
             edges_into(d, i);
     edges_grouped(d, sorted, work);
     order_make(d);

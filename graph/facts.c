@@ -161,11 +161,6 @@ static const char *scope_of(const filling *s, const wg_node *node)
 /* ---- What a call says of itself ---------------------------------------------------------------------------------- */
 static double number_of(const wg_node *node) { return wg_load_number((wg_dtype)node->dtype, node->data); }
 
-static int number_text(double value, char *out, size_t size)
-{
-    return value != value ? snprintf(out, size, "NaN") : snprintf(out, size, "%.6g", value);
-}
-
 static bool commutes(const wg_op *op)
 {
     return op->map && (!strcmp(op->map->value, "a + b") || !strcmp(op->map->value, "a * b"));
@@ -185,7 +180,8 @@ static const char *numbers_of(const filling *s, const wg_node *node)
         for (int i = k + 1; i < node->n_in; i++)
             later |= in[i] != WG_ABSENT && !is_number(wg_node_at(s->tape, in[i]));
         used += (size_t)snprintf(text + used, sizeof text - used, "%s", used ? ", " : "");
-        used += (size_t)number_text(number_of(x), text + used, sizeof text - used);
+        wg_number_text(number_of(x), 6, text + used, sizeof text - used);
+        used += strlen(text + used);
         if (later && !commutes(node->op))
             used += (size_t)snprintf(text + used, sizeof text - used, ", \xc2\xb7");
     }
@@ -386,18 +382,34 @@ static bool node_add(const filling *s, uint32_t i)
     return fact->scope && fact->place && fact->options && fact->numbers && fact->saves;
 }
 
+/* The values at which something that is not finite starts are measured, and what came in. */
+static bool origin_measured(const filling *s, uint32_t first, wg_fact *fact)
+{
+    const wg_node *node = wg_node_at(s->tape, first);
+    wg_tensor_fact *t = &s->f->output[fact->output + node->out];
+    t->values = t->values ? t->values : measured(s, node);
+    if (!fact->operands)
+        return t->values;
+    const wg_operand_fact *o = &s->f->operand[fact->operand];
+    wg_tensor_fact *x = &s->f->output[s->f->node[o->from].output + (uint32_t)o->output];
+    x->values = x->values ? x->values : measured(s, wg_node_at(s->tape, wg_node_in(node)[o->place]));
+    return t->values && x->values;
+}
+
 /* Where something that is not finite starts, and what it spreads to. */
-static void not_finite_mark(const filling *s)
+static bool not_finite_mark(const filling *s)
 {
     uint32_t first = wg_first_nonfinite(s->tape, s->last, s->reached);
     if (first == WG_NOWHERE)
-        return;
-    s->f->node[s->at[first_of_call(s->tape, first)]].not_finite = true;
+        return true;
+    wg_fact *fact = &s->f->node[s->at[first_of_call(s->tape, first)]];
+    fact->not_finite = true;
     for (uint32_t i = first; i <= s->last; i++) {
         uint32_t call = first_of_call(s->tape, i);
         if (s->at[call] != WG_NOWHERE)
             s->f->output[s->f->node[s->at[call]].output + (i - call)].finite = wg_node_finite(wg_node_at(s->tape, i));
     }
+    return origin_measured(s, first, fact);
 }
 
 void wg_facts_count(wg_facts *f)
@@ -440,9 +452,8 @@ static bool filled(filling *s)
             return false;
     for (int r = 0; r < s->n_roots; r++)
         f->root[f->roots++] = s->at[first_of_call(s->tape, s->roots[r].node)];
-    not_finite_mark(s);
     wg_facts_count(f);
-    return true;
+    return not_finite_mark(s);
 }
 
 /* The tape's nodes do not change while they are looked at, but memory for the facts is taken from its arena. */

@@ -75,7 +75,9 @@ typedef struct {
     int64_t parameters; /* elements of those used */
     double parameter_bytes;
     wg_dtype usual;     /* the commonest float dtype */
-    bool has_gradients, has_times;
+    bool has_gradients;  /* of parameters */
+    bool has_adjoints;   /* of what is in between too */
+    bool has_times;
 } wg_facts;
 
 /* Of what the roots were computed from. `measure`: the values too. NULL, and the error reported for the function `name`. */

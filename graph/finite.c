@@ -1,5 +1,5 @@
 /* Where something that is not finite starts. */
-#include "graph/drawing.h"
+#include "graph/facts.h"
 
 enum { FINITE, INFINITE, HAS_NAN };
 
@@ -69,7 +69,7 @@ uint32_t wg_first_nonfinite(const wg_tape *tape, uint32_t last, const unsigned c
     for (uint32_t i = 0; i <= last; i++) {
         const wg_node *node = wg_node_at(tape, i);
         /* A view shows what its owner holds. */
-        if ((!among || among[wg_call_first(tape, i)]) && !wg_node_is(node, WG_NODE_VIEW) && starts_at(tape, node))
+        if ((!among || among[i - node->out]) && !wg_node_is(node, WG_NODE_VIEW) && starts_at(tape, node))
             return i;
     }
     return WG_NOWHERE;

@@ -1,7 +1,6 @@
 /* The facts of a graph as JSON: one object, a line a node, an edge, a scope. The same graph gives the same bytes; what is not
  * known is left out. */
 #include "graph/drawing.h"
-#include "graph/facts.h"
 
 static const char *const kinds[] = {[WG_FACT_OPERATION] = "operation",
                                     [WG_FACT_VIEW] = "view",

@@ -30,7 +30,11 @@
     COLOR(heat3, "#dd7a1c", "#b9781c")                                                                                 \
     COLOR(heat4, "#c25510", "#e2962b")                                                                                 \
     COLOR(heat5, "#97390d", "#f6bc55")                                                                                 \
-    COLOR(heat6, "#66230c", "#ffe19c")
+    COLOR(heat6, "#66230c", "#ffe19c")                                                                                 \
+    COLOR(on_heat3, "#1a2026", "#14181e") /* words on heat3, and on those above it */                                  \
+    COLOR(on_heat4, "#fffffe", "#13181d")                                                                              \
+    COLOR(back, "#f7f9fa", "#29313b")                                                                                  \
+    COLOR(back_line, "#75808c", "#8792a1")
 
 #define WG_COLOR_NAME(name, light, dark) WG_COLOR_##name,
 typedef enum { WG_PALETTE(WG_COLOR_NAME) WG_COLORS } wg_color;
@@ -39,5 +43,6 @@ typedef enum { WG_PALETTE(WG_COLOR_NAME) WG_COLORS } wg_color;
 /* The light literal; the dark one that replaces it. */
 const char *wg_color_light(wg_color color);
 const char *wg_color_dark(wg_color color);
+static inline const char *wg_color_in(wg_color color, int dark) { return dark ? wg_color_dark(color) : wg_color_light(color); }
 
 #endif

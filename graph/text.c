@@ -124,6 +124,7 @@ static void put_name(wg_text *text, const char *name, const replacement *table, 
 
 void wg_put_plain(wg_text *text, const char *name) { put_name(text, name, as_it_is, SIZE_MAX / 2); }
 void wg_put_label(wg_text *text, const char *name) { put_name(text, name, in_markup, LONGEST); }
+void wg_put_markup(wg_text *text, const char *name) { put_name(text, name, in_markup, SIZE_MAX / 2); }
 void wg_put_short(wg_text *text, const char *name) { put_name(text, name, in_quotes, LONGEST); }
 void wg_put_quoted(wg_text *text, const char *name) { put_name(text, name, in_quotes, SIZE_MAX / 2); }
 void wg_put_xml(wg_text *text, const char *name) { put_name(text, name, in_xml, SIZE_MAX / 2); }
@@ -174,6 +175,39 @@ char *wg_bytes_text(double bytes, char *out, size_t size)
     }
     bool whole = unit == 0 || bytes >= 10 || bytes == floor(bytes);
     snprintf(out, size, whole ? "%.0f %s" : "%.1f %s", bytes, units[unit]);
+    return out;
+}
+
+char *wg_flops_text(double flops, char *out, size_t size)
+{
+    static const char *const units[] = {"", " k", " M", " G", " T"};
+    int unit = 0;
+    while (flops >= 1000 && unit < 4) {
+        flops /= 1000;
+        unit++;
+    }
+    snprintf(out, size, unit ? "%.4g%s" : "%.0f%s", flops, units[unit]);
+    return out;
+}
+
+char *wg_time_text(double seconds, char *out, size_t size)
+{
+    static const char *const units[] = {"s", "ms", "\xc2\xb5s", "ns"};
+    int unit = 0;
+    while (seconds < 0.9995 && unit < 3) {
+        seconds *= 1000;
+        unit++;
+    }
+    snprintf(out, size, seconds >= 99.5 ? "%.0f %s" : "%.2g %s", seconds, units[unit]);
+    return out;
+}
+
+char *wg_number_text(double value, int digits, char *out, size_t size)
+{
+    if (value != value)
+        snprintf(out, size, "NaN");
+    else
+        snprintf(out, size, "%.*g", digits, value);
     return out;
 }
 

@@ -16,6 +16,8 @@ void wg_put_bytes(wg_text *text, const char *data, size_t size);
 /* A name as HTML-like label text: & < > " as entities, control bytes and bad UTF-8 as U+FFFD, a backslash doubled (Graphviz
  * expands \N and its kin even there); longer than 30 characters it is cut in the middle. */
 void wg_put_label(wg_text *text, const char *name);
+/* The same, whole. */
+void wg_put_markup(wg_text *text, const char *name);
 /* A name inside a quoted DOT string: quotes escaped, the backslash as U+2216. */
 void wg_put_quoted(wg_text *text, const char *name);
 /* The same, cut in the middle as a label is. */
@@ -35,6 +37,12 @@ void wg_put_plain(wg_text *text, const char *name);
 char *wg_form_text(const wg_type *type, wg_dtype usual, char *out, size_t size);
 /* "398 KiB", "512 B". */
 char *wg_bytes_text(double bytes, char *out, size_t size);
+/* "12.85 M". */
+char *wg_flops_text(double flops, char *out, size_t size);
+/* "1.2 ms". */
+char *wg_time_text(double seconds, char *out, size_t size);
+/* With that many digits; "NaN". */
+char *wg_number_text(double value, int digits, char *out, size_t size);
 /* "101,770". */
 char *wg_count_text(int64_t n, char *out, size_t size);
 /* Characters of a UTF-8 string. */

@@ -9,20 +9,27 @@
 #include "models.h"
 #include "nearest.h"
 
-enum { FORMAT = 256, DEPTH, OVERLAY, DIRECTION, VIEWS, BATCH, TITLE };
+enum { FORMAT = 256, DEPTH, FOLD, OPEN, CLOSE, OVERLAY, DIRECTION, PARAMS, VIEWS, BATCH, TITLE };
+
+#define MOST_NAMES 64
 
 typedef struct {
     const char *what, *out;
     int format; /* of wg_format; -1: not given */
     wg_draw_options draw;
     int64_t batch;
+    const char *open[MOST_NAMES + 1], *close[MOST_NAMES + 1]; /* up to a NULL */
 } settings;
 
 static const struct argp_option options[] = {
     {"output", 'o', "FILE", 0, "The picture: .svg, .png, .html, .dot, .json, or .txt for the table; - for standard output", 1},
     {"format", FORMAT, "NAME", 0, "svg, png, html, dot, json or txt, on standard output", 1},
-    {"overlay", OVERLAY, "NAME", 0, "values, or grad: after a backward pass, gradients of the parameters", 1},
-    {"depth", DEPTH, "N", 0, "Close scopes that are nested deeper (default: as many open as fit a page)", 1},
+    {"overlay", OVERLAY, "NAME", 0, "values, grad (after a backward pass), memory", 1},
+    {"depth", DEPTH, "N|all", 0, "Close scopes that are nested deeper (default: as many open as fit a page)", 1},
+    {"fold", FOLD, "yes|no", 0, "Draw equal neighbouring scopes once (default: where not all fits a page)", 1},
+    {"open", OPEN, "SCOPE", 0, "Open it whatever its depth; block.* is allowed, and the option several times", 1},
+    {"close", CLOSE, "SCOPE", 0, "Close it whatever its depth", 1},
+    {"params", PARAMS, "card|node|hide", 0, "Parameters beside what takes them (the default), as nodes, or not at all", 1},
     {"direction", DIRECTION, "TB|LR", 0, "Top to bottom (the default), or left to right", 1},
     {"views", VIEWS, NULL, 0, "Draw reshape, slice and their kin as nodes", 1},
     {"title", TITLE, "TEXT", 0, "In the caption", 1},
@@ -33,7 +40,9 @@ static const char *const formats[] = {
     [WG_FORMAT_DOT] = "dot", [WG_FORMAT_SVG] = "svg", [WG_FORMAT_PNG] = "png",
     [WG_FORMAT_TEXT] = "txt", [WG_FORMAT_JSON] = "json", [WG_FORMAT_HTML] = "html"};
 static const char *const overlays[] = {
-    [WG_SHOW_NOTHING] = "none", [WG_SHOW_VALUES] = "values", [WG_SHOW_GRAD] = "grad"};
+    [WG_SHOW_NOTHING] = "none", [WG_SHOW_VALUES] = "values", [WG_SHOW_GRAD] = "grad", [WG_SHOW_MEMORY] = "memory"};
+static const char *const folds[] = {[WG_FOLD_LARGE] = "large", [WG_FOLD_YES] = "yes", [WG_FOLD_NO] = "no"};
+static const char *const cards[] = {[WG_PARAMS_CARD] = "card", [WG_PARAMS_NODE] = "node", [WG_PARAMS_HIDE] = "hide"};
 static const char *const directions[] = {[WG_DOWN] = "TB", [WG_RIGHT] = "LR"};
 #define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
 
@@ -60,6 +69,16 @@ static int64_t whole(struct argp_state *state, const char *option, const char *t
     return value;
 }
 
+static void name_add(struct argp_state *state, const char *option, const char **names, const char *name)
+{
+    int n = 0;
+    while (names[n])
+        n++;
+    if (n == MOST_NAMES)
+        argp_error(state, "--%s is given more than %d times", option, MOST_NAMES);
+    names[n] = name;
+}
+
 static bool is_file(const settings *s) { return s->out && strcmp(s->out, "-"); }
 
 static error_t parse(int key, char *text, struct argp_state *state)
@@ -79,7 +98,21 @@ static error_t parse(int key, char *text, struct argp_state *state)
         s->draw.direction = (wg_direction)one_of(state, "direction", text, directions, COUNT(directions));
         return 0;
     case DEPTH:
-        s->draw.depth = (int)whole(state, "depth", text, 1000);
+        s->draw.depth = strcmp(text, "all") ? (int)whole(state, "depth", text, 1000) : WG_ALL;
+        return 0;
+    case FOLD:
+        s->draw.fold = (wg_fold)one_of(state, "fold", text, folds, COUNT(folds));
+        return 0;
+    case OPEN:
+        name_add(state, "open", s->open, text);
+        s->draw.open = s->open;
+        return 0;
+    case CLOSE:
+        name_add(state, "close", s->close, text);
+        s->draw.close = s->close;
+        return 0;
+    case PARAMS:
+        s->draw.params = (wg_params)one_of(state, "params", text, cards, COUNT(cards));
         return 0;
     case VIEWS:
         s->draw.views = true;

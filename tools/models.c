@@ -82,8 +82,7 @@ static wg_tensor lenet(wg_tape *tape, int64_t batch)
     return wg_cross_entropy(scores, made_up_classes(tape, "y", WG_SHAPE(batch), 10));
 }
 
-/* ---- lstm: Hochreiter and Schmidhuber 1997, with forget gates; a few steps, unrolled --------------------------------
- */
+/* ---- lstm: Hochreiter and Schmidhuber 1997, with forget gates; a few steps, unrolled ------------------------------ */
 enum { STEPS = 3, FEATURES = 16, UNITS = 32 };
 
 static wg_tensor lstm(wg_tape *tape, int64_t batch)
@@ -110,9 +109,8 @@ static wg_tensor lstm(wg_tape *tape, int64_t batch)
     return wg_mse_loss(y, made_up_numbers(tape, "target", WG_SHAPE(batch, 1)));
 }
 
-/* ---- transformer: Vaswani et al. 2017, with the norms before, as in GPT-2; two blocks, the embedding tied
- * ------------ */
-enum { BLOCKS = 2, WIDTH = 64, HEADS = 4, PLACES = 32, WORDS = 1000 };
+/* ---- transformer, gpt2: Vaswani et al. 2017, with the norms before, as in GPT-2, but narrower; the embedding tied -- */
+enum { WIDTH = 64, HEADS = 4, PLACES = 32, WORDS = 1000 };
 
 /* [batch, PLACES, WIDTH] to [batch, HEADS, PLACES, WIDTH / HEADS]. */
 static wg_tensor in_heads(wg_tensor x, int64_t batch)
@@ -148,7 +146,7 @@ static wg_tensor block(wg_tape *tape, wg_tensor x, wg_tensor mask, int64_t batch
     return wg_add(x, h);
 }
 
-static wg_tensor transformer(wg_tape *tape, int64_t batch)
+static wg_tensor blocks_of(wg_tape *tape, int64_t batch, int blocks)
 {
     bool seen[PLACES][PLACES];
     for (int i = 0; i < PLACES; i++)
@@ -159,7 +157,7 @@ static wg_tensor transformer(wg_tape *tape, int64_t batch)
     wg_tensor wte = wg_param(tape, "wte", WG_SHAPE(WORDS, WIDTH), .init = WG_LECUN_NORMAL);
     wg_tensor wpe = wg_param(tape, "wpe", WG_SHAPE(PLACES, WIDTH), .init = WG_LECUN_NORMAL);
     wg_tensor x = wg_add(wg_embedding(wte, tokens), wpe);
-    for (int i = 0; i < BLOCKS; i++)
+    for (int i = 0; i < blocks; i++)
         WG_SCOPE(tape, "block", i) x = block(tape, x, mask, batch);
     WG_SCOPE(tape, "ln_f") x = normalised(tape, "ln_f", x);
     wg_tensor scores = wg_matmul(x, wg_matrix_transpose(wte));
@@ -167,12 +165,16 @@ static wg_tensor transformer(wg_tape *tape, int64_t batch)
                             made_up_classes(tape, "targets", WG_SHAPE(batch * PLACES), WORDS));
 }
 
+static wg_tensor transformer(wg_tape *tape, int64_t batch) { return blocks_of(tape, batch, 2); }
+static wg_tensor gpt2(wg_tape *tape, int64_t batch) { return blocks_of(tape, batch, 12); }
+
 /* ---- By name ----------------------------------------------------------------------------------------------------- */
 static const built_in networks[] = {
     {"mlp", "784-128-10 with relu and cross-entropy", mlp, 64},
     {"lenet", "two convolutions and three products for 28x28 images", lenet, 64},
     {"lstm", "three steps of a long short-term memory", lstm, 16},
     {"transformer", "two blocks of attention, the embedding tied", transformer, 8},
+    {"gpt2", "the same with twelve blocks", gpt2, 2},
 };
 #define NETWORKS ((int)(sizeof networks / sizeof *networks))
 

@@ -23,16 +23,40 @@ typedef enum {
 typedef enum {
     WG_SHOW_NOTHING = 0,
     WG_SHOW_VALUES, /* mean, deviation, range and zeros of each operation's value */
-    WG_SHOW_GRAD    /* 2-norms of the parameters' accumulated gradients, on a log scale */
+    WG_SHOW_GRAD,   /* 2-norms of the parameters' accumulated gradients, on a log scale */
+    WG_SHOW_MEMORY, /* bytes of each operation's value, and whether the backward pass needs them */
+    WG_SHOW_TIME    /* each operation's share of the time */
 } wg_overlay;
+
+/* Equal neighbouring scopes that form a chain, a transformer's blocks, are drawn once, with how many they are. */
+typedef enum {
+    WG_FOLD_LARGE = 0, /* where the graph as it was recorded does not fit a page (150 nodes) */
+    WG_FOLD_YES,
+    WG_FOLD_NO
+} wg_fold;
+
+typedef enum {
+    WG_PARAMS_CARD = 0, /* those that one operation takes together, on a card beside it */
+    WG_PARAMS_NODE,     /* each a node */
+    WG_PARAMS_HIDE
+} wg_params;
 
 typedef enum { WG_DOWN = 0, WG_RIGHT } wg_direction;
 
+#define WG_ALL INT_MAX /* depth: no scope is closed */
+/* Names of scopes: WG_NAMES("block.*", "head"). */
+#define WG_NAMES(...) ((const char *const[]){__VA_ARGS__, NULL})
+
 typedef struct {
-    int depth; /* scopes nested deeper are drawn closed, as one node; 0: as many open as fit a page (150 nodes), and where
-                  none does, operations in a row are one node */
+    int depth; /* scopes nested deeper are drawn closed, as one node; 0: as many open as fit a page, and where none does,
+                  operations in a row are one node; WG_ALL */
+    wg_fold fold;
+    /* Scopes to be drawn open or closed whatever their depth, up to a NULL: by path or name, with or without the index; a
+     * star stands for any characters but a dot. */
+    const char *const *open, *const *close;
     wg_overlay overlay;
     wg_direction direction;
+    wg_params params;
     bool views;        /* draw reshape, slice and their kin as nodes; else they are a note in their consumer */
     const char *title; /* in the caption; default: the file's name without its extension */
 } wg_draw_options;

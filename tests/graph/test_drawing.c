@@ -127,6 +127,22 @@ static wg_tensor scopes(wg_tape *on)
     return wg_sum(h);
 }
 
+/* Three equal blocks of two equal parts, one block that is like them but for a number, and one that is not in the chain. */
+static wg_tensor blocks(wg_tape *on)
+{
+    wg_tensor x = filled(on, "x", WG_SHAPE(2, 3), 1), mask = filled(on, "mask", WG_SHAPE(3), 1), h = x, other = x;
+    for (int i = 0; i < 4; i++)
+        WG_SCOPE(on, "block", i)
+        {
+            for (int k = 0; k < 2; k++)
+                WG_SCOPE(on, "part", k)
+                    h = wg_tanh(wg_linear(h, param(on, "w", WG_SHAPE(3, 3)), param(on, "b", WG_SHAPE(3))));
+            h = wg_multiply(wg_multiply(h, mask), i == 3 ? 3 : 2);
+        }
+    WG_SCOPE(on, "block", 4) other = wg_tanh(wg_linear(x, param(on, "w", WG_SHAPE(3, 3)), WG_NONE));
+    return wg_sum(wg_add(h, other));
+}
+
 /* One tied, one frozen, two that nothing uses. */
 static wg_tensor parameters(wg_tape *on)
 {
@@ -191,7 +207,12 @@ static const struct {
     {"values", mlp, {.title = "mlp", .overlay = WG_SHOW_VALUES, .direction = WG_RIGHT}},
     {"scopes", scopes, {.title = "scopes"}},
     {"closed", scopes, {.title = "closed", .depth = 1}},
+    {"folded", blocks, {.title = "folded", .fold = WG_FOLD_YES}},
+    {"opened", blocks, {.title = "opened", .depth = 1, .open = WG_NAMES("block.*.part.0")}},
+    {"closed_by_name", blocks, {.title = "closed", .fold = WG_FOLD_YES, .close = WG_NAMES("part")}},
+    {"memory", blocks, {.title = "memory", .depth = 1, .overlay = WG_SHOW_MEMORY, .params = WG_PARAMS_HIDE}},
     {"parameters", parameters, {.title = "parameters"}},
+    {"parameter_nodes", parameters, {.title = "parameters", .params = WG_PARAMS_NODE}},
     {"not_finite", not_finite, {.title = "not finite"}},
     {"numbers", numbers_and_views, {.title = "numbers"}},
     {"views", numbers_and_views, {.title = "views", .views = true}},
@@ -309,7 +330,7 @@ START_TEST(svg_is_well_formed_and_has_both_themes)
     ck_assert_int_eq(strncmp(svg, "<svg width=\"", 12), 0);
     ck_assert_int_eq(count(svg, "prefers-color-scheme:dark"), 1);
     ck_assert_int_eq(count(svg, "<!--"), 0);
-    ck_assert_int_eq(count(svg, "class=\"node"), count(dot, " [id=\"n") + count(dot, "class=\"scope\" label=<<FONT"));
+    ck_assert_int_eq(count(svg, "class=\"node"), count(dot, " [id=\"n") + count(dot, " [id=\"s:") - count(dot, "graph [id"));
     ck_assert_int_eq(count(svg, "class=\"edge"), count(dot, " -> "));
     free(svg);
     free(dot);
@@ -361,19 +382,28 @@ static wg_tensor chain(int n, bool in_scopes)
 }
 
 static const struct {
-    int nodes, scopes, closed; /* scopes drawn open, closed */
-} pages[] = {{150, 15, 0}, {151, 0, 15}};
+    int nodes;
+    wg_fold fold;
+    int scopes, closed;   /* scopes drawn open, closed */
+    const char *folded;
+} pages[] = {{150, WG_FOLD_LARGE, 15, 0, NULL},
+             {151, WG_FOLD_LARGE, 2, 0, "14 equal scopes folded"},
+             {151, WG_FOLD_NO, 0, 15, NULL},
+             {150, WG_FOLD_YES, 3, 0, "13 equal scopes folded"}};
 
-START_TEST(scopes_close_when_a_page_is_full)
+START_TEST(scopes_are_folded_or_closed_when_a_page_is_full)
 {
-    char *dot = drawn(chain(pages[_i].nodes, true), WG_FORMAT_DOT, (wg_draw_options){0}), *at;
+    wg_draw_options options = {.fold = pages[_i].fold};
+    char *dot = drawn(chain(pages[_i].nodes, true), WG_FORMAT_DOT, options), *at;
     ck_assert_int_eq(count(dot, "class=\"scope\" label=<<B>"), pages[_i].scopes);
     ck_assert_int_eq(count(dot, "class=\"scope\" label=<<FONT"), pages[_i].closed);
     ck_assert_int_eq(count(dot, "closed to fit a page"), pages[_i].closed > 0);
+    ck_assert(!strstr(dot, "folded") == !pages[_i].folded);
+    ck_assert(!pages[_i].folded || strstr(dot, pages[_i].folded));
     at = strstr(dot, "\xc2\xb7 15"); /* what is counted does not depend on what is drawn */
     ck_assert(at && atoi(at + 3) == pages[_i].nodes);
     free(dot);
-    dot = drawn(chain(pages[_i].nodes, true), WG_FORMAT_DOT, (wg_draw_options){.depth = 9});
+    dot = drawn(chain(pages[_i].nodes, true), WG_FORMAT_DOT, (wg_draw_options){.depth = WG_ALL, .fold = WG_FOLD_NO});
     ck_assert_int_eq(count(dot, " [id=\"n"), pages[_i].nodes);
     free(dot);
 }
@@ -519,6 +549,9 @@ static const struct {
     {WG_COLOR_ink, WG_COLOR_bad, 4.5},     {WG_COLOR_muted, WG_COLOR_page, 4.5},   {WG_COLOR_muted, WG_COLOR_op, 4.5},
     {WG_COLOR_muted, WG_COLOR_input, 4.5}, {WG_COLOR_muted, WG_COLOR_param, 4.5},  {WG_COLOR_muted, WG_COLOR_loss, 4.5},
     {WG_COLOR_muted, WG_COLOR_scope, 4.5}, {WG_COLOR_muted, WG_COLOR_closed, 4.5}, {WG_COLOR_muted, WG_COLOR_bad, 4.5},
+    {WG_COLOR_ink, WG_COLOR_heat1, 4.5},   {WG_COLOR_ink, WG_COLOR_heat2, 4.5},    {WG_COLOR_on_heat3, WG_COLOR_heat3, 4.5},
+    {WG_COLOR_on_heat4, WG_COLOR_heat4, 4.5}, {WG_COLOR_on_heat4, WG_COLOR_heat5, 4.5},
+    {WG_COLOR_on_heat4, WG_COLOR_heat6, 4.5}, {WG_COLOR_ink, WG_COLOR_back, 4.5}, {WG_COLOR_muted, WG_COLOR_back, 4.5},
     {WG_COLOR_bad_line, WG_COLOR_bad, 4.5}, {WG_COLOR_unused_ink, WG_COLOR_page, 3},
 };
 
@@ -731,7 +764,7 @@ static Suite *drawing_suite(void)
     tcase_add_loop_test(golden, svg_is_well_formed_and_has_both_themes, 0, COUNT(graphs));
     suite_add_tcase(s, golden);
     tcase_add_checked_fixture(content, set_up, tear_down);
-    tcase_add_loop_test(content, scopes_close_when_a_page_is_full, 0, COUNT(pages));
+    tcase_add_loop_test(content, scopes_are_folded_or_closed_when_a_page_is_full, 0, COUNT(pages));
     tcase_add_test(content, operations_in_a_row_are_joined_when_a_page_is_full);
     tcase_add_test(content, the_not_finite_one_is_where_it_starts);
     tcase_add_test(content, what_is_finite_has_no_start);
