@@ -72,14 +72,18 @@ static void take_piece(void *argument, int64_t task)
     int64_t first = task * r->rows, last = first + r->rows, all = r->x.outer * r->count;
     size_t bytes = (size_t)r->x.inner * r->size;
 #define COPY(T)                                                                                                        \
-    for (int64_t i = first; i < (last < all ? last : all); i++)                                                        \
-        ((T *)(void *)r->to)[i] = ((const T *)(const void *)r->from)[i / r->count * r->x.n + r->place[i % r->count]]
+    for (int64_t i = first, k = first % r->count; i < last; k = 0) {                                                   \
+        const T *x = (const T *)(const void *)r->from + i / r->count * r->x.n;                                         \
+        for (; k < r->count && i < last; k++, i++)                                                                     \
+            ((T *)(void *)r->to)[i] = x[r->place[k]];                                                                  \
+    }
+    last = last < all ? last : all;
     if (bytes == 4)
-        COPY(uint32_t);
+        COPY(uint32_t)
     else if (bytes == 8)
-        COPY(uint64_t);
+        COPY(uint64_t)
     else
-        for (int64_t i = first; i < (last < all ? last : all); i++) {
+        for (int64_t i = first; i < last; i++) {
             int64_t row = i / r->count * r->x.n + r->place[i % r->count];
             memcpy(r->to + (size_t)i * bytes, r->from + (size_t)row * bytes, bytes);
         }
@@ -133,6 +137,17 @@ static void add_piece(void *argument, int64_t task)
             add_to_row(r, outer, place, r->first[place], r->first[place + 1]);
 }
 
+/* Rows of one double each: added one after the other they need no sorting. */
+static void add_elements(void *argument, int64_t outer)
+{
+    const rows *r = argument;
+    const double *restrict g = (const double *)(const void *)r->from + outer * r->count;
+    double *restrict y = (double *)(void *)r->to + outer * r->x.n;
+    for (int64_t k = 0; k < r->count; k++)
+        if (r->place[k] != r->skip)
+            y[r->place[k]] += g[k];
+}
+
 /* Sorts the rows by their places, those for one place in order: first[p] is where those for p begin. */
 static bool rows_by_place(const wg_call *c, rows *r)
 {
@@ -158,6 +173,10 @@ wg_status wg_rows_add(const wg_call *c, wg_lines y, const int64_t *place, int64_
     rows r = {.x = y, .place = place, .count = count, .skip = skip, .dtype = c->dtype, .from = g, .to = to};
     if (!count || !y.inner)
         return WG_OK;
+    if (y.inner == 1 && c->dtype == WG_FLOAT64 && (y.outer > 1 || count <= WG_PIECE)) {
+        wg_parallel(c->tape, y.outer, add_elements, &r);
+        return WG_OK;
+    }
     if (!rows_by_place(c, &r))
         return WG_ERROR_MEMORY;
     r.rows = y.inner < WG_PIECE ? WG_PIECE / y.inner : 1;

@@ -52,6 +52,14 @@ static wg_tensor features(wg_tensor x, const places *at)
     return wg_concat(WG_TENSORS(square, x), .axis = 1);
 }
 
+/* log sum_c exp b_ic for each i. A component whose share is below e^-600 has none: as a number so small that it is no longer a
+ * normal one it would make the products of the derivative ten times as slow. */
+static wg_tensor shared(wg_tensor b)
+{
+    wg_tensor least = wg_subtract(wg_stop_gradient(wg_max(b, .axis = WG_AXES(1), .keepdims = true)), 600);
+    return wg_logsumexp(wg_maximum(b, least), .axis = WG_AXES(1));
+}
+
 /* The constant of the prior. */
 static double prior(const sizes *s)
 {
@@ -90,7 +98,7 @@ static void gmm(problem *p)
     wg_tensor middle = wg_sum(wg_multiply(slope, from_centre), .axis = WG_AXES(1));
     wg_tensor offset = wg_subtract(wg_add(alpha, sum_q), wg_multiply(0.5, middle));
     wg_tensor b = wg_add(wg_matmul(phi, wg_matrix_transpose(weights)), offset);
-    wg_tensor data = wg_subtract(wg_sum(wg_logsumexp(b, .axis = WG_AXES(1))), wg_multiply((double)s.n, wg_logsumexp(alpha)));
+    wg_tensor data = wg_subtract(wg_sum(shared(b)), wg_multiply((double)s.n, wg_logsumexp(alpha)));
     wg_tensor size = wg_multiply(0.5 * s.gamma * s.gamma, wg_sum(wg_square(packed)));
     wg_tensor wishart = wg_subtract(size, wg_multiply((double)s.m, wg_sum(sum_q)));
     double constant = (double)s.k * prior(&s) - 0.5 * (double)(s.n * s.d) * log(2 * 3.14159265358979323846);
