@@ -41,7 +41,7 @@ static bool samples_read(void)
 {
     char path[4096];
     const char *data = getenv("WENGERT_TEST_DATA");
-    snprintf(path, sizeof path, "%s/gradbench.jsonl", data ? data : "tests/data");
+    snprintf(path, sizeof path, "%s/gradbench/samples.jsonl", data ? data : "tests/data");
     FILE *file = fopen(path, "r");
     size_t room = 0;
     while (file && n_samples < MOST_SAMPLES && getline(&sample[n_samples], &room, file) > 0) {
