@@ -7,10 +7,11 @@
 
 static bool has_gradients(wg_tensor loss)
 {
-    for (uint32_t i = 0; i <= loss.node; i++)
-        if (wg_node_is(wg_node_at(loss.tape, i), WG_NODE_PARAM) &&
-            wg_node_gradient(loss.tape, wg_node_at(loss.tape, i)))
+    for (uint32_t i = 0; i <= loss.node; i++) {
+        const wg_node *node = wg_node_at(loss.tape, i);
+        if (wg_node_is(node, WG_NODE_PARAM) && node->extra && node->extra->has_grad)
             return true;
+    }
     return false;
 }
 
