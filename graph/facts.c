@@ -8,7 +8,7 @@ static bool is_leaf(const wg_node *node) { return wg_node_is(node, WG_NODE_LEAF)
 static bool is_number(const wg_node *node) { return wg_node_is(node, WG_NODE_NUMBER); }
 static uint32_t first_of_call(const wg_tape *tape, uint32_t node) { return node - wg_node_at(tape, node)->out; }
 
-static const wg_node *gradient_of(const wg_tape *tape, const wg_node *param)
+const wg_node *wg_node_gradient(const wg_tape *tape, const wg_node *param)
 {
     const wg_extra *extra = param->extra;
     return extra && extra->has_grad && extra->grad != WG_ABSENT ? wg_node_at(tape, extra->grad) : NULL;
@@ -318,7 +318,7 @@ static const wg_statistics *measured(const filling *s, const wg_node *node)
 
 static bool output_add(const filling *s, uint32_t i)
 {
-    const wg_node *node = wg_node_at(s->tape, i), *gradient = is_param(node) ? gradient_of(s->tape, node) : NULL;
+    const wg_node *node = wg_node_at(s->tape, i), *gradient = is_param(node) ? wg_node_gradient(s->tape, node) : NULL;
     wg_tensor_fact *t = &s->f->output[s->f->outputs++];
     *t = (wg_tensor_fact){.type = wg_node_type(node), .name = name_of(node), .finite = true};
     if (wg_node_count(node) == 1) {

@@ -91,6 +91,9 @@ static inline bool wg_fact_is_leaf(const wg_fact *node) { return node->kind >= W
 int64_t wg_tensor_elements(const wg_tensor_fact *t);
 double wg_tensor_bytes(const wg_tensor_fact *t);
 
+/* The gradient's node of a parameter; NULL where nothing is accumulated. */
+const wg_node *wg_node_gradient(const wg_tape *tape, const wg_node *param);
+
 /* ---- finite.c ---- */
 /* The first of the nodes up to `last` at which something that is not finite starts, of those that `among` marks (NULL:
  * all); WG_NOWHERE: there is none. */
