@@ -111,12 +111,6 @@ static wg_status write_json(const wg_drawing *d, const char *name, wg_text *out)
     return WG_OK;
 }
 
-static wg_status write_page(const wg_drawing *d, const char *name, wg_text *out)
-{
-    (void)out;
-    return wg_report(d->tape, name, WG_ERROR_UNSUPPORTED, "pages are not written yet; draw .svg or .json");
-}
-
 static const struct {
     const char *extension;
     wg_status (*write)(const wg_drawing *d, const char *name, wg_text *out);
@@ -125,7 +119,7 @@ static const struct {
                [WG_FORMAT_PNG] = {".png", write_png},
                [WG_FORMAT_TEXT] = {".txt", write_table},
                [WG_FORMAT_JSON] = {".json", write_json},
-               [WG_FORMAT_HTML] = {".html", write_page}};
+               [WG_FORMAT_HTML] = {".html", wg_write_page}};
 #define N_FORMATS (sizeof formats / sizeof *formats)
 
 static wg_status written_here(wg_tensor root, const char *name, wg_format format, const wg_draw_options *options,

@@ -137,6 +137,7 @@ void wg_write_table(const wg_drawing *d, wg_text *text);
 void wg_write_json(const wg_drawing *d, wg_text *text);
 /* By Graphviz, which may not be there: errors are those of the public function `name`. */
 wg_status wg_write_svg(const wg_drawing *d, const char *name, wg_text *out);
+wg_status wg_write_page(const wg_drawing *d, const char *name, wg_text *out);
 /* Runs Graphviz on `dot`, for `patience` seconds at most; its output, NUL-terminated, is put into `out`. */
 wg_status wg_graphviz(wg_tape *tape, const char *name, const wg_text *dot, const char *format, double patience,
                       wg_text *out);

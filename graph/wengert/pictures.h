@@ -17,7 +17,7 @@ typedef enum {
     WG_FORMAT_PNG,     /* by Graphviz's "dot", 144 dpi, light */
     WG_FORMAT_TEXT,    /* the table of wg_summary */
     WG_FORMAT_JSON,    /* everything that is known: nodes, edges, scopes, all of them; needs no program */
-    WG_FORMAT_HTML     /* a page to search and to open scopes in */
+    WG_FORMAT_HTML     /* a page to search and to open scopes in; a list where there is no Graphviz */
 } wg_format;
 
 typedef enum {
