@@ -122,34 +122,43 @@ static const struct {
                [WG_FORMAT_HTML] = {".html", wg_write_page}};
 #define N_FORMATS (sizeof formats / sizeof *formats)
 
-static wg_status written_here(wg_tensor root, const char *name, wg_format format, const wg_draw_options *options,
-                              wg_text *out)
+/* What is to be drawn: roots of a tape, or a file of facts. */
+typedef struct {
+    wg_tape *tape;
+    const char *name; /* of the public function */
+    const wg_tensor *root;
+    int roots;
+    const char *json;
+} subject;
+
+static wg_status written_here(const subject *s, wg_format format, const wg_draw_options *options, wg_text *out)
 {
-    if ((size_t)format >= N_FORMATS)
-        return wg_report(root.tape, name, WG_ERROR_VALUE, "there is no format %d", (int)format);
     wg_draw_options own = *options;
     if (format == WG_FORMAT_TEXT) { /* a line for everything that was recorded */
         own.depth = WG_ALL;
         own.fold = WG_FOLD_NO;
         own.views = true;
     }
-    const wg_facts *facts = wg_facts_of_tape(&root, 1, name, own.title, own.overlay == WG_SHOW_VALUES);
-    const wg_drawing *d = facts ? wg_drawing_make(facts, name, &own) : NULL;
+    const wg_facts *facts = s->json ? wg_facts_of_json(s->tape, s->name, s->json)
+                                    : wg_facts_of_tape(s->root, s->roots, s->name, own.title,
+                                                       own.overlay == WG_SHOW_VALUES);
+    const wg_drawing *d = facts ? wg_drawing_make(facts, s->name, &own) : NULL;
     if (!d)
-        return root.tape && root.tape->status ? root.tape->status : WG_ERROR_VALUE;
-    wg_status status = formats[format].write(d, name, out);
-    return !status && out->failed ? wg_no_memory(root.tape, name, out->room * 2) : status;
+        return s->tape->status ? s->tape->status : WG_ERROR_VALUE;
+    wg_status status = formats[format].write(d, s->name, out);
+    return !status && out->failed ? wg_no_memory(s->tape, s->name, out->room * 2) : status;
 }
 
 /* Numbers have a point, whatever the program's locale. */
-static wg_status written(wg_tensor root, const char *name, wg_format format, const wg_draw_options *options,
-                         wg_text *out)
+static wg_status written(const subject *s, wg_format format, const wg_draw_options *options, wg_text *out)
 {
+    if ((size_t)format >= N_FORMATS)
+        return wg_report(s->tape, s->name, WG_ERROR_VALUE, "there is no format %d", (int)format);
     locale_t plain = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0);
     if (!plain)
-        return wg_no_memory(root.tape, name, 0);
+        return wg_no_memory(s->tape, s->name, 0);
     locale_t before = uselocale(plain);
-    wg_status status = written_here(root, name, format, options, out);
+    wg_status status = written_here(s, format, options, out);
     uselocale(before);
     freelocale(plain);
     return status;
@@ -180,46 +189,91 @@ static const char *title_of(wg_tape *tape, const char *path)
     return title;
 }
 
-wg_status (wg_draw)(wg_tensor root, const char *path, wg_draw_options options)
+static wg_status to_path(const subject *s, const char *path, wg_draw_options options)
 {
-    wg_tape *tape = root.tape;
     wg_format format;
-    if (!tape || !wg_node_of(root, "wg_draw"))
-        return tape && tape->status ? tape->status : WG_ERROR_VALUE;
     if (!path)
-        return wg_report(tape, "wg_draw", WG_ERROR_VALUE, "the path is NULL");
+        return wg_report(s->tape, s->name, WG_ERROR_VALUE, "the path is NULL");
     if (!format_of(path, &format))
-        return wg_report(tape, "wg_draw", WG_ERROR_VALUE, "%s: not one of .dot, .svg, .png, .html, .json, .txt", path);
-    uint32_t here = tape->here;
-    wg_short_mark before = wg_short_at(tape);
-    wg_text out = {.tape = tape};
-    if (!options.title)
-        options.title = title_of(tape, path);
-    wg_status status = options.title ? written(root, "wg_draw", format, &options, &out)
-                                     : wg_no_memory(tape, "wg_draw", strlen(path));
-    tape->here = here;
+        return wg_report(s->tape, s->name, WG_ERROR_VALUE, "%s: not one of .dot, .svg, .png, .html, .json, .txt", path);
+    uint32_t here = s->tape->here;
+    wg_short_mark before = wg_short_at(s->tape);
+    wg_text out = {.tape = s->tape};
+    bool named = options.title || s->json || (options.title = title_of(s->tape, path));
+    wg_status status = named ? written(s, format, &options, &out) : wg_no_memory(s->tape, s->name, strlen(path));
+    s->tape->here = here;
     if (!status)
-        status = wg_file_write(tape, "wg_draw", path, out.data, out.size);
-    wg_short_back(tape, before);
-    tape->here = 0;
+        status = wg_file_write(s->tape, s->name, path, out.data, out.size);
+    wg_short_back(s->tape, before);
+    s->tape->here = 0;
     return status;
 }
 
-wg_status (wg_draw_to)(wg_tensor root, wg_format format, wg_sink *sink, void *user, wg_draw_to_options options)
+static wg_status to_sink(const subject *s, wg_format format, wg_sink *sink, void *user, const wg_draw_options *options)
 {
-    wg_tape *tape = root.tape;
-    if (!tape || !wg_node_of(root, "wg_draw_to"))
-        return tape && tape->status ? tape->status : WG_ERROR_VALUE;
     if (!sink)
-        return wg_report(tape, "wg_draw_to", WG_ERROR_VALUE, "the sink is NULL");
-    wg_short_mark before = wg_short_at(tape);
-    wg_text out = {.tape = tape};
-    wg_status status = written(root, "wg_draw_to", format, &options, &out);
+        return wg_report(s->tape, s->name, WG_ERROR_VALUE, "the sink is NULL");
+    wg_short_mark before = wg_short_at(s->tape);
+    wg_text out = {.tape = s->tape};
+    wg_status status = written(s, format, options, &out);
     if (!status && !sink(user, out.data, out.size))
-        status = wg_report(tape, "wg_draw_to", WG_ERROR_FILE, "the sink took no more");
-    wg_short_back(tape, before);
-    tape->here = 0;
+        status = wg_report(s->tape, s->name, WG_ERROR_FILE, "the sink took no more");
+    wg_short_back(s->tape, before);
+    s->tape->here = 0;
     return status;
+}
+
+/* Are all of them there, on one tape? */
+static wg_status roots_good(const subject *s)
+{
+    if (s->roots < 1)
+        return s->tape ? wg_report(s->tape, s->name, WG_ERROR_VALUE, "there are no roots") : WG_ERROR_VALUE;
+    for (int r = 0; r < s->roots; r++) {
+        if (!s->tape || !wg_node_of(s->root[r], s->name))
+            return s->tape && s->tape->status ? s->tape->status : WG_ERROR_VALUE;
+        if (s->root[r].tape != s->tape)
+            return wg_report(s->tape, s->name, WG_ERROR_VALUE, "root %d is on another tape", r);
+    }
+    return WG_OK;
+}
+
+wg_status (wg_draw)(wg_tensor root, const char *path, wg_draw_options options)
+{
+    const subject s = {root.tape, "wg_draw", &root, 1, NULL};
+    wg_status status = roots_good(&s);
+    return status ? status : to_path(&s, path, options);
+}
+
+wg_status (wg_draw_many)(const wg_tensor *roots, int n, const char *path, wg_draw_options options)
+{
+    const subject s = {roots && n > 0 ? roots[0].tape : NULL, "wg_draw_many", roots, roots ? n : 0, NULL};
+    wg_status status = roots_good(&s);
+    return status ? status : to_path(&s, path, options);
+}
+
+wg_status (wg_draw_to)(wg_tensor root, wg_format format, wg_sink *sink, void *user, wg_draw_options options)
+{
+    const subject s = {root.tape, "wg_draw_to", &root, 1, NULL};
+    wg_status status = roots_good(&s);
+    return status ? status : to_sink(&s, format, sink, user, &options);
+}
+
+/* ---- Again ------------------------------------------------------------------------------------------------------- */
+wg_status (wg_redraw)(wg_tape *tape, const char *json, const char *path, wg_draw_options options)
+{
+    const subject s = {tape, "wg_redraw", NULL, 0, json};
+    if (!tape || !json)
+        return tape ? wg_report(tape, s.name, WG_ERROR_VALUE, "the name of the facts is NULL") : WG_ERROR_VALUE;
+    return to_path(&s, path, options);
+}
+
+wg_status (wg_redraw_to)(wg_tape *tape, const char *json, wg_format format, wg_sink *sink, void *user,
+                         wg_draw_options options)
+{
+    const subject s = {tape, "wg_redraw_to", NULL, 0, json};
+    if (!tape || !json)
+        return tape ? wg_report(tape, s.name, WG_ERROR_VALUE, "the name of the facts is NULL") : WG_ERROR_VALUE;
+    return to_sink(&s, format, sink, user, &options);
 }
 
 static bool to_file(void *user, const void *data, size_t size) { return fwrite(data, 1, size, user) == size; }
@@ -228,5 +282,5 @@ wg_status wg_summary(wg_tensor root, FILE *file)
 {
     if (!file)
         return root.tape ? wg_report(root.tape, "wg_summary", WG_ERROR_VALUE, "the file is NULL") : WG_ERROR_VALUE;
-    return (wg_draw_to)(root, WG_FORMAT_TEXT, to_file, file, (wg_draw_to_options){wg_draw_defaults});
+    return (wg_draw_to)(root, WG_FORMAT_TEXT, to_file, file, (wg_draw_options){wg_draw_defaults});
 }

@@ -70,7 +70,7 @@ typedef struct {
     uint32_t operands;
     wg_tensor_fact *output;
     uint32_t outputs;
-    uint32_t *root; /* nodes, the last one recorded last */
+    uint32_t *root; /* nodes; the straight column of a drawing leads to the last */
     uint32_t roots;
     int64_t parameters; /* elements of those used */
     double parameter_bytes;
@@ -82,6 +82,10 @@ typedef struct {
 
 /* Of what the roots were computed from. `measure`: the values too. NULL, and the error reported for the function `name`. */
 wg_facts *wg_facts_of_tape(const wg_tensor *root, int roots, const char *name, const char *title, bool measure);
+/* Read back from a file of JSON. NULL, and the error reported. */
+wg_facts *wg_facts_of_json(wg_tape *tape, const char *name, const char *path);
+/* As JSON spells it. */
+const char *wg_fact_kind_name(wg_fact_kind kind);
 /* Counts what follows from the nodes: parameters, the usual dtype. */
 void wg_facts_count(wg_facts *f);
 

@@ -2,11 +2,15 @@
  * known is left out. */
 #include "graph/drawing.h"
 
-static const char *const kinds[] = {[WG_FACT_OPERATION] = "operation",
-                                    [WG_FACT_VIEW] = "view",
-                                    [WG_FACT_INPUT] = "input",
-                                    [WG_FACT_CONSTANT] = "constant",
-                                    [WG_FACT_PARAMETER] = "parameter"};
+const char *wg_fact_kind_name(wg_fact_kind kind)
+{
+    static const char *const names[] = {[WG_FACT_OPERATION] = "operation",
+                                        [WG_FACT_VIEW] = "view",
+                                        [WG_FACT_INPUT] = "input",
+                                        [WG_FACT_CONSTANT] = "constant",
+                                        [WG_FACT_PARAMETER] = "parameter"};
+    return names[kind];
+}
 
 /* ---- Members ----------------------------------------------------------------------------------------------------- */
 static void put_text(wg_text *t, const char *name, const char *value)
@@ -81,7 +85,8 @@ static void put_output(wg_text *t, const wg_tensor_fact *o)
 static void put_node(wg_text *t, const wg_facts *f, uint32_t i)
 {
     const wg_fact *node = &f->node[i];
-    wg_put(t, "{\"id\":\"n%u\",\"kind\":\"%s\"", i, kinds[node->kind]);
+    wg_put(t, "{\"id\":\"n%u\",\"kind\":\"%s\"", i,
+           wg_fact_kind_name(node->kind));
     put_text(t, "op", wg_fact_is_leaf(node) ? "" : node->op);
     put_text(t, "scope", node->scope);
     put_text(t, "numbers", node->numbers);

@@ -1,4 +1,5 @@
-/* `wengert graph`: shows a built-in network, or one that `wengert train` saved, as a table or as a picture. */
+/* `wengert graph`: shows a built-in network, one that `wengert train` saved, or a graph that wg_draw wrote as .json, as a
+ * table or as a picture. */
 #include <argp.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -129,7 +130,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
         s->what = text;
         return 0;
     case ARGP_KEY_NO_ARGS:
-        argp_error(state, "which: a built-in network or a .safetensors file?");
+        argp_error(state, "which: a built-in network, a .json or a .safetensors file?");
         return 0;
     case ARGP_KEY_SUCCESS:
         if (s->format >= 0 && is_file(s))
@@ -177,7 +178,7 @@ static void unknown(const char *name)
             near = built_in_at(i)->name;
         }
     }
-    fprintf(stderr, "wengert graph: %s is neither a built-in network nor a .safetensors file", name);
+    fprintf(stderr, "wengert graph: %s is neither a built-in network nor a .json or .safetensors file", name);
     if (near && is_near(nearest, name))
         fprintf(stderr, "; the nearest is \"%s\"", near);
     fputs("\nTry `wengert graph --help'.\n", stderr);
@@ -200,44 +201,60 @@ static void title_of(const char *path, char *title, size_t size)
         *dot = 0;
 }
 
-static void shown(wg_tensor loss, settings *s)
+/* Of a tensor, or of a file of facts. */
+static void shown(wg_tape *tape, wg_tensor loss, const char *facts, const settings *s)
 {
+    wg_format format = s->format >= 0 ? (wg_format)s->format : WG_FORMAT_TEXT;
+    if (facts && is_file(s))
+        (wg_redraw)(tape, facts, s->out, s->draw);
+    else if (facts)
+        (wg_redraw_to)(tape, facts, format, to_stdout, NULL, s->draw);
+    else if (is_file(s))
+        (wg_draw)(loss, s->out, s->draw);
+    else
+        (wg_draw_to)(loss, format, to_stdout, NULL, s->draw);
+}
+
+static void show_network(wg_tape *tape, const built_in *network, settings *s)
+{
+    int64_t batch = s->batch ? s->batch : network ? network->batch : 64;
     char title[256];
     title_of(s->what, title, sizeof title);
     if (!s->draw.title)
         s->draw.title = title;
-    if (s->draw.overlay == WG_SHOW_GRAD && wg_backward(loss))
-        return;
-    if (is_file(s))
-        (wg_draw)(loss, s->out, s->draw);
-    else
-        (wg_draw_to)(loss, s->format >= 0 ? (wg_format)s->format : WG_FORMAT_TEXT, to_stdout, NULL, s->draw);
+    wg_tensor loss = network ? network->loss(tape, batch) : saved_loss(tape, s->what, batch);
+    if (!wg_failed(tape) && (s->draw.overlay != WG_SHOW_GRAD || !wg_backward(loss)))
+        shown(tape, loss, NULL, s);
+}
+
+static bool ends_in(const char *text, const char *end)
+{
+    size_t n = strlen(text), m = strlen(end);
+    return n > m && !strcmp(text + n - m, end);
 }
 
 int command_graph(int argc, char **argv)
 {
     static const struct argp argp = {.options = options,
                                      .parser = parse,
-                                     .args_doc = "NETWORK|FILE.safetensors",
+                                     .args_doc = "NETWORK|FILE.json|FILE.safetensors",
                                      .doc =
-                                         "Shows the graph of a network's loss: a table, or with --output a picture.\v",
+                                         "Shows the graph of a network's loss, or one that wg_draw wrote as .json: a table, or "
+                                         "with --output a picture.\v",
                                      .help_filter = networks_listed};
     settings s = {.format = -1};
     argp_parse(&argp, argc, argv, 0, NULL, &s);
-    size_t n = strlen(s.what);
-    bool saved = n > 12 && !strcmp(s.what + n - 12, ".safetensors");
+    bool facts = ends_in(s.what, ".json");
     const built_in *network = built_in_find(s.what);
-    if (!network && !saved) {
+    if (!network && !facts && !ends_in(s.what, ".safetensors")) {
         unknown(s.what);
         return EXIT_USAGE;
     }
     wg_tape *tape = wg_tape_new();
-    if (tape) {
-        int64_t batch = s.batch ? s.batch : network ? network->batch : 64;
-        wg_tensor loss = network ? network->loss(tape, batch) : saved_loss(tape, s.what, batch);
-        if (!wg_failed(tape))
-            shown(loss, &s);
-    }
+    if (tape && facts)
+        shown(tape, WG_NONE, s.what, &s);
+    else if (tape)
+        show_network(tape, network, &s);
     bool failed = wg_failed(tape);
     if (failed)
         fprintf(stderr, "wengert graph: %s\n", tape ? wg_error(tape) : "no memory");

@@ -70,12 +70,18 @@ typedef struct {
  * stderr, and nothing else. */
 WG_API wg_status wg_draw(wg_tensor root, const char *path, wg_draw_options options);
 
+/* The same of several roots, on one tape. */
+WG_API wg_status wg_draw_many(const wg_tensor *roots, int n, const char *path, wg_draw_options options);
+
 /* Takes `size` bytes more of the picture; false stops it. */
 typedef bool wg_sink(void *user, const void *data, size_t size);
-typedef wg_draw_options wg_draw_to_options;
-#define wg_draw_to_defaults wg_draw_defaults
 /* The same into a function of the caller's. */
-WG_API wg_status wg_draw_to(wg_tensor root, wg_format format, wg_sink *sink, void *user, wg_draw_to_options options);
+WG_API wg_status wg_draw_to(wg_tensor root, wg_format format, wg_sink *sink, void *user, wg_draw_options options);
+
+/* Draws what a .json of wg_draw tells of, as wg_draw drew it: the tape lends memory only. */
+WG_API wg_status wg_redraw(wg_tape *tape, const char *json, const char *path, wg_draw_options options);
+WG_API wg_status wg_redraw_to(wg_tape *tape, const char *json, wg_format format, wg_sink *sink, void *user,
+                              wg_draw_options options);
 
 /* Prints what root was computed from as a table: scope, operation, output, parameters, bytes that the backward pass still
  * needs of what the operation made, floating-point operations ("-" where the entry states none). */
@@ -93,9 +99,18 @@ WG_API bool wg_find_nonfinite(wg_tape *tape, wg_tensor *at);
 #ifndef __cplusplus
 #define wg_draw(root, ...) WG_OPTIONS_DRAW(WG_HERE_AT(root), __VA_ARGS__, )
 #define WG_OPTIONS_DRAW(root, path, ...) (wg_draw)(root, path, (wg_draw_options){wg_draw_defaults, __VA_ARGS__})
+#define wg_draw_many(roots, n, ...) WG_OPTIONS_DRAW_MANY(WG_HERE_IN(roots, n), n, __VA_ARGS__, )
+#define WG_OPTIONS_DRAW_MANY(roots, n, path, ...)                                                                      \
+    (wg_draw_many)(roots, n, path, (wg_draw_options){wg_draw_defaults, __VA_ARGS__})
 #define wg_draw_to(root, ...) WG_OPTIONS_DRAW_TO(WG_HERE_AT(root), __VA_ARGS__, )
 #define WG_OPTIONS_DRAW_TO(root, format, sink, user, ...)                                                              \
-    (wg_draw_to)(root, format, sink, user, (wg_draw_to_options){wg_draw_to_defaults, __VA_ARGS__})
+    (wg_draw_to)(root, format, sink, user, (wg_draw_options){wg_draw_defaults, __VA_ARGS__})
+#define wg_redraw(tape, json, ...) WG_OPTIONS_REDRAW(WG_HERE(tape), json, __VA_ARGS__, )
+#define WG_OPTIONS_REDRAW(tape, json, path, ...)                                                                       \
+    (wg_redraw)(tape, json, path, (wg_draw_options){wg_draw_defaults, __VA_ARGS__})
+#define wg_redraw_to(tape, json, ...) WG_OPTIONS_REDRAW_TO(WG_HERE(tape), json, __VA_ARGS__, )
+#define WG_OPTIONS_REDRAW_TO(tape, json, format, sink, user, ...)                                                      \
+    (wg_redraw_to)(tape, json, format, sink, user, (wg_draw_options){wg_draw_defaults, __VA_ARGS__})
 #endif
 
 #endif

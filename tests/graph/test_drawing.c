@@ -1,228 +1,13 @@
 /* Pictures: DOT to the byte, what stands in it, what Graphviz makes of it, and every way in which drawing can fail. */
-#define WG_WITHOUT_PLACES /* the lines of this file are not in the goldens */
-#include "files.h"
-
 #include "graph/drawing.h"
 #include "graph/palette.h"
 
-#include <jansson.h>
+#include "drawn.h"
+
 #include <locale.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
-
-#define HOSTILE "\\N\\G<b>\"&|{}\n\xff"
-
-static wg_tape *tape;
-static char *old_path; /* of the environment */
-
-static void set_up(void)
-{
-    tape = wg_tape_new();
-    folder_make();
-    old_path = strdup(getenv("PATH"));
-}
-
-static void tear_down(void)
-{
-    setenv("PATH", old_path, 1);
-    free(old_path);
-    folder_remove();
-    wg_tape_free(tape);
-}
-
-/* ---- Into memory ------------------------------------------------------------------------------------------------- */
-typedef struct {
-    char *data;
-    size_t size;
-} memory;
-
-static bool to_memory(void *user, const void *data, size_t size)
-{
-    memory *m = user;
-    m->data = realloc(m->data, m->size + size + 1);
-    memcpy(m->data + m->size, data, size);
-    m->size += size;
-    m->data[m->size] = 0;
-    return true;
-}
-
-/* The picture, to be freed. */
-static char *drawn(wg_tensor root, wg_format format, wg_draw_options options)
-{
-    memory m = {0};
-    wg_status status = (wg_draw_to)(root, format, to_memory, &m, options);
-    ck_assert_msg(!status && m.data, "%s", wg_error(root.tape));
-    return m.data;
-}
-
-static int count(const char *text, const char *word)
-{
-    int n = 0;
-    for (const char *at = text; (at = strstr(at, word)); at += strlen(word))
-        n++;
-    return n;
-}
-
-/* Is there a Graphviz, and does the library use it? */
-static bool have_graphviz(void)
-{
-    memory m = {0};
-    wg_tape *other = wg_tape_new();
-    bool drew = !wg_draw_to(wg_scalar(other, 1), WG_FORMAT_SVG, to_memory, &m);
-    free(m.data);
-    wg_tape_free(other);
-    return drew;
-}
-
-/* ---- The graphs -------------------------------------------------------------------------------------------------- */
-static wg_tensor filled(wg_tape *on, const char *name, wg_shape shape, double value)
-{
-    return wg_name(wg_full(on, WG_FLOAT64, shape, value), name);
-}
-
-static wg_tensor param(wg_tape *on, const char *name, wg_shape shape)
-{
-    return wg_param(on, name, shape, .dtype = WG_FLOAT64, .init = WG_ONES);
-}
-
-/* With places, as a user's file has them. */
-#line 4 "model.c"
-static wg_tensor mlp(wg_tape *on)
-{
-    static const int64_t labels[4] = {0, 1, 2, 0};
-    static const double weights[24] = {0.5, -0.25, 0.125};
-    wg_tensor x = wg_at(filled(on, "x", WG_SHAPE(4, 5), 0.5), __FILE__, __LINE__);
-    wg_tensor y = wg_name(wg_array(on, WG_INT64, WG_SHAPE(4), labels), "y");
-    wg_tensor w1 = wg_at(param(on, "fc1.weight", WG_SHAPE(5, 8)), __FILE__, __LINE__),
-              b1 = param(on, "fc1.bias", WG_SHAPE(8));
-    wg_tensor w2 = wg_param(on, "fc2.weight", WG_SHAPE(8, 3), .dtype = WG_FLOAT64, .data = weights),
-              b2 = param(on, "fc2.bias", WG_SHAPE(3));
-    wg_tensor h = wg_name(wg_at(wg_relu(wg_linear(x, w1, b1)), __FILE__, __LINE__), "h");
-    return wg_cross_entropy(wg_linear(h, w2, b2), y);
-}
-#line 104 "test_drawing.c"
-
-static wg_tensor mlp_with_gradients(wg_tape *on)
-{
-    wg_tensor loss = mlp(on);
-    wg_backward(loss);
-    return loss;
-}
-
-static wg_tensor scopes(wg_tape *on)
-{
-    wg_tensor x = filled(on, "x", WG_SHAPE(2, 3), 1), h = x;
-    for (int i = 0; i < 2; i++)
-        WG_SCOPE(on, "block", i)
-        {
-            WG_SCOPE(on, "norm") h = wg_layer_norm(h, WG_NONE, WG_NONE);
-            WG_SCOPE(on, "mlp")
-            {
-                h = wg_linear(h, param(on, "w", WG_SHAPE(3, 3)), WG_NONE);
-                h = wg_exp(wg_negative(wg_tanh(h)));
-            }
-            h = wg_add(x, h);
-        }
-    return wg_sum(h);
-}
-
-/* Three equal blocks of two equal parts, one block that is like them but for a number, and one that is not in the chain. */
-static wg_tensor blocks(wg_tape *on)
-{
-    wg_tensor x = filled(on, "x", WG_SHAPE(2, 3), 1), mask = filled(on, "mask", WG_SHAPE(3), 1), h = x, other = x;
-    for (int i = 0; i < 4; i++)
-        WG_SCOPE(on, "block", i)
-        {
-            for (int k = 0; k < 2; k++)
-                WG_SCOPE(on, "part", k)
-                    h = wg_tanh(wg_linear(h, param(on, "w", WG_SHAPE(3, 3)), param(on, "b", WG_SHAPE(3))));
-            h = wg_multiply(wg_multiply(h, mask), i == 3 ? 3 : 2);
-        }
-    WG_SCOPE(on, "block", 4) other = wg_tanh(wg_linear(x, param(on, "w", WG_SHAPE(3, 3)), WG_NONE));
-    return wg_sum(wg_add(h, other));
-}
-
-/* One tied, one frozen, two that nothing uses. */
-static wg_tensor parameters(wg_tape *on)
-{
-    wg_tensor tied = param(on, "tied", WG_SHAPE(3, 3)), x = filled(on, "x", WG_SHAPE(2, 3), 1);
-    wg_tensor basis = wg_param(on, "basis", WG_SHAPE(3, 3), .dtype = WG_FLOAT64, .frozen = true);
-    param(on, "spare.weight", WG_SHAPE(2));
-    param(on, "spare.bias", WG_SHAPE(2));
-    wg_tensor h = wg_matmul(wg_stop_gradient(wg_matmul(x, basis)), tied);
-    return wg_mean(wg_square(wg_matmul(h, wg_matrix_transpose(tied))));
-}
-
-static wg_tensor not_finite(wg_tape *on)
-{
-    static const double values[4] = {1, -2, 3, -4};
-    wg_tensor x = wg_name(wg_array(on, WG_FLOAT64, WG_SHAPE(4), values), "x"),
-              mask = filled(on, "mask", WG_SHAPE(4), -INFINITY);
-    wg_tensor p = wg_softmax(wg_add(wg_where(wg_full(on, WG_BOOL, WG_SHAPE(4), 1), x, mask), 1));
-    return wg_sum(wg_multiply(p, wg_log(x)));
-}
-
-static wg_tensor numbers_and_views(wg_tape *on)
-{
-    wg_tensor x = filled(on, "x", WG_SHAPE(4, 6), 2), c = wg_full(on, WG_FLOAT64, WG_SHAPE(3), 1);
-    wg_tensor h = wg_reshape(wg_subtract(1, wg_multiply(2, wg_pow(x, 3))), WG_SHAPE(8, 3));
-    return wg_sum(wg_divide(1, wg_add(wg_slice(h, .start = WG_INTS(1)), c)), .axis = WG_AXES(0));
-}
-
-static wg_tensor several_outputs(wg_tape *on)
-{
-    wg_tensor x = filled(on, "x", WG_SHAPE(2, 6), 1), part[3];
-    wg_split(x, 1, WG_LIST(2, 2, 2), part);
-    part[0] = wg_sin(part[0]);
-    part[2] = wg_cos(part[2]);
-    wg_split(wg_concat(WG_TENSORS(part[0], part[2], part[1]), .axis = 1), 1, WG_LIST(3, 3), part);
-    return part[1];
-}
-
-static wg_tensor hostile(wg_tape *on)
-{
-    wg_tensor x = filled(on, HOSTILE, WG_SHAPE(2, 2), 1), y = WG_NONE;
-    WG_SCOPE(on, HOSTILE) y = wg_name(wg_linear(x, param(on, HOSTILE, WG_SHAPE(2, 2)), WG_NONE), HOSTILE);
-    return wg_sum(y);
-}
-
-static wg_tensor nothing(wg_tape *on)
-{
-    wg_tensor x = wg_name(wg_array(on, WG_FLOAT32, WG_SHAPE(0, 3), NULL), "x");
-    return wg_sum(wg_matmul(x, wg_param(on, "w", WG_SHAPE(3, 2))));
-}
-
-static wg_tensor one_leaf(wg_tape *on) { return filled(on, "x", WG_SHAPE(2, 2), 1); }
-static wg_tensor one_number(wg_tape *on) { return wg_scalar(on, 0.25); }
-static wg_tensor one_parameter(wg_tape *on) { return param(on, "w", WG_SHAPE(2)); }
-
-static const struct {
-    const char *name;
-    wg_tensor (*record)(wg_tape *on);
-    wg_draw_options options;
-} graphs[] = {
-    {"mlp", mlp, {.title = "mlp"}},
-    {"gradients", mlp_with_gradients, {.title = "mlp", .overlay = WG_SHOW_GRAD}},
-    {"values", mlp, {.title = "mlp", .overlay = WG_SHOW_VALUES, .direction = WG_RIGHT}},
-    {"scopes", scopes, {.title = "scopes"}},
-    {"closed", scopes, {.title = "closed", .depth = 1}},
-    {"folded", blocks, {.title = "folded", .fold = WG_FOLD_YES}},
-    {"opened", blocks, {.title = "opened", .depth = 1, .open = WG_NAMES("block.*.part.0")}},
-    {"closed_by_name", blocks, {.title = "closed", .fold = WG_FOLD_YES, .close = WG_NAMES("part")}},
-    {"memory", blocks, {.title = "memory", .depth = 1, .overlay = WG_SHOW_MEMORY, .params = WG_PARAMS_HIDE}},
-    {"parameters", parameters, {.title = "parameters"}},
-    {"parameter_nodes", parameters, {.title = "parameters", .params = WG_PARAMS_NODE}},
-    {"not_finite", not_finite, {.title = "not finite"}},
-    {"numbers", numbers_and_views, {.title = "numbers"}},
-    {"views", numbers_and_views, {.title = "views", .views = true}},
-    {"several_outputs", several_outputs, {.title = "outputs"}},
-    {"hostile", hostile, {.title = HOSTILE}},
-    {"nothing", nothing, {0}},
-    {"leaf", one_leaf, {0}},
-    {"number", one_number, {0}},
-    {"parameter", one_parameter, {0}},
-};
 
 /* ---- Goldens ----------------------------------------------------------------------------------------------------- */
 static const char *golden_path(int i)
@@ -337,39 +122,29 @@ START_TEST(svg_is_well_formed_and_has_both_themes)
 }
 END_TEST
 
-/* ---- JSON -------------------------------------------------------------------------------------------------------- */
-/* A parsed picture of graph i, recorded on a tape of its own. */
-static json_t *facts_of(int i, char **text)
+/* ---- What stands in it ------------------------------------------------------------------------------------------- */
+START_TEST(several_roots_are_drawn_together)
 {
-    wg_tape *on = wg_tape_new();
-    *text = drawn(graphs[i].record(on), WG_FORMAT_JSON, graphs[i].options);
-    wg_tape_free(on);
-    json_error_t error;
-    json_t *facts = json_loads(*text, JSON_REJECT_DUPLICATES, &error);
-    ck_assert_msg(facts, "%s: line %d: %s", graphs[i].name, error.line, error.text);
-    return facts;
-}
-
-START_TEST(json_is_valid_and_the_same_to_the_byte)
-{
-    char *first, *second;
-    json_t *facts = facts_of(_i, &first), *again = facts_of(_i, &second), *edge;
-    size_t k;
-    ck_assert_str_eq(first, second);
-    ck_assert_uint_gt(json_array_size(json_object_get(facts, "nodes")), 0);
-    json_array_foreach(json_object_get(facts, "edges"), k, edge)
-    {
-        int from = atoi(json_string_value(json_object_get(edge, "from")) + 1);
-        ck_assert_int_lt(from, atoi(json_string_value(json_object_get(edge, "to")) + 1));
-    }
-    json_decref(facts);
-    json_decref(again);
-    free(first);
-    free(second);
+    wg_tensor x = filled(tape, "x", WG_SHAPE(2), 1), roots[] = {wg_sum(wg_sin(x)), wg_sum(wg_cos(x))};
+    const char *path = in_folder("many.dot");
+    char text[16384] = "";
+    ck_assert_int_eq(wg_draw_many(roots, 2, path), WG_OK);
+    FILE *file = fopen(path, "rb");
+    ck_assert_ptr_nonnull(file);
+    text[fread(text, 1, sizeof text - 1, file)] = 0;
+    fclose(file);
+    ck_assert_int_eq(count(text, "class=\"loss\""), 2);
+    ck_assert_int_eq(count(text, " [id=\"n"), 5);
+    ck_assert_int_ne(wg_draw_many(roots, 0, path), WG_OK);
+    ck_assert_int_ne(wg_draw_many(NULL, 2, path), WG_OK);
+    wg_tape *other = wg_tape_new();
+    wg_tensor apart[] = {roots[0], wg_scalar(other, 1)};
+    wg_clear_error(tape);
+    ck_assert_int_eq(wg_draw_many(apart, 2, path), WG_ERROR_VALUE);
+    wg_tape_free(other);
 }
 END_TEST
 
-/* ---- What stands in it ------------------------------------------------------------------------------------------- */
 static wg_tensor chain(int n, bool in_scopes)
 {
     wg_tensor x = filled(tape, "x", WG_SCALAR, 1);
@@ -760,7 +535,6 @@ static Suite *drawing_suite(void)
     tcase_add_loop_test(golden, dot_is_the_same_to_the_byte, 0, COUNT(graphs));
     tcase_add_loop_test(golden, dot_is_the_same_wherever_on_the_tape, 0, COUNT(graphs));
     tcase_add_loop_test(golden, graphviz_reads_it_without_a_warning, 0, COUNT(graphs));
-    tcase_add_loop_test(golden, json_is_valid_and_the_same_to_the_byte, 0, COUNT(graphs));
     tcase_add_loop_test(golden, svg_is_well_formed_and_has_both_themes, 0, COUNT(graphs));
     suite_add_tcase(s, golden);
     tcase_add_checked_fixture(content, set_up, tear_down);
@@ -778,6 +552,7 @@ static Suite *drawing_suite(void)
     tcase_add_test(content, long_and_deep_names_are_drawn);
     tcase_add_test(content, a_hundred_thousand_nodes_take_linear_time);
     suite_add_tcase(s, content);
+    tcase_add_test(content, several_roots_are_drawn_together);
     tcase_add_checked_fixture(failure, set_up, tear_down);
     tcase_add_loop_test(failure, a_path_that_will_not_do_is_refused, 0, COUNT(bad_paths));
     tcase_add_test(failure, what_cannot_be_drawn_is_refused);

@@ -78,6 +78,19 @@ START_TEST(what_was_trained_is_shown)
 }
 END_TEST
 
+START_TEST(what_was_written_as_json_is_shown)
+{
+    ck_assert_int_eq(run("graph transformer -o net.json"), 0);
+    ck_assert_int_eq(run("graph transformer --title net"), 0);
+    char *table = strdup(output);
+    ck_assert_int_eq(run("graph net.json"), 0);
+    ck_assert_str_eq(table, output);
+    free(table);
+    ck_assert_int_eq(run("graph net.json --fold yes --close attn -o net.dot"), 0);
+    ck_assert(is_there("net.dot"));
+}
+END_TEST
+
 START_TEST(options_change_the_picture)
 {
     ck_assert_int_eq(run("graph transformer -o - --format dot --depth 1 --direction LR --title hello"), 0);
@@ -86,6 +99,11 @@ START_TEST(options_change_the_picture)
     said("9 ops");
     ck_assert_int_eq(run("graph lenet -o - --format dot --views"), 0);
     said("<B>flatten</B>");
+    ck_assert_int_eq(run("graph gpt2 -o - --format dot --close attn"), 0);
+    said("\xc3\x97" "12");
+    said("9 ops");
+    ck_assert_int_eq(run("graph mlp -o - --format dot --params hide --overlay memory"), 0);
+    said("32 KiB \xc2\xb7 kept");
     ck_assert_int_eq(run("graph lenet -o - --format dot --overlay values"), 0);
     said("mean ");
 }
@@ -108,6 +126,10 @@ static const struct {
     {"graph mlp -o a.jpeg", 1, "not one of .dot, .svg, .png, .html, .json, .txt"},
     {"graph mlp -o missing/a.dot", 1, "missing/a.dot"},
     {"graph none.safetensors", 1, "No such file"},
+    {"graph none.json", 1, "No such file"},
+    {"graph mlp --fold maybe", 2, "large, yes, no"},
+    {"graph mlp --params all", 2, "card, node, hide"},
+    {"graph mlp --depth few", 2, "--depth takes"},
     {"graph mlp > /dev/full", 1, ""},
 };
 
@@ -125,6 +147,7 @@ int main(void)
     tcase_add_checked_fixture(command, set_up, tear_down);
     tcase_add_test(command, every_built_in_network_is_shown);
     tcase_add_test(command, what_was_trained_is_shown);
+    tcase_add_test(command, what_was_written_as_json_is_shown);
     tcase_add_test(command, options_change_the_picture);
     tcase_add_loop_test(command, what_cannot_be_shown_is_refused, 0, COUNT(refused));
     suite_add_tcase(s, command);
