@@ -1,4 +1,5 @@
 /* Pictures: DOT to the byte, what stands in it, what Graphviz makes of it, and every way in which drawing can fail. */
+#define WG_WITHOUT_PLACES
 #include "graph/drawing.h"
 #include "graph/palette.h"
 

@@ -1,4 +1,5 @@
 /* The facts of a graph as JSON: valid, the same to the byte, and read back as what was written, whatever the file holds. */
+#define WG_WITHOUT_PLACES
 #include "drawn.h"
 
 #include <jansson.h>

@@ -81,10 +81,10 @@ END_TEST
 START_TEST(what_was_written_as_json_is_shown)
 {
     ck_assert_int_eq(run("graph transformer -o net.json"), 0);
-    ck_assert_int_eq(run("graph transformer --title net"), 0);
+    ck_assert_int_eq(run("graph transformer"), 0);
     char *table = strdup(output);
     ck_assert_int_eq(run("graph net.json"), 0);
-    ck_assert_str_eq(table, output);
+    ck_assert(!strcmp(table, output));
     free(table);
     ck_assert_int_eq(run("graph net.json --fold yes --close attn -o net.dot"), 0);
     ck_assert(is_there("net.dot"));
