@@ -36,6 +36,8 @@ void *wg_hold_take(wg_function *f, size_t bytes)
 static void function_free(void *object)
 {
     wg_function *f = object;
+    if (f->release)
+        f->release(f);
     for (wg_hold *hold = f->hold, *next; hold; hold = next) {
         next = hold->next;
         wg_tape_release(f->tape, hold, rounded(sizeof *hold) + hold->bytes);
@@ -88,13 +90,7 @@ static wg_status slots_made(wg_function *f, wg_tensors inputs, wg_tensors output
     return status;
 }
 
-/* What `backward` adds: the parameters that the loss depends on, and their gradients, recorded. */
-typedef struct {
-    int n;
-    wg_tensor *param, *grad;
-} gradients;
-
-static wg_status gradients_recorded(wg_function *f, wg_tensors outputs, gradients *g)
+wg_status wg_gradients_recorded(wg_function *f, wg_tensors outputs, wg_gradients *g)
 {
     wg_tape *tape = f->tape;
     if (outputs.n != 1)
@@ -125,10 +121,10 @@ static wg_status gradients_recorded(wg_function *f, wg_tensors outputs, gradient
 
 static wg_status made(wg_function *f, wg_tensors inputs, wg_tensors outputs, bool backward)
 {
-    gradients g = {0};
+    wg_gradients g = {0};
     wg_status status = slots_made(f, inputs, outputs);
     if (!status && backward)
-        status = gradients_recorded(f, outputs, &g);
+        status = wg_gradients_recorded(f, outputs, &g);
     if (status)
         return status;
     size_t n = (size_t)outputs.n + (size_t)g.n;
@@ -139,6 +135,13 @@ static wg_status made(wg_function *f, wg_tensors inputs, wg_tensors outputs, boo
     memcpy(slot, f->slot, ((size_t)inputs.n + (size_t)outputs.n) * sizeof *slot);
     f->slot = slot;
     f->n_grad = g.n;
+    f->made_from = wg_hold_take(f, ((size_t)inputs.n + (size_t)outputs.n) * sizeof *f->made_from);
+    if (!f->made_from)
+        return WG_ERROR_MEMORY;
+    for (int i = 0; i < inputs.n; i++)
+        f->made_from[i] = inputs.at[i];
+    for (int k = 0; k < outputs.n; k++)
+        f->made_from[inputs.n + k] = outputs.at[k];
     for (int k = 0; k < outputs.n; k++)
         all[k] = outputs.at[k];
     for (int i = 0; i < g.n; i++) {
@@ -160,7 +163,8 @@ wg_function *(wg_compile)(wg_tape *tape, wg_tensors inputs, wg_tensors outputs, 
     wg_function *f = wg_tape_allocate(tape, sizeof *f);
     wg_status status = f ? WG_OK : wg_no_memory(tape, "wg_compile", sizeof *f);
     if (f) {
-        *f = (wg_function){.tape = tape, .n_in = inputs.n, .n_out = outputs.n, .bytes = sizeof *f};
+        *f = (wg_function){.tape = tape, .n_in = inputs.n, .n_out = outputs.n, .bytes = sizeof *f,
+                           .backward = options.backward};
         wg_aside aside = wg_aside_begin(tape);
         f->slot = wg_arena(tape, ((size_t)inputs.n + (size_t)outputs.n) * sizeof *f->slot);
         if (f->slot)

@@ -542,28 +542,38 @@ static wg_status inputs_checked(const wg_plan *p, const wg_tensor *inputs)
     return WG_OK;
 }
 
-wg_status wg_plan_make(wg_function *f, const wg_tensor *inputs, const wg_tensor *outputs)
+wg_status wg_plan_marked(wg_plan *p, const wg_tensor *inputs, const wg_tensor *outputs)
 {
-    wg_plan p = {.f = f, .tape = f->tape, .outputs = outputs};
-    wg_status status = inputs_checked(&p, inputs);
+    const wg_function *f = p->f;
+    wg_status status = inputs_checked(p, inputs);
     if (status)
         return status;
+    p->outputs = outputs;
     for (int k = 0; k < f->n_out + f->n_grad; k++)
-        p.nodes = outputs[k].node >= p.nodes ? outputs[k].node + 1 : p.nodes;
-    while (p.nodes && wg_plan_node(&p, p.nodes - 1)->out + 1 < wg_plan_node(&p, p.nodes - 1)->n_out) /* whole calls */
-        p.nodes++;
-    if (!(p.value = scratch(&p, p.nodes, sizeof *p.value)))
+        p->nodes = outputs[k].node >= p->nodes ? outputs[k].node + 1 : p->nodes;
+    while (p->nodes && wg_plan_node(p, p->nodes - 1)->out + 1 < wg_plan_node(p, p->nodes - 1)->n_out) /* whole calls */
+        p->nodes++;
+    if (!(p->value = scratch(p, p->nodes, sizeof *p->value)))
         return WG_ERROR_MEMORY;
-    memset(p.value, 0, p.nodes * sizeof *p.value);
+    memset(p->value, 0, p->nodes * sizeof *p->value);
+    for (uint32_t i = 0; i < p->nodes; i++)
+        p->value[i].slot = WG_NO_SLOT;
+    mark_varying(p, inputs);
+    mark_needed(p, outputs);
+    return WG_OK;
+}
+
+wg_status wg_plan_make(wg_function *f, const wg_tensor *inputs, const wg_tensor *outputs)
+{
+    wg_plan p = {.f = f, .tape = f->tape};
+    wg_status status = wg_plan_marked(&p, inputs, outputs);
+    if (status)
+        return status;
     size_t n_params = 0;
-    for (uint32_t i = 0; i < p.nodes; i++) {
-        p.value[i].slot = WG_NO_SLOT;
+    for (uint32_t i = 0; i < p.nodes; i++)
         n_params += wg_node_is(wg_plan_node(&p, i), WG_NODE_PARAM);
-    }
     if (!(f->param = wg_hold_take(f, n_params * sizeof *f->param)))
         return WG_ERROR_MEMORY;
-    mark_varying(&p, inputs);
-    mark_needed(&p, outputs);
     if (!roots_found(&p))
         return WG_ERROR_MEMORY;
     lifetimes_found(&p);

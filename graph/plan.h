@@ -46,7 +46,18 @@ struct wg_function {
     wg_patch *patch;
     int n_params; /* leaves that are read where they are */
     wg_tensor *param;
+    wg_tensor *made_from; /* the inputs and the outputs that were recorded */
+    bool backward;
+    void (*release)(wg_function *f); /* gives back what `released` is; NULL: nothing */
+    void *released;
 };
+
+/* What `backward` adds to the outputs: the parameters that the only one depends on, and their gradients, recorded. */
+typedef struct {
+    int n;
+    wg_tensor *param, *grad;
+} wg_gradients;
+wg_status wg_gradients_recorded(wg_function *f, wg_tensors outputs, wg_gradients *g);
 
 /* Memory that lives as long as the function, aligned to 64 bytes; NULL, and the error reported, where there is none. */
 void *wg_hold_take(wg_function *f, size_t bytes);
@@ -54,6 +65,16 @@ void *wg_hold_take(wg_function *f, size_t bytes);
 /* The kernel that does an elementwise call, or the chain rule of one, on dense arrays, and what it takes for options; NULL for
  * any other call. */
 wg_kernel *wg_dense_kernel(const wg_call *c, const void **options);
+
+/* An elementwise call as text: that of the operation's value, or of the slope (`which`, else -1) that the last operand is
+ * multiplied by. NULL for any other call. */
+typedef struct {
+    const wg_op *op;
+    const char *text;
+    const void *options;
+    int which;
+} wg_elementwise;
+bool wg_elementwise_of(const wg_call *c, wg_elementwise *e);
 
 /* The same of a node whose operands are all 0-d, where it takes no options. */
 wg_kernel *wg_scalar_kernel(const wg_node *node);
@@ -161,6 +182,9 @@ bool wg_scalars_made(wg_plan *p, uint32_t i, uint32_t *next);
 /* The instruction that loads the inputs' cells; that stores the outputs'. */
 bool wg_loads_made(wg_plan *p);
 bool wg_stores_made(wg_plan *p);
+
+/* The nodes that `outputs` need, and what about them is known before anything is placed. Takes memory of the arena. */
+wg_status wg_plan_marked(wg_plan *p, const wg_tensor *inputs, const wg_tensor *outputs);
 
 /* Fills in everything but the slots' types: what computes `outputs` (their number is that of f's output and gradient slots)
  * from `inputs`. */

@@ -59,6 +59,19 @@ wg_kernel *wg_dense_kernel(const wg_call *c, const void **options)
     return p->op->map->pull[p->which][c->dtype];
 }
 
+bool wg_elementwise_of(const wg_call *c, wg_elementwise *e)
+{
+    if (c->op->map) {
+        *e = (wg_elementwise){c->op, c->op->map->value, c->options, -1};
+        return true;
+    }
+    if (c->op != &pull_op && c->op != &pull_with_options_op)
+        return false;
+    const pulled *p = c->options;
+    *e = (wg_elementwise){p->op, p->op->map->slope[p->which], p->options, p->which};
+    return true;
+}
+
 wg_kernel *wg_scalar_kernel(const wg_node *node)
 {
     const wg_op *op = node->op;

@@ -26,6 +26,7 @@
 #include "wengert/compile.h"
 #include "wengert/derivatives.h"
 #include "wengert/sparse.h"
+#include "wengert/export.h"
 #include "wengert/control.h"
 #include "wengert/check.h"
 #include "wengert/training.h"

@@ -350,4 +350,5 @@ WG_OP(threshold) = {
 };
 wg_tensor (wg_threshold)(wg_tensor x, wg_threshold_options options) { return WG_RECORD(threshold, &options, x); }
 
+WG_HELPERS_OF(activation, &wg_tanhshrink_helper)
 WG_FAMILY_OF(activation, "elementwise", ACTIVATION)

@@ -443,4 +443,5 @@ WG_OP(ldexp) = {
 };
 wg_tensor (wg_ldexp)(wg_tensor a, wg_tensor b) { return WG_RECORD(ldexp, NULL, a, b); }
 
+WG_HELPERS_OF(binary, &wg_remainder_helper, &wg_floor_divide_helper)
 WG_FAMILY_OF(binary, "elementwise", BINARY)

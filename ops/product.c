@@ -1,5 +1,6 @@
 /* Products of matrices and vectors. Every one of them becomes products of stacks of matrices (ops/matrices.h), and so
  * does every derivative: a product is linear in each factor, so the rules say the same with one factor exchanged. */
+#include "ops/code.h"
 #include "ops/matrices.h"
 
 #include "core/tape.h"
@@ -63,6 +64,12 @@ static wg_status matmul_run(const wg_call *c)
     return wg_matrices_product(c, wg_matrices_of(c, 0, true), wg_matrices_of(c, 1, false), 1, 0, c->to[0]);
 }
 
+static wg_status matmul_c(const wg_call *c, wg_code *w)
+{
+    return wg_code_product(w, wg_matrices_of(c, 0, true), c->op->in[0].name, wg_matrices_of(c, 1, false), c->op->in[1].name,
+                           c->n_in > 2 && wg_given(c, 2) ? c->op->in[2].name : NULL);
+}
+
 static double matmul_flops(const wg_call *c)
 {
     return 2 * (double)wg_type_count(&c->y[0]) * (double)c->x[0].dim[c->x[0].rank - 1];
@@ -104,6 +111,7 @@ WG_OP(matmul) = {
     .in = {{"a", 0}, {"b", 0}},
     .type = matmul_type,
     .run = matmul_run,
+    .c = matmul_c,
     .vjp = {matmul_da, matmul_db},
     .linear = WG_SEPARATELY,
     .saves = "a b",
@@ -173,6 +181,7 @@ WG_OP(linear) = {
     .in = {{"x", 0}, {"w", 0}, {"b", WG_OPTIONAL}},
     .type = linear_type,
     .run = linear_run,
+    .c = matmul_c,
     .vjp = {linear_dx, linear_dw, as_it_came},
     .jvp = linear_jvp,
     .saves = "x w",

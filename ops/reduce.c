@@ -1,6 +1,7 @@
 /* Sums, means, products, counts. What each folds is one line; where its gradient goes is a broadcast of the
  * cotangent. */
 #include "ops/chain.h"
+#include "ops/code.h"
 #include "ops/fold.h"
 #include "wengert/elementwise.h"
 #include "wengert/reductions.h"
@@ -49,6 +50,12 @@ static wg_tensor summed(const wg_call *c, wg_tensor t)
 
 static double element_flops(const wg_call *c) { return (double)wg_type_count(&c->x[0]); }
 
+static wg_status reduced_c(const wg_call *c, wg_code *w, const char *text)
+{
+    const wg_sum_options *o = c->options;
+    return wg_code_over(c, w, &o->axis, "y", "", text);
+}
+
 #define REDUCTION_SCHEMA(name) WG_SCHEMA(wg_##name, WG_ATTR(wg_##name, axis), WG_ATTR(wg_##name, keepdims))
 #define REDUCTION_SAMPLES                                                                                              \
     {"[2,3,4]", "[2,3,4] axis=[0,-1]", "[2,3,4] axis=1 keepdims=true", "[3,40] axis=1", "[40,3] axis=0", "[]",         \
@@ -57,6 +64,11 @@ static double element_flops(const wg_call *c) { return (double)wg_type_count(&c-
 /* ---- sum --------------------------------------------------------------------------------------------------------- */
 WG_FOLD(sum, WG_LANES, 0, a + (double)x, a + b)
 static wg_status sum_run(const wg_call *c) { return reduced_with(c, &sum_fold); }
+
+static wg_status sum_c(const wg_call *c, wg_code *w)
+{
+    return reduced_c(c, w, WG_C(double sum = 0; EACH sum += (double)x; y = (T)sum;));
+}
 
 /* Every summed element moved y by as much as it moved itself. */
 static wg_tensor sum_dx(const wg_call *c, wg_tensor g) { return spread_over(c, g); }
@@ -68,6 +80,7 @@ WG_OP(sum) = {
     .options = REDUCTION_SCHEMA(sum),
     .type = reduced_type,
     .run = sum_run,
+    .c = sum_c,
     .vjp = {sum_dx},
     .linear = WG_JOINTLY,
     .saves = "",
@@ -90,6 +103,11 @@ static wg_status mean_run(const wg_call *c)
                                         .dtype = c->y[0].dtype, .to = c->to[0]});
 }
 
+static wg_status mean_c(const wg_call *c, wg_code *w)
+{
+    return reduced_c(c, w, WG_C(double sum = 0; EACH sum += (double)x; y = (T)(sum / N);));
+}
+
 static wg_tensor mean_dx(const wg_call *c, wg_tensor g) { return spread_over(c, wg_divide(g, count_of(c))); }
 
 WG_OP(mean) = {
@@ -99,6 +117,7 @@ WG_OP(mean) = {
     .options = REDUCTION_SCHEMA(mean),
     .type = reduced_type,
     .run = mean_run,
+    .c = mean_c,
     .vjp = {mean_dx},
     .linear = WG_JOINTLY,
     .saves = "",

@@ -240,4 +240,5 @@ WG_OP(sinc) = {
 };
 wg_tensor (wg_sinc)(wg_tensor x) { return WG_RECORD(sinc, NULL, x); }
 
+WG_HELPERS_OF(trigonometric, &wg_sinpi_helper, &wg_cospi_helper)
 WG_FAMILY_OF(trigonometric, "elementwise", TRIGONOMETRIC)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "core/tape.h"
+#include "ops/code.h"
 #include "ops/shape.h"
 
 #define WINDOWS(OP)                                                                                                    \
@@ -119,6 +120,16 @@ static wg_status add_strided_run(const wg_call *c)
     return WG_OK;
 }
 
+/* Sums of float32 are taken as they are: there are few elements in each. */
+static wg_status add_strided_c(const wg_call *c, wg_code *w)
+{
+    const wg_add_strided_options *o = c->options;
+    wg_code_fill(w, "y", wg_type_count(&c->y[0]), "0");
+    if (wg_type_count(&c->x[0]))
+        wg_code_move(w, &c->x[0], (wg_code_array){"y", o->offset, o->stride.at}, "+=", (wg_code_array){"x", 0, NULL});
+    return WG_OK;
+}
+
 static wg_tensor read_strided(wg_tensor x, wg_shape shape, const wg_ints *stride, int64_t offset);
 
 static wg_tensor add_strided_dx(const wg_call *c, wg_tensor g)
@@ -135,6 +146,7 @@ WG_OP(add_strided) = {
                          WG_ATTR_REQUIRED(wg_add_strided, offset)),
     .type = add_strided_type,
     .run = add_strided_run,
+    .c = add_strided_c,
     .vjp = {add_strided_dx},
     .linear = WG_JOINTLY,
     .saves = "",
@@ -167,6 +179,13 @@ static wg_status read_strided_run(const wg_call *c)
     return WG_OK;
 }
 
+static wg_status read_strided_c(const wg_call *c, wg_code *w)
+{
+    const wg_read_strided_options *o = c->options;
+    wg_code_move(w, &c->y[0], (wg_code_array){"y", 0, NULL}, "=", (wg_code_array){"x", o->offset, o->stride.at});
+    return WG_OK;
+}
+
 static wg_tensor read_strided_dx(const wg_call *c, wg_tensor g)
 {
     const wg_read_strided_options *o = c->options;
@@ -181,6 +200,7 @@ WG_OP(read_strided) = {
                          WG_ATTR_REQUIRED(wg_read_strided, stride), WG_ATTR_REQUIRED(wg_read_strided, offset)),
     .type = read_strided_type,
     .run = read_strided_run,
+    .c = read_strided_c,
     .vjp = {read_strided_dx},
     .linear = WG_JOINTLY,
     .saves = "",

@@ -66,6 +66,7 @@ WG_VECTOR_FORM2(hypot)
         __VA_ARGS__                                                                                                    \
     }
 #define WG_HELPERS(name, ...)                                                                                          \
+    static const wg_helper wg_##name##_helper __attribute__((unused)) = {#name, 1, #__VA_ARGS__};                      \
     WG_HELPER(wg_##name##_f32, float, __VA_ARGS__)                                                                     \
     WG_HELPER(wg_##name##_f64, double, __VA_ARGS__)
 #define WG_EITHER(name, x) _Generic((x), float: wg_##name##_f32, default: wg_##name##_f64)(x)
@@ -77,9 +78,14 @@ WG_VECTOR_FORM2(hypot)
         __VA_ARGS__                                                                                                    \
     }
 #define WG_HELPERS2(name, ...)                                                                                         \
+    static const wg_helper wg_##name##_helper __attribute__((unused)) = {#name, 2, #__VA_ARGS__};                      \
     WG_HELPER2(wg_##name##_f32, float, __VA_ARGS__)                                                                    \
     WG_HELPER2(wg_##name##_f64, double, __VA_ARGS__)
 #define WG_EITHER2(name, a, b) _Generic((a) + (b), float: wg_##name##_f32, default: wg_##name##_f64)(a, b)
+/* The list of a file's helpers, for ops/helpers.c. */
+#define WG_HELPERS_OF(file, ...)                                                                                       \
+    extern const wg_helper *const wg_helpers_##file[];                                                                 \
+    const wg_helper *const wg_helpers_##file[] = {__VA_ARGS__, NULL};
 #undef abs
 #define abs(x) fabs(x)
 #define K(number) ((T)(number))

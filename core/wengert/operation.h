@@ -5,6 +5,7 @@
 #ifndef WENGERT_OPERATION_H
 #define WENGERT_OPERATION_H
 
+#include "wengert/code.h"
 #include "wengert/tape.h"
 
 #ifdef __cplusplus
@@ -77,6 +78,14 @@ typedef struct {
     wg_kernel *pull[3][2];         /* g times slope i, 0 where g is: from = the operands, the result, g */
     bool to_bool;                  /* the result is boolean, whatever the operands are */
 } wg_map;
+
+/* The C of a function that texts call, for files that are exported: its body in terms of x, or a and b, and of their type T;
+ * with n = 0, a whole definition in terms of doubles. */
+typedef struct {
+    const char *name;
+    int n; /* operands */
+    const char *text;
+} wg_helper;
 
 /* ---- Attributes --------------------------------------------------------------------------------------------------
  * A schema reads the struct of options: where each member is, of what kind, whether it may be left out. Before an entry's
@@ -205,7 +214,8 @@ struct wg_op {
     wg_status (*run)(const wg_call *c);/* writes c->to */
     wg_status (*view)(const wg_call *c, int64_t *stride, int64_t *offset); /* the strides of a view of operand 0, in
                                           elements; WG_ERROR_UNSUPPORTED where none exists: then it is copied in order */
-    const wg_map *map;                 /* elementwise: type, run and the chain rule follow */
+    const wg_map *map;                 /* elementwise: type, run, the chain rule and exported C follow */
+    wg_status (*c)(const wg_call *c, wg_code *w); /* writes the body of an exported C function; see wengert/code.h */
     wg_vjp_rule *vjp[WG_MAX_OPERANDS]; /* one an operand; the variadic one's stands for all of them */
     wg_jvp_rule *jvp;                  /* where neither .map nor .linear implies it */
     wg_share_rule *share;              /* called once before the rules of a call: before vjp's where c->g is set, before

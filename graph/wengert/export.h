@@ -1,0 +1,50 @@
+/* Wengert: compiled functions as C.
+ *
+ * wg_export_c writes a compiled function, with whatever derivatives are among its outputs, as one C99 file that needs nothing
+ * but <math.h>: to be read, checked, compiled for another machine, or for this one.
+ *
+ *     wg_tensor loss = wg_cross_entropy(mlp(p, x), y);
+ *     wg_function *f = wg_compile(tape, WG_TENSORS(x, y), WG_TENSORS(loss), .backward = true);
+ *     wg_export_c(f, "mlp.c");        mlp.c and mlp.h; cc -std=c99 -O2 -DMLP_TEST mlp.c -lm && ./a.out   checks it
+ *     wg_function_load_c(f);          or: f itself runs as that C from now on */
+#ifndef WENGERT_EXPORT_H
+#define WENGERT_EXPORT_H
+
+#include "wengert/compile.h"
+#include "wengert/sparse.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct {
+    const char *name;      /* of the function, and in front of every other name; NULL: the file's */
+    bool parameters;       /* parameters are arguments, behind the inputs; else the file has their values of now */
+    bool workspace;        /* its memory is an argument, a NAME_workspace; else the file has one */
+    bool test;             /* a main under NAME_TEST: the inputs of now, and whether they give the outputs of now */
+    const wg_sparse *pattern; /* where the values of this matrix are: NAME_row, NAME_column, NAME_start */
+} wg_export_c_options;
+#define wg_export_c_defaults .test = true
+/* Writes f to `path`, which ends in .c, and its declaration to the same with .h. What f was compiled from must still be on
+ * the tape. The function takes the inputs and outputs in the order of f's, gradients of `backward` last, each a pointer
+ * to row-major values; it calls malloc nowhere, nor itself, and its loops have constant bounds. It returns 0, or 1 where an
+ * index was out of range.
+ *
+ * Results are those of f to a few units in the last place of a sum: sums of float32 are taken in double, but for products of
+ * matrices. WG_ERROR_UNSUPPORTED where an operation has no C, as random ones, or a size is more than an int holds. */
+WG_API wg_status wg_export_c(wg_function *f, const char *path, wg_export_c_options options);
+/* Does the operation have C? */
+WG_API bool wg_op_exports(const wg_op *op);
+
+#ifdef __cplusplus
+}
+#endif
+
+/* ---- How short calls are made ---------------------------------------------------------------------------------- */
+#ifndef __cplusplus
+#define wg_export_c(...) WG_OPTIONS_EXPORT(__VA_ARGS__, )
+#define WG_OPTIONS_EXPORT(f, path, ...)                                                                                \
+    (wg_export_c)(WG_FUNCTION_HERE(f), path, (wg_export_c_options){wg_export_c_defaults, __VA_ARGS__})
+#endif
+
+#endif

@@ -1,0 +1,220 @@
+/* The C of reductions, of what goes along axes, and of products: nests of loops around a text or a sum. */
+#include "ops/code.h"
+
+static const char letters[] = "ijklpqrstu";
+
+/* ---- Over axes --------------------------------------------------------------------------------------------------- */
+/* The loops outside: axes that stay; and those of EACH. */
+typedef struct {
+    int n;
+    int64_t dim[WG_MAX_RANK], full[WG_MAX_RANK], own[WG_MAX_RANK]; /* steps in operand 0, and where only these axes are */
+    char index[WG_MAX_RANK + 1];
+} nest;
+
+/* Neighbouring axes of one kind are one loop. */
+static void nests_found(const wg_type *x, unsigned goes, nest *kept, nest *gone)
+{
+    int64_t step = 1;
+    int last = -1;
+    for (int i = x->rank; i-- > 0; step *= x->dim[i]) { /* innermost first */
+        nest *of = goes >> i & 1 ? gone : kept;
+        if (x->dim[i] == 1)
+            continue;
+        if (of->n && last == (of == gone)) {
+            of->dim[of->n - 1] *= x->dim[i];
+        } else {
+            of->full[of->n] = step;
+            of->dim[of->n++] = x->dim[i];
+        }
+        last = of == gone;
+    }
+}
+
+static void nest_turned(nest *of, int first_letter)
+{
+    int64_t step = 1;
+    for (int i = 0; i < of->n; step *= of->dim[i++])
+        of->own[i] = step;
+    for (int i = 0, k = of->n - 1; i < k; i++, k--) {
+        int64_t dim = of->dim[i], full = of->full[i], own = of->own[i];
+        of->dim[i] = of->dim[k], of->full[i] = of->full[k], of->own[i] = of->own[k];
+        of->dim[k] = dim, of->full[k] = full, of->own[k] = own;
+    }
+    for (int i = 0; i < of->n; i++)
+        of->index[i] = letters[first_letter + i];
+}
+
+/* Where the word's element is: in an array of operand 0's shape, or of one nest's axes alone. */
+static const char *element(wg_code *w, const char *word, const nest *kept, const nest *gone)
+{
+    wg_source text = {.tape = w->to->tape};
+    int64_t step[2 * WG_MAX_RANK];
+    char index[2 * WG_MAX_RANK];
+    const nest *const nests[] = {kept, gone};
+    int n = 0;
+    for (int k = 0; k < 2; k++)
+        for (int i = 0; nests[k] && i < nests[k]->n; i++) {
+            step[n] = kept && gone ? nests[k]->full[i] : nests[k]->own[i];
+            index[n++] = nests[k]->index[i];
+        }
+    wg_source_put(&text, "%s[", word);
+    wg_subscript_put(&text, 0, n, step, index);
+    wg_source_put(&text, "]");
+    return text.data ? text.data : word;
+}
+
+static void word_set(wg_code *w, const char *word, const char *as)
+{
+    if (w->n_words < WG_MOST_WORDS) {
+        w->word[w->n_words].word = word;
+        w->word[w->n_words++].as = as;
+    }
+}
+
+static void word_found(wg_code *w, const char *word, const char *only_kept, const char *only_gone, const nest *kept,
+                       const nest *gone)
+{
+    bool is_kept = wg_word_in(only_kept, word), is_gone = wg_word_in(only_gone, word);
+    word_set(w, word, element(w, word, is_gone ? NULL : kept, is_kept ? NULL : gone));
+}
+
+static wg_status over(const wg_call *c, wg_code *w, unsigned goes, const char *only_kept, const char *only_gone,
+                      const char *text)
+{
+    nest kept = {0}, gone = {0};
+    wg_source count = {.tape = w->to->tape};
+    int64_t n = 1;
+    nests_found(&c->x[0], goes, &kept, &gone);
+    nest_turned(&kept, 0);
+    nest_turned(&gone, kept.n);
+    w->n_words = 0;
+    for (int i = 0; i < wg_op_operands(c->op); i++)
+        word_found(w, c->op->in[i].name, only_kept, only_gone, &kept, &gone);
+    for (int k = 0; k < WG_MAX_OUTPUTS && c->op->out[k]; k++)
+        word_found(w, c->op->out[k], only_kept, only_gone, &kept, &gone);
+    for (int k = 0; k < WG_MAX_OUTPUTS && c->op->saved[k]; k++)
+        word_found(w, c->op->saved[k], only_kept, only_gone, &kept, &gone);
+    if (!c->op->out[0])
+        word_found(w, "y", only_kept, only_gone, &kept, &gone);
+    w->n_each = gone.n;
+    for (int i = 0; i < gone.n; i++) {
+        w->each[i].index = gone.index[i];
+        w->each[i].n = gone.dim[i];
+        n *= gone.dim[i];
+    }
+    wg_source_put(&count, "%lld", (long long)n);
+    word_set(w, "N", count.data ? count.data : "0");
+    for (int i = 0; i < kept.n; i++)
+        wg_code_for(w, (const char[]){kept.index[i], 0}, kept.dim[i]);
+    wg_status status = wg_code_text(w, text);
+    for (int i = 0; i < kept.n; i++)
+        wg_code_end(w);
+    w->n_words = w->n_each = 0;
+    return status;
+}
+
+wg_status wg_code_over(const wg_call *c, wg_code *w, const wg_axes *axes, const char *kept, const char *gone, const char *text)
+{
+    unsigned goes = 0;
+    for (int i = 0; i < axes->n; i++)
+        goes |= 1u << axes->at[i];
+    return over(c, w, goes, kept, gone, text);
+}
+
+wg_status wg_code_along(const wg_call *c, wg_code *w, int axis, const char *kept, const char *gone, const char *text)
+{
+    return over(c, w, 1u << axis, kept, gone, text);
+}
+
+/* ---- Elements moved ---------------------------------------------------------------------------------------------- */
+void wg_code_fill(wg_code *w, const char *word, int64_t n, const char *value)
+{
+    wg_code_line(w, "for (int i = 0; i < %lld; i++)", (long long)n);
+    wg_code_line(w, "    %s[i] = %s;", word, value);
+}
+
+static const char *subscript(wg_code *w, const wg_type *shape, const wg_code_array *of)
+{
+    wg_source text = {.tape = w->to->tape};
+    int64_t own[WG_MAX_RANK], step = 1;
+    for (int i = shape->rank; i-- > 0; step *= shape->dim[i])
+        own[i] = of->stride ? of->stride[i] : step;
+    for (int i = 0; i < shape->rank; i++)
+        own[i] = shape->dim[i] == 1 ? 0 : own[i];
+    wg_subscript_put(&text, of->offset, shape->rank, own, letters);
+    return text.data ? text.data : "0";
+}
+
+void wg_code_move(wg_code *w, const wg_type *shape, wg_code_array to, const char *operator, wg_code_array from)
+{
+    const char *at = subscript(w, shape, &to), *of = subscript(w, shape, &from);
+    int before = w->depth;
+    for (int i = 0; i < shape->rank; i++) {
+        if (shape->dim[i] == 1)
+            continue;
+        wg_code_line(w, "for (int %c = 0; %c < %lld; %c++)", letters[i], letters[i], (long long)shape->dim[i], letters[i]);
+        w->depth++;
+    }
+    wg_code_line(w, "%s[%s] %s %s[%s];", to.word, at, operator, from.word, of);
+    w->depth = before;
+}
+
+/* ---- Products ---------------------------------------------------------------------------------------------------- */
+static void steps_of(const wg_matrices *m, int rank, int64_t *step)
+{
+    int lead = rank - m->rank;
+    for (int i = 0; i < rank; i++)
+        step[i] = i < lead || m->dim[i - lead] == 1 ? 0 : m->step[i - lead];
+}
+
+/* Rows of y are sums of rows of b, so that the innermost loop goes along both. Where b lies by columns instead, elements of y
+ * are sums along it, in lanes that a compiler can keep side by side. */
+wg_status wg_code_product(wg_code *w, wg_matrices a, const char *a_word, wg_matrices b, const char *b_word, const char *bias)
+{
+    int rank = a.rank > b.rank ? a.rank : b.rank;
+    int64_t at_a[WG_MAX_RANK + 3], at_b[WG_MAX_RANK + 3], at_y[WG_MAX_RANK + 3], step = a.rows * b.columns;
+    int64_t dim[WG_MAX_RANK];
+    char index[WG_MAX_RANK + 4];
+    wg_source text[3] = {{.tape = w->to->tape}, {.tape = w->to->tape}, {.tape = w->to->tape}};
+    steps_of(&a, rank, at_a);
+    steps_of(&b, rank, at_b);
+    for (int i = rank; i-- > 0; step *= dim[i]) {
+        int64_t of_a = i < rank - a.rank ? 1 : a.dim[i - rank + a.rank], of_b = i < rank - b.rank ? 1 : b.dim[i - rank + b.rank];
+        dim[i] = of_a == 1 ? of_b : of_a;
+        at_y[i] = step;
+        index[i] = letters[4 + i];
+    }
+    memcpy(index + rank, "ikj", 3);
+    at_a[rank] = a.row_step, at_a[rank + 1] = a.column_step, at_a[rank + 2] = 0;
+    at_b[rank] = 0, at_b[rank + 1] = b.row_step, at_b[rank + 2] = b.column_step;
+    at_y[rank] = b.columns, at_y[rank + 1] = 0, at_y[rank + 2] = 1;
+    wg_subscript_put(&text[0], 0, rank + 3, at_a, index);
+    wg_subscript_put(&text[1], 0, rank + 3, at_b, index);
+    wg_subscript_put(&text[2], 0, rank + 3, at_y, index);
+    if (w->to->tape->status)
+        return w->to->tape->status;
+    for (int i = 0; i < rank; i++)
+        wg_code_for(w, (const char[]){index[i], 0}, dim[i]);
+    wg_code_for(w, "i", a.rows);
+    const char *from = bias ? bias : "0";
+    const char *type = wg_c_type(w->dtype);
+    if (b.row_step == 1 && b.column_step != 1 && b.columns > 1) {
+        wg_code_for(w, "j", b.columns);
+        wg_code_line(w, "%s sum = %s%s;", type, from, bias ? "[j]" : "");
+        wg_code_line(w, "for (int k = 0; k < %lld; k++)", (long long)b.rows);
+        wg_code_line(w, "    sum += %s[%s] * %s[%s];", a_word, text[0].data, b_word, text[1].data);
+        wg_code_line(w, "y[%s] = sum;", text[2].data);
+    } else {
+        wg_code_line(w, "for (int j = 0; j < %lld; j++)", (long long)b.columns);
+        wg_code_line(w, "    y[%s] = %s%s;", text[2].data, from, bias ? "[j]" : "");
+        wg_code_for(w, "k", b.rows);
+        wg_code_line(w, "const %s factor = %s[%s];", type, a_word, text[0].data);
+        wg_code_line(w, "for (int j = 0; j < %lld; j++)", (long long)b.columns);
+        wg_code_line(w, "    y[%s] += factor * %s[%s];", text[2].data, b_word, text[1].data);
+    }
+    wg_code_end(w);
+    wg_code_end(w);
+    for (int i = 0; i < rank; i++)
+        wg_code_end(w);
+    return w->status;
+}

@@ -1,0 +1,29 @@
+/* What the C of several families is made of. Private to the library. */
+#ifndef OPS_CODE_H
+#define OPS_CODE_H
+
+#include "core/code.h"
+#include "ops/matrices.h"
+
+/* Text for each of the places that are left when the axes are taken away. In it EACH is the loop over the axes; x, or any other
+ * operand or output by its name, is the element there. Words listed in `kept` do not have the axes, those in `gone` have
+ * nothing else; the others have operand 0's shape. N is how many elements EACH goes over. */
+wg_status wg_code_over(const wg_call *c, wg_code *w, const wg_axes *axes, const char *kept, const char *gone, const char *text);
+/* The same along one axis. */
+wg_status wg_code_along(const wg_call *c, wg_code *w, int axis, const char *kept, const char *gone, const char *text);
+
+/* An array under a word, read or written from an element on with these strides; NULL: row-major. */
+typedef struct {
+    const char *word;
+    int64_t offset;
+    const int64_t *stride;
+} wg_code_array;
+/* For each index of the shape: to OPERATOR from, as "=" or "+=". */
+void wg_code_move(wg_code *w, const wg_type *shape, wg_code_array to, const char *operator, wg_code_array from);
+/* Each of the n elements is `value`. */
+void wg_code_fill(wg_code *w, const char *word, int64_t n, const char *value);
+
+/* y = a b, and bias, if any, in every row: stacks as wg_matrices_of gives them, by their words. */
+wg_status wg_code_product(wg_code *w, wg_matrices a, const char *a_word, wg_matrices b, const char *b_word, const char *bias);
+
+#endif

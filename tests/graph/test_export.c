@@ -1,0 +1,154 @@
+/* Exported C: each program is written as a file, compiled without a warning by every compiler that is there, and its own test
+ * passes. That every operation gives what it gives on the tape is shown by tests/ops/test_reference.c. */
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <wengert.h>
+
+static wg_tape *tape;
+static char folder[] = "/tmp/wengert-export-XXXXXX";
+
+static void set_up(void)
+{
+    tape = wg_tape_new();
+    strcpy(folder, "/tmp/wengert-export-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+}
+
+static void tear_down(void)
+{
+    char command[200];
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    ck_assert_int_eq(system(command), 0);
+    wg_tape_free(tape);
+}
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
+
+/* ---- Programs ---------------------------------------------------------------------------------------------------- */
+static wg_tensor numbers(wg_dtype dtype, wg_shape shape, const char *name)
+{
+    wg_tensor t = wg_array(tape, dtype, shape, NULL);
+    for (int64_t i = 0; i < wg_size(t); i++)
+        if (dtype == WG_FLOAT64)
+            ((double *)(uintptr_t)wg_values(t))[i] = sin((double)i * 1.7) + 0.1;
+        else
+            ((float *)(uintptr_t)wg_values(t))[i] = (float)sin((double)i * 1.7) + 0.1F;
+    return wg_name(t, name);
+}
+
+static wg_function *mlp_gradient(wg_dtype dtype)
+{
+    wg_tensor w1 = wg_param(tape, "w1", WG_SHAPE(5, 8), .init = WG_HE_NORMAL, .dtype = dtype);
+    wg_tensor b1 = wg_param(tape, "b1", WG_SHAPE(8), .dtype = dtype);
+    wg_tensor w2 = wg_param(tape, "w2", WG_SHAPE(8, 3), .init = WG_HE_NORMAL, .dtype = dtype);
+    wg_tensor x = numbers(dtype, WG_SHAPE(4, 5), "x"), t = numbers(dtype, WG_SHAPE(4, 3), "t");
+    wg_tensor y = wg_linear(wg_gelu(wg_linear(x, w1, b1)), w2, WG_NONE);
+    wg_tensor loss = wg_name(wg_mean(wg_square(wg_subtract(y, t))), "loss");
+    return wg_compile(tape, WG_TENSORS(x, t), WG_TENSORS(loss), .backward = true);
+}
+
+/* 0-d values by the hundreds, some of them read by later functions of the file. */
+static wg_function *scalars(wg_dtype dtype)
+{
+    wg_tensor x = numbers(dtype, WG_SHAPE(3), "double"), a = wg_select(x, 0, 0), b = wg_select(x, 0, 1), first = a;
+    for (int i = 0; i < 300; i++) {
+        wg_tensor c = wg_sin(wg_add(wg_multiply(a, b), first));
+        a = b;
+        b = i % 3 ? c : wg_where(wg_less(c, 0.5), wg_negative(c), wg_clip(c, .max = 0.9));
+    }
+    wg_tensor y = wg_name(wg_add(a, b), "exp"), g;
+    ck_assert_int_eq(wg_grad(y, &x, 1, &g, .create_graph = true), WG_OK);
+    return wg_compile(tape, WG_TENSORS(x), WG_TENSORS(y, g));
+}
+
+/* Strides, broadcasting, constants, a result that is a view of another, an input that is an output. */
+static wg_function *views(wg_dtype dtype)
+{
+    wg_tensor x = numbers(dtype, WG_SHAPE(2, 3, 4), "x"), column = numbers(dtype, WG_SHAPE(3, 1), "+ -");
+    wg_tensor turned = wg_flip(wg_permute_dims(x, WG_AXES(2, 0, 1)), .axis = WG_AXES(0));
+    wg_tensor y = wg_add(wg_multiply(wg_select(turned, 0, 1), wg_matrix_transpose(column)), numbers(dtype, WG_SHAPE(3), ""));
+    wg_tensor z = wg_matmul(wg_contiguous(wg_matrix_transpose(y)), wg_exp(y));
+    return wg_compile(tape, WG_TENSORS(x), WG_TENSORS(wg_matrix_transpose(z), y, wg_sum(turned, .axis = WG_AXES(1)), x));
+}
+
+static const struct {
+    const char *name;
+    wg_function *(*make)(wg_dtype dtype);
+} programs[] = {{"mlp", mlp_gradient}, {"scalars", scalars}, {"views", views}};
+
+/* ---- Tests ------------------------------------------------------------------------------------------------------- */
+static bool is_there(const char *compiler)
+{
+    char command[100];
+    snprintf(command, sizeof command, "command -v %s >/dev/null", compiler);
+    return !system(command);
+}
+
+static void passes_with(const char *compiler, const char *name)
+{
+    char command[600], upper[40];
+    int n = 0;
+    for (; name[n]; n++)
+        upper[n] = (char)(name[n] - ('a' <= name[n] && name[n] <= 'z' ? 'a' - 'A' : 0));
+    upper[n] = 0;
+    if (!is_there(compiler))
+        return;
+    snprintf(command, sizeof command,
+             "cd %s && %s -std=c99 -O1 -Wall -Wextra -Wconversion -Wshadow -pedantic -Werror -D%s_TEST %s.c -lm -o %s && "
+             "./%s >%s.out || { cat %s.out; false; }",
+             folder, compiler, upper, name, name, name, name, name);
+    ck_assert_msg(!system(command), "%s", command);
+}
+
+START_TEST(a_file_compiles_without_a_warning_and_passes_its_test)
+{
+    wg_dtype dtype = _i % 2 ? WG_FLOAT32 : WG_FLOAT64;
+    const char *name = programs[_i / 4].name;
+    char path[100];
+    wg_function *f = programs[_i / 4].make(dtype);
+    snprintf(path, sizeof path, "%s/%s.c", folder, name);
+    ck_assert_msg(f && !wg_export_c(f, path, .workspace = _i / 2 % 2, .parameters = _i / 2 % 2), "%s", wg_error(tape));
+    passes_with("gcc", name);
+    passes_with("clang", name);
+}
+END_TEST
+
+START_TEST(what_has_no_c_is_named)
+{
+    wg_tensor x = numbers(WG_FLOAT64, WG_SHAPE(3, 3), "x");
+    wg_function *f = wg_compile(tape, WG_TENSORS(x), WG_TENSORS(wg_sort(x)));
+    ck_assert_int_eq(wg_export_c(f, "never.c"), WG_ERROR_UNSUPPORTED);
+    ck_assert_ptr_nonnull(strstr(wg_error(tape), "wg_sort"));
+    ck_assert(access("never.c", F_OK));
+}
+END_TEST
+
+START_TEST(what_was_rewound_cannot_be_exported)
+{
+    wg_mark start = wg_tape_mark(tape);
+    wg_tensor x = numbers(WG_FLOAT64, WG_SHAPE(3), "x");
+    wg_function *f = wg_compile(tape, WG_TENSORS(x), WG_TENSORS(wg_exp(x)));
+    wg_rewind(tape, start);
+    ck_assert_int_ne(wg_export_c(f, "never.c"), WG_OK);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("export");
+    TCase *c = tcase_create("files");
+    tcase_add_checked_fixture(c, set_up, tear_down);
+    tcase_set_timeout(c, 120);
+    tcase_add_loop_test(c, a_file_compiles_without_a_warning_and_passes_its_test, 0, 4 * COUNT(programs));
+    tcase_add_test(c, what_has_no_c_is_named);
+    tcase_add_test(c, what_was_rewound_cannot_be_exported);
+    suite_add_tcase(s, c);
+    SRunner *runner = srunner_create(s);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed;
+}
