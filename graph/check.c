@@ -191,10 +191,10 @@ static bool decided(line *l, finding *f, double scale, double largest)
 {
     bool kink;
     const wg_replay *r = l->k->replay;
-    double own = DBL_EPSILON * (1 + r->steps) * (fabs(f->analytic) + largest);
-    double clear = CLEARLY * (fabs(f->analytic) + largest);
     if (!differenced(l, f, exp2(round(log2(scale)) - 30), &kink) || !is_recorded(l, exp2(round(log2(scale)) - 4)))
         return false;
+    double size = fabs(f->analytic) + largest, own = DBL_EPSILON * (1 + r->steps) * (size + r->largest / scale);
+    double clear = CLEARLY * size;
     f->oracle = WG_ORACLE_DOUBLE_DOUBLE;
     if (kink) {
         double least = fmin(f->low, f->high), most = fmax(f->low, f->high);
@@ -207,7 +207,7 @@ static bool decided(line *l, finding *f, double scale, double largest)
     double difference = fabs(f->analytic - f->numeric);
     if (l->k->o->rtol > 0 || l->k->o->atol > 0)
         f->verdict = within(l->k, f, 0, 0) ? WG_CHECK_PASSED : WG_CHECK_FAILED;
-    else if (f->error > clear && f->error > 0)
+    else if (f->error > fmax(clear, own))
         return false;
     else if (difference <= TRUST * (f->error + own))
         f->verdict = WG_CHECK_PASSED;

@@ -41,7 +41,8 @@ static bool replay_of(const wg_stretch *s, uint32_t index, replay *r)
 {
     const wg_node *node = wg_node_at(s->tape, index);
     const uint32_t *in = wg_node_in(node);
-    *r = (replay){.tape = s->tape, .op = node->op, .options = wg_node_options(node), .n_in = node->n_in};
+    *r = (replay){.tape = s->tape, .op = node->op, .n_in = node->n_in};
+    r->options = wg_node_options(wg_node_at(s->tape, index - node->out)); /* the call's first node has them */
     r->in = wg_arena(s->tape, ((size_t)r->n_in + 1) * sizeof *r->in);
     for (int i = 0; i < r->n_in && r->in; i++) {
         r->in[i] = in[i] == WG_ABSENT ? WG_NONE : wg_node_tensor(s->tape, in[i]);

@@ -19,6 +19,8 @@ static const struct {
              {"conv1d", NULL, true, false},
              {"conv2d", NULL, true, false},
              {"conv3d", NULL, true, false},
+             {"conv_transpose1d", NULL, true, false},
+             {"conv_transpose2d", NULL, true, false},
              {"mean", "sum", false, true}};
 
 /* The number of its form; -1: it has none. */
@@ -83,18 +85,103 @@ static void mark_dependent(const wg_replay *r, uint32_t low, unsigned char *depe
     }
 }
 
-/* The text of elementwise node i as graph code, recorded at the tape's end, where it is not a form itself. */
-static bool written_out(wg_replay *r, uint32_t i)
+/* Output `which` of the call by its entry's formula, or its text where it is elementwise. */
+static wg_tensor formula_of(const wg_call *c, int which)
 {
-    const wg_op *op = wg_node_at(r->tape, i)->op;
-    if (!op->map || wg_dd_find(op->name) || op->surrogate)
-        return true;
-    wg_call *c = wg_call_again(r->tape, i);
-    wg_tensor y = c ? wg_expression(c, op->map->value) : WG_NONE;
-    wg_clear_error(r->tape);
-    if (!wg_is_tensor(y) || wg_size(y) != wg_node_count(wg_node_at(r->tape, i)))
-        return cannot(r, op->name);
-    r->same[i] = y.node;
+    wg_tensor out[UINT8_MAX];
+    if (c->op->map)
+        return wg_expression(c, c->op->map->value);
+    for (int k = 0; k < c->n_out; k++)
+        out[k] = WG_NONE;
+    c->op->formula(c, out);
+    return out[which];
+}
+
+/* Can it be written out? Not where its text is itself: "i0(x)". */
+static bool has_formula(const wg_op *op)
+{
+    size_t n = strlen(op->name);
+    if (op->surrogate || !op->map)
+        return !op->surrogate && op->formula;
+    return !wg_dd_find(op->name) && (strncmp(op->map->value, op->name, n) != 0 || op->map->value[n] != '(');
+}
+
+/* Records what node i computes at the tape's end, as graph code, where it has no form of its own. */
+static void write_out(wg_replay *r, uint32_t i)
+{
+    const wg_node *node = wg_node_at(r->tape, i);
+    const wg_op *op = node->op;
+    r->text[i] = (wg_replay_text){i, (uint32_t)wg_tape_nodes(r->tape), 0};
+    if (!wg_node_is(node, WG_NODE_LEAF) && has_formula(op)) {
+        wg_type type = wg_node_type(node), found = {0};
+        int which = node->out;
+        wg_call *c = wg_call_again(r->tape, i);
+        wg_tensor y = c && c->n_out <= UINT8_MAX ? formula_of(c, which) : WG_NONE;
+        wg_clear_error(r->tape);
+        if (wg_is_tensor(y))
+            found = wg_type_of(y);
+        if (wg_is_tensor(y) && wg_type_equal(&type, &found))
+            r->text[i].result = y.node;
+    }
+    r->text[i].end = (uint32_t)wg_tape_nodes(r->tape);
+}
+
+/* Writes out the marked nodes from `low` on, and what that records in turn. */
+static bool all_written_out(wg_replay *r, uint32_t low, const unsigned char *depends)
+{
+    int64_t elements = 0;
+    size_t room = 0;
+    for (uint32_t i = low; i < wg_tape_nodes(r->tape); i++) {
+        if (i >= room) {
+            wg_replay_text *more = wg_arena(r->tape, 2 * (wg_tape_nodes(r->tape) + 1) * sizeof *more);
+            if (!more)
+                return cannot(r, "more memory");
+            if (r->text)
+                memcpy(more, r->text, i * sizeof *more);
+            room = 2 * (wg_tape_nodes(r->tape) + 1);
+            r->text = more;
+        }
+        if (i < r->nodes && !depends[i])
+            continue;
+        elements += wg_node_count(wg_node_at(r->tape, i));
+        if (elements > MOST_ELEMENTS)
+            return cannot(r, "so many elements");
+        write_out(r, i);
+    }
+    return true;
+}
+
+/* Also what is x itself, and lets no derivative pass: wg_stop_gradient. */
+static bool is_constant(const wg_node *node)
+{
+    const wg_map *map = node->op->map;
+    return wg_node_is(node, WG_NODE_LEAF) || (map && !map->slope[0] && !strcmp(map->value, "x"));
+}
+
+/* Takes up node i, or those nodes of its formula that lead to the result; they may have formulas in turn. */
+static bool node_taken(wg_replay *r, uint32_t i)
+{
+    wg_replay_text text = r->text[i];
+    if (text.result == i)
+        return taken(r, i);
+    unsigned char *needed = wg_arena(r->tape, (size_t)(text.end - text.start) + 1);
+    if (!needed)
+        return cannot(r, "more memory");
+    memset(needed, 0, (size_t)(text.end - text.start) + 1);
+    if (text.result >= text.start)
+        needed[text.result - text.start] = 1;
+    for (uint32_t k = text.end; k-- > text.start;) {
+        const wg_node *node = wg_node_at(r->tape, k);
+        for (int j = 0; j < node->n_in && needed[k - text.start] && !is_constant(node); j++)
+            if (wg_node_in(node)[j] != WG_ABSENT && wg_node_in(node)[j] >= text.start)
+                needed[wg_node_in(node)[j] - text.start] = 1;
+    }
+    for (uint32_t k = text.start; k < text.end; k++)
+        if (needed[k - text.start] && !is_constant(wg_node_at(r->tape, k)) && !node_taken(r, k))
+            return false;
+    if (!has_memory(r, text.result))
+        return false;
+    r->value[i] = r->value[text.result];
     return true;
 }
 
@@ -122,36 +209,19 @@ static bool tables_made(wg_replay *r, uint32_t all)
 
 bool wg_replay_make(wg_replay *r, uint32_t low)
 {
-    int64_t elements = 0;
     r->nodes = (uint32_t)wg_tape_nodes(r->tape);
     unsigned char *depends = wg_arena(r->tape, r->nodes);
-    r->same = wg_arena(r->tape, r->nodes * sizeof *r->same);
-    uint32_t *text = wg_arena(r->tape, (r->nodes + 1) * sizeof *text); /* where the text of each begins */
-    if (!depends || !r->same || !text)
+    if (!depends)
         return cannot(r, "more memory");
     memset(depends, 0, r->nodes);
     mark_dependent(r, low, depends);
-    for (uint32_t i = low; i < r->nodes; i++) {
-        const wg_node *node = wg_node_at(r->tape, i);
-        r->same[i] = i;
-        text[i] = (uint32_t)wg_tape_nodes(r->tape);
-        depends[i] = depends[i] && i <= r->y.node && !wg_node_is(node, WG_NODE_LEAF);
-        if (depends[i] && ((elements += wg_node_count(node)) > MOST_ELEMENTS || !written_out(r, i)))
-            return *r->without ? false : cannot(r, "so many elements");
-    }
-    text[r->nodes] = (uint32_t)wg_tape_nodes(r->tape);
-    if (!tables_made(r, text[r->nodes]))
+    for (uint32_t i = low; i < r->nodes; i++)
+        depends[i] = depends[i] && i <= r->y.node && !wg_node_is(wg_node_at(r->tape, i), WG_NODE_LEAF);
+    if (!all_written_out(r, low, depends) || !tables_made(r, (uint32_t)wg_tape_nodes(r->tape)))
         return false;
-    for (uint32_t i = low; i < r->nodes; i++) {
-        if (!depends[i])
-            continue;
-        for (uint32_t k = text[i]; k < text[i + 1]; k++)
-            if (!wg_node_is(wg_node_at(r->tape, k), WG_NODE_LEAF) && !taken(r, k))
-                return false;
-        if (r->same[i] == i ? !taken(r, i) : !has_memory(r, r->same[i]))
+    for (uint32_t i = low; i < r->nodes; i++)
+        if (depends[i] && !node_taken(r, i))
             return false;
-        r->value[i] = r->value[r->same[i]];
-    }
     return has_memory(r, r->y.node);
 }
 
@@ -193,6 +263,7 @@ typedef struct {
     wg_replay *r;
     const wg_node *node;
     const wg_op *op;
+    const void *options;
     wg_tensor *in;          /* its operands; the float ones are replaced */
     int n, at[UINT8_MAX];   /* float operands: which they are */
     const wg_dd *x[UINT8_MAX];
@@ -238,7 +309,7 @@ static bool slices_added(const sliced *s, const int *which)
         if (which[k] < 0 && has_bias(s->op) && s->at[k] == 2)
             in[2] = WG_NONE;
     }
-    bool whole = !(wg_record_on)(tape, s->op, wg_node_options(s->node), in, s->node->n_in, out, s->node->out + 1);
+    bool whole = !(wg_record_on)(tape, s->op, s->options, in, s->node->n_in, out, s->node->out + 1);
     const wg_tensor y = out[s->node->out];
     for (int64_t i = 0; whole && i < wg_node_count(s->node); i++) {
         double part = (wg_element)(y, i);
@@ -322,6 +393,7 @@ static bool linear_step(wg_replay *r, uint32_t index)
     const wg_node *node = wg_node_at(r->tape, index);
     wg_tensor in[UINT8_MAX];
     sliced s = {.r = r, .node = node, .op = node->op, .in = in, .y = r->value[index], .over = 1};
+    s.options = wg_node_options(wg_node_at(r->tape, index - node->out)); /* the call's first node has them */
     int64_t count = 1;
     if (node->n_in > UINT8_MAX || !operands_known(&s, &count))
         return false;

@@ -5,6 +5,11 @@
 #include "core/tape.h"
 #include "graph/double_double.h"
 
+/* A node has the value of node `result`, itself or one of those in [start, end), which its formula recorded. */
+typedef struct {
+    uint32_t result, start, end;
+} wg_replay_text;
+
 typedef struct {
     wg_tape *tape;
     const wg_tensor *x; /* what is moved: n leaves */
@@ -13,7 +18,7 @@ typedef struct {
     const double *weight;  /* the result is the sum of y's elements times these */
     uint32_t nodes, steps; /* nodes that there were when it was made; steps to take */
     uint32_t *step;        /* their nodes, in order */
-    uint32_t *same;        /* by node: the node whose value it has */
+    wg_replay_text *text;  /* by node: what it is computed by */
     wg_dd **value;         /* by node; NULL: not needed */
     wg_dd **start;         /* the values of x, one an input */
     uint64_t branches;     /* a hash of the branches that the last run took */

@@ -241,6 +241,11 @@ static wg_tensor attention_jvp(const wg_call *c)
     return wg_is_none(s) ? by_v : plus(wg_matmul(through_softmax(p, s), c->in[V]), by_v);
 }
 
+static void attention_formula(const wg_call *c, wg_tensor *out)
+{
+    if (size_from_end(&c->x[K], 2))
+        out[0] = wg_matmul(weights(c), c->in[V]);
+}
 WG_OP(scaled_dot_product_attention) = {
     .name = "scaled_dot_product_attention",
     .doc = "y = softmax(scale q k' + mask) v: q [..., L, E], k [..., S, E], v [..., S, V]; a row without keys is 0",
@@ -255,6 +260,7 @@ WG_OP(scaled_dot_product_attention) = {
     .vjp = {attention_dq, attention_dk, attention_dv, attention_dmask},
     .jvp = attention_jvp,
     .saves = "q k v mask y",
+    .formula = attention_formula,
     .samples = {"[3,4] [5,4] [5,2]", "[2,3,4] [2,5,4] [2,5,4] [5]", "[2,3,4] [2,5,4] [2,5,2] [2,1,5]:bool",
                 "[2,2,3,4] [2,1,5,4] [5,3] [3,5] scale=0.3", "[4,2] [3,2] [3,2] - is_causal=true",
                 "[2,3,2] [5,2] [5,2] [3,5]:bool is_causal=true", "[3,2] [3,2] [3,2] []:bool", "[3,4] [1,4] [1,2]",

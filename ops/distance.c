@@ -272,6 +272,15 @@ static wg_tensor cosine_similarity_jvp(const wg_call *c)
             slope[i] = cosine_similarity_slope(c, i);
     return wg_sum(pushed(c, slope), .axis = WG_AXES(cosine_axis(c)));
 }
+static void cosine_similarity_formula(const wg_call *c, wg_tensor *out)
+{
+    const wg_cosine_similarity_options *o = c->options;
+    wg_axes axis = WG_AXES(o->axis);
+    wg_tensor size[2];
+    for (int i = 0; i < 2; i++)
+        size[i] = wg_maximum(wg_sqrt(wg_sum(wg_square(stretched(c, i, c->in[i])), .axis = axis)), o->eps);
+    out[0] = wg_divide(wg_sum(wg_multiply(c->in[0], c->in[1]), .axis = axis), wg_multiply(size[0], size[1]));
+}
 WG_OP(cosine_similarity) = {
     .name = "cosine_similarity",
     .doc = "y = a.b / (max(|a|, eps) max(|b|, eps)) along `axis`; 0 with gradient 0 of a zero vector",
@@ -283,6 +292,7 @@ WG_OP(cosine_similarity) = {
     .vjp = {cosine_similarity_vjp, cosine_similarity_vjp},
     .jvp = cosine_similarity_jvp,
     .saves = "a b y",
+    .formula = cosine_similarity_formula,
     .samples = {"[3,4] [3,4]", "[2,3,2] [2,3,2]", "[4] [4] axis=0", "[2,1,3] [5,1] axis=-1", "[3,4] [1,4] eps=2.5",
                 "[2,3] [2,3] axis=0", "[0,3] [0,3]"},
 };
@@ -334,6 +344,11 @@ static wg_tensor pairwise_distance_jvp(const wg_call *c)
     wg_tensor slope = pairwise_distance_slope(c), both[2] = {slope, wg_negative(slope)};
     return wg_sum(pushed(c, both), .axis = WG_AXES(-1));
 }
+static void pairwise_distance_formula(const wg_call *c, wg_tensor *out)
+{
+    const wg_pairwise_distance_options *o = c->options;
+    out[0] = wg_norm(wg_subtract(c->in[0], c->in[1]), .p = o->p, .axis = WG_AXES(-1));
+}
 WG_OP(pairwise_distance) = {
     .name = "pairwise_distance",
     .doc = "y = sum(|a - b|^p)^(1/p) over the last axis, p >= 1; max(|a - b|) for p = inf. Gradient 0 where a = b",
@@ -344,6 +359,7 @@ WG_OP(pairwise_distance) = {
     .vjp = {pairwise_distance_vjp, pairwise_distance_vjp},
     .jvp = pairwise_distance_jvp,
     .saves = "a b y",
+    .formula = pairwise_distance_formula,
     .samples = {"[3,4] [3,4]", "[2,3,2] [3,2] p=3", "[4] [4] p=1.5", "[2,1,3] [5,1] p=1", "[3,4] [1,4] p=inf",
                 "[0,3] [0,3]"},
 };
@@ -560,6 +576,12 @@ static wg_tensor cdist_jvp(const wg_call *c)
         }
     return wg_sum(wg_strong_multiply(t, slope), .axis = WG_AXES(-1));
 }
+static void cdist_formula(const wg_call *c, wg_tensor *out)
+{
+    const wg_cdist_options *o = c->options;
+    wg_tensor apart = wg_subtract(spelled_out(c->in[0], 0), spelled_out(c->in[1], 1));
+    out[0] = wg_norm(apart, .p = o->p, .axis = WG_AXES(-1));
+}
 WG_OP(cdist) = {
     .name = "cdist",
     .doc = "y[..., i, j] = sum(|a[..., i, :] - b[..., j, :]|^p)^(1/p), p >= 1; the largest difference for p = inf. "
@@ -571,6 +593,7 @@ WG_OP(cdist) = {
     .vjp = {cdist_vjp, cdist_vjp},
     .jvp = cdist_jvp,
     .saves = "a b y",
+    .formula = cdist_formula,
     .samples = {"[3,4] [2,4]", "[2,1,3,2] [4,2,2] p=3", "[2,3] [4,3] p=1", "[2,3] [3,3] p=inf", "[5,2,3] [1,3,3] p=1.5",
                 "[0,3] [2,3]", "[2,0] [3,0]"},
 };

@@ -129,6 +129,13 @@ static wg_tensor cosine_embedding_loss_vjp(const wg_call *c, wg_tensor g)
     return wg_strong_multiply(share_of(c, g), cosine_embedding_slope(c, c->which));
 }
 static wg_tensor cosine_embedding_loss_jvp(const wg_call *c) { return pushed(c, cosine_embedding_slope, 2); }
+static void cosine_embedding_loss_formula(const wg_call *c, wg_tensor *out)
+{
+    const wg_cosine_embedding_loss_options *o = c->options;
+    wg_tensor cosine = wg_cosine_similarity(c->in[0], c->in[1], .axis = -1, .eps = EPS);
+    wg_tensor apart = wg_maximum(wg_subtract(cosine, o->margin), 0);
+    out[0] = reduced_rows(c, wg_where(wg_greater(c->in[2], 0), wg_subtract(1, cosine), apart));
+}
 WG_OP(cosine_embedding_loss) = {
     .name = "cosine_embedding_loss",
     .doc = "y = 1 - cos(a, b) for target 1, max(0, cos(a, b) - margin) for target -1, reduced; derivative 0 at the "
@@ -141,6 +148,7 @@ WG_OP(cosine_embedding_loss) = {
     .vjp = {cosine_embedding_loss_vjp, cosine_embedding_loss_vjp},
     .jvp = cosine_embedding_loss_jvp,
     .saves = "a b target",
+    .formula = cosine_embedding_loss_formula,
     .samples = {"[3,4] [3,4] [3]:1", "[3,4] [3,4] [3]:-1 margin=-0.9 reduction=none", "[4] [4] []:int64:1..1",
                 "[2,3]:0.1..2 [2,3]:0.1..2 [2]:int32:-1..-1 reduction=sum", "[0,3] [0,3] [0] reduction=sum"},
 };
@@ -196,6 +204,13 @@ static wg_tensor triplet_margin_loss_vjp(const wg_call *c, wg_tensor g)
     return wg_strong_multiply(share_of(c, g), triplet_slope(c, c->which));
 }
 static wg_tensor triplet_margin_loss_jvp(const wg_call *c) { return pushed(c, triplet_slope, 3); }
+static void triplet_margin_loss_formula(const wg_call *c, wg_tensor *out)
+{
+    const wg_triplet_margin_loss_options *o = c->options;
+    wg_tensor near = wg_pairwise_distance(c->in[0], c->in[1], .p = o->p);
+    wg_tensor far = wg_pairwise_distance(c->in[0], c->in[2], .p = o->p);
+    out[0] = reduced_rows(c, wg_maximum(wg_add(wg_subtract(near, far), o->margin), 0));
+}
 WG_OP(triplet_margin_loss) = {
     .name = "triplet_margin_loss",
     .doc = "y = max(0, |anchor - positive|_p - |anchor - negative|_p + margin), reduced; derivative 0 at the margin",
@@ -208,6 +223,7 @@ WG_OP(triplet_margin_loss) = {
     .vjp = {triplet_margin_loss_vjp, triplet_margin_loss_vjp, triplet_margin_loss_vjp},
     .jvp = triplet_margin_loss_jvp,
     .saves = "anchor positive negative",
+    .formula = triplet_margin_loss_formula,
     .samples = {"[3,4] [3,4] [3,4] margin=4", "[3,4] [3,4] [3,4] p=3 margin=5 reduction=none", "[4] [4] [4] margin=4",
                 "[2,2,3] [2,2,3] [2,2,3] p=1 margin=9 reduction=sum", "[2,3] [2,3] [2,3] p=inf margin=9",
                 "[0,3] [0,3] [0,3] reduction=sum"},

@@ -103,6 +103,11 @@ static wg_tensor dropout_jvp(const wg_call *c) { return dropped_again(c, c->t[0]
 
 #define DROPOUT_SCHEMA                                                                                                 \
     WG_SCHEMA(wg_dropout, WG_ATTR_REQUIRED(wg_dropout, p), WG_ATTR(wg_dropout, training), WG_ATTR(wg_dropout, seed))
+static void dropout_formula(const wg_call *c, wg_tensor *out)
+{
+    wg_tensor kept = wg_full(c->tape, c->dtype, wg_type_shape(&c->x[0]), 1);
+    out[0] = wg_multiply(c->in[0], wg_stop_gradient(dropped_again(c, kept)));
+}
 WG_OP(dropout) = {
     .name = "dropout",
     .doc = "y = 0 with probability p, else x / (1 - p); x itself where training is false",
@@ -115,6 +120,7 @@ WG_OP(dropout) = {
     .vjp = {dropout_dx},
     .jvp = dropout_jvp,
     .saves = "",
+    .formula = dropout_formula,
     .samples = {"[4,5] p=0.3 seed=7", "[4,5] p=0.3 training=false", "[3] p=1 seed=7", "[3] p=0 seed=7",
                 "[] p=0.5 seed=7", "[0,3] p=0.5 seed=7"},
     .random = true,
@@ -226,7 +232,16 @@ static wg_tensor gate_jvp(const wg_call *c, const wg_map *map)
 {
     return wg_add(gate_term(c, map, 0, half_of(c, c->t[0], 0)), gate_term(c, map, 1, half_of(c, c->t[0], 1)));
 }
+static void gate_formula(const wg_call *c, const wg_map *map, wg_tensor *out)
+{
+    const wg_tensor halves[] = {half_of(c, c->in[0], 0), half_of(c, c->in[0], 1)};
+    wg_call gated = *c;
+    gated.in = halves;
+    gated.n_in = 2;
+    out[0] = wg_expression(&gated, map->value);
+}
 #define GATE_RULES(name)                                                                                               \
+    static void name##_formula(const wg_call *c, wg_tensor *out) { gate_formula(c, &name##_map, out); }                \
     static wg_status name##_run(const wg_call *c) { return gate_run(c, &name##_map); }                                 \
     static wg_tensor name##_vjp(const wg_call *c, wg_tensor g) { return gate_vjp(c, &name##_map, g); }                 \
     static wg_tensor name##_jvp(const wg_call *c) { return gate_jvp(c, &name##_map); }
@@ -245,6 +260,7 @@ WG_OP(glu) = {
     .vjp = {glu_vjp},
     .jvp = glu_jvp,
     .saves = "x",
+    .formula = glu_formula,
     .samples = {"[3,4]", "[4,3,2] axis=0", "[2,4,3] axis=1", "[0,4]", "[3,0]"},
 };
 wg_tensor (wg_glu)(wg_tensor x, wg_glu_options options) { return WG_RECORD(glu, &options, x); }
@@ -263,6 +279,7 @@ WG_OP(swiglu) = {
     .vjp = {swiglu_vjp},
     .jvp = swiglu_jvp,
     .saves = "x",
+    .formula = swiglu_formula,
     .samples = {"[3,4]", "[4,3,2] axis=0", "[2,4,3] axis=1", "[0,4]", "[3,0]"},
 };
 wg_tensor (wg_swiglu)(wg_tensor x, wg_swiglu_options options) { return WG_RECORD(swiglu, &options, x); }

@@ -152,6 +152,11 @@ static wg_tensor local_response_norm_jvp(const wg_call *c)
     return wg_multiply(wg_subtract(t, change), wg_pow(s, -o->beta));
 }
 
+static void local_response_norm_formula(const wg_call *c, wg_tensor *out)
+{
+    const wg_local_response_norm_options *o = c->options;
+    out[0] = wg_multiply(c->in[0], wg_pow(window_squares(c), -o->beta));
+}
 WG_OP(local_response_norm) = {
     .name = "local_response_norm",
     .doc = "y = x / (k + alpha / size s)^beta, s the sum of x^2 over `size` channels: size / 2 before, rounded down, "
@@ -166,6 +171,7 @@ WG_OP(local_response_norm) = {
     .vjp = {local_response_norm_dx},
     .jvp = local_response_norm_jvp,
     .saves = "x",
+    .formula = local_response_norm_formula,
     .samples = {"[2,5,3] size=3 alpha=0.5", "[1,6,2,2] size=4 alpha=1 beta=0.6 k=2", "[2,3] size=9", "[1,2,3] size=1",
                 "[0,3,2] size=3"},
 };

@@ -248,11 +248,22 @@ static wg_tensor loss_jvp(const wg_call *c, const wg_map *map)
     return n == 1 ? wg_sum(t) : wg_divide(wg_sum(t), n);
 }
 
+static void loss_formula(const wg_call *c, const wg_map *map, wg_tensor *out)
+{
+    const wg_tensor in[3] = {c->in[0], c->in[1], wg_given(c, 2) ? c->in[2] : wg_number(1)};
+    wg_call loss = *c;
+    loss.in = in;
+    loss.n_in = 3;
+    wg_tensor y = wg_expression(&loss, map->value);
+    out[0] = !wg_is_reduced(c) ? y : divisor(c) == 1 ? wg_sum(y) : wg_divide(wg_sum(y), divisor(c));
+}
+
 #define LOSS_RULES(name, map)                                                                                          \
+    static void name##_formula(const wg_call *c, wg_tensor *out) { loss_formula(c, map, out); }                        \
     static wg_status name##_run(const wg_call *c) { return loss_run(c, map); }                                         \
     static wg_tensor name##_vjp(const wg_call *c, wg_tensor g) { return loss_vjp(c, map, g); }                         \
     static wg_tensor name##_jvp(const wg_call *c) { return loss_jvp(c, map); }
-#define LOSS(loss) .name = #loss, .type = loss_type, .run = loss##_run, .jvp = loss##_jvp
+#define LOSS(loss) .name = #loss, .type = loss_type, .run = loss##_run, .jvp = loss##_jvp, .formula = loss##_formula
 #define INPUT_TARGET .in = {{"input", 0}, {"target", 0}}, .saves = "input target"
 
 /* ---- mse_loss ---------------------------------------------------------------------------------------------------- */

@@ -102,6 +102,11 @@ static wg_tensor var_jvp(const wg_call *c)
     {"[2,3,4]", "[2,3,4] axis=[0,-1] correction=1", "[2,3] axis=1 keepdims=true", "[3,40] axis=1 correction=0.5",      \
      "[5] correction=1.5", "[3,0] axis=0"}
 
+static void var_formula(const wg_call *c, wg_tensor *out)
+{
+    const wg_var_options *o = c->options;
+    out[0] = wg_divide(wg_sum(wg_square(centred(c)), .axis = o->axis, .keepdims = o->keepdims), divisor(c));
+}
 WG_OP(var) = {
     .name = "var",
     .doc = "y = sum((x - mean(x))^2) / (n - correction) over `axis`; NaN of nothing",
@@ -112,6 +117,7 @@ WG_OP(var) = {
     .vjp = {var_dx},
     .jvp = var_jvp,
     .saves = "x",
+    .formula = var_formula,
     .samples = VAR_SAMPLES,
     .flops = element_flops,
 };
@@ -138,6 +144,11 @@ static wg_tensor std_jvp(const wg_call *c)
     return wg_sum(wg_multiply(c->t[0], std_slope(c)), .axis = o->axis, .keepdims = o->keepdims);
 }
 
+static void std_formula(const wg_call *c, wg_tensor *out)
+{
+    var_formula(c, out);
+    out[0] = wg_sqrt(out[0]);
+}
 WG_OP(std) = {
     .name = "std",
     .doc = "y = sqrt(var(x)) over `axis`; gradient 0 where it is 0",
@@ -148,6 +159,7 @@ WG_OP(std) = {
     .vjp = {std_dx},
     .jvp = std_jvp,
     .saves = "x y",
+    .formula = std_formula,
     .samples = VAR_SAMPLES,
     .flops = element_flops,
 };
@@ -214,6 +226,13 @@ static wg_tensor logsumexp_jvp(const wg_call *c)
     return wg_sum(wg_strong_multiply(c->t[0], logsumexp_slope(c)), .axis = o->axis, .keepdims = o->keepdims);
 }
 
+static void logsumexp_formula(const wg_call *c, wg_tensor *out)
+{
+    const wg_logsumexp_options *o = c->options;
+    wg_tensor most = wg_stop_gradient(wg_amax(c->in[0], .axis = o->axis, .keepdims = true));
+    wg_tensor sum = wg_sum(wg_exp(wg_subtract(c->in[0], most)), .axis = o->axis, .keepdims = true);
+    out[0] = wg_reshape(wg_add(wg_log(sum), most), wg_type_shape(&c->y[0]));
+}
 WG_OP(logsumexp) = {
     .name = "logsumexp",
     .doc = "y = log(sum(exp(x))) over `axis` without overflow; of nothing, or -inf alone, -inf with gradient 0",
@@ -224,6 +243,7 @@ WG_OP(logsumexp) = {
     .vjp = {logsumexp_dx},
     .jvp = logsumexp_jvp,
     .saves = "x y",
+    .formula = logsumexp_formula,
     .samples = {"[2,3,4]", "[2,3,4] axis=[0,-1]", "[2,3] axis=1 keepdims=true", "[3,40]:500..900 axis=1", "[]",
                 "[0,3] axis=1"},
     .flops = element_flops,
@@ -336,6 +356,15 @@ static wg_tensor norm_jvp(const wg_call *c)
     return wg_sum(wg_strong_multiply(c->t[0], norm_slope(c)), .axis = o->axis, .keepdims = o->keepdims);
 }
 
+static void norm_formula(const wg_call *c, wg_tensor *out)
+{
+    const wg_norm_options *o = c->options;
+    wg_tensor size = wg_abs(c->in[0]);
+    if (isinf(o->p))
+        out[0] = wg_amax(size, .axis = o->axis, .keepdims = o->keepdims);
+    else
+        out[0] = wg_pow(wg_sum(wg_pow(size, o->p), .axis = o->axis, .keepdims = o->keepdims), 1 / o->p);
+}
 WG_OP(norm) = {
     .name = "norm",
     .doc = "y = sum(|x|^p)^(1/p) over `axis`, p >= 1; max(|x|) for p = inf. Gradient 0 at 0",
@@ -346,6 +375,7 @@ WG_OP(norm) = {
     .vjp = {norm_dx},
     .jvp = norm_jvp,
     .saves = "x y",
+    .formula = norm_formula,
     .samples = {"[2,3,4]", "[2,3,4] axis=[0,-1]", "[2,3] axis=1 keepdims=true p=3", "[3,40] axis=1 p=1.5",
                 "[2,3]:0.1..4 axis=0 p=1", "[2,3] axis=0 p=inf", "[0,3] axis=0"},
     .flops = element_flops,

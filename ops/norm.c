@@ -36,6 +36,13 @@ static wg_tensor affine_jvp(const wg_call *c, const wg_normalized_options *o)
     return t;
 }
 
+static wg_tensor affine_of(const wg_call *c, const wg_normalized_options *o, wg_tensor x)
+{
+    if (wg_given(c, 1))
+        x = wg_multiply(x, wg_weight_along(c->in[1], &c->x[0], o));
+    return wg_given(c, 2) ? wg_add(x, wg_weight_along(c->in[2], &c->x[0], o)) : x;
+}
+
 /* The cotangent of operand c->which where it came with the others. */
 static wg_tensor came_with_others(const wg_call *c) { return c->shared ? c->shared[c->which] : WG_NONE; }
 
@@ -56,6 +63,11 @@ static wg_tensor came_with_others(const wg_call *c) { return c->shared ? c->shar
     {                                                                                                                  \
         wg_normalized_options rows = name##_rows(c);                                                                   \
         return wg_normalized_run(c, &rows, NULL, NULL);                                                                \
+    }                                                                                                                  \
+    static void name##_formula(const wg_call *c, wg_tensor *out)                                                       \
+    {                                                                                                                  \
+        wg_normalized_options rows = name##_rows(c);                                                                   \
+        out[0] = affine_of(c, &rows, wg_normalized(c->in[0], &rows));                                                  \
     }                                                                                                                  \
     static void name##_share(const wg_call *c, wg_tensor *shared)                                                      \
     {                                                                                                                  \
@@ -88,7 +100,8 @@ static wg_tensor came_with_others(const wg_call *c) { return c->shared ? c->shar
         return wg_is_none(d) ? wg_sum_to_weight(g, &rows) : d;                                                         \
     }
 #define NORM(norm)                                                                                                     \
-    .name = #norm, .type = norm##_type, .run = norm##_run, .share = norm##_share, .jvp = norm##_jvp, .saves = "x weight"
+    .name = #norm, .type = norm##_type, .run = norm##_run, .share = norm##_share, .jvp = norm##_jvp,        \
+    .formula = norm##_formula, .saves = "x weight"
 
 /* ---- layer_norm -------------------------------------------------------------------------------------------------- */
 NORM_RULES(layer_norm, 2, .axis = o->axis, .centered = true, .eps = o->eps)
@@ -297,6 +310,14 @@ static wg_tensor batch_norm_push(const wg_call *c)
     }
     return t;
 }
+static void batch_norm_either_formula(const wg_call *c, wg_tensor *out)
+{
+    wg_normalized_options rows = batch_norm_rows(c);
+    if (is_training(c))
+        batch_norm_formula(c, out);
+    else
+        out[0] = affine_of(c, &rows, running_normalized(c));
+}
 WG_OP(batch_norm) = {
     NORM(batch_norm),
     .doc = "y = weight (x - mean) / sqrt(var + eps) + bias, over each channel of all samples in training, else with "
@@ -312,6 +333,7 @@ WG_OP(batch_norm) = {
     .run = batch_norm_either,
     .vjp = {batch_norm_pull_x, batch_norm_pull_weight, batch_norm_pull_bias},
     .jvp = batch_norm_push,
+    .formula = batch_norm_either_formula,
     .saves = "x weight running_mean running_var",
     .samples = {"[4,3] [3] [3] [3] [3]:0.5..2 training=true", "[3,2,4] [2] [2] [2] [2]:0.5..2 training=true",
                 "[3,2,4] - - [2] [2]:0.5..2 training=true", "[3,2,4] [2] [2] [2] [2]:0.5..2 training=false",

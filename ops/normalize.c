@@ -357,6 +357,16 @@ static wg_status normalized_type(wg_call *c)
 static wg_status normalized_run(const wg_call *c) { return wg_normalized_run(c, c->options, NULL, NULL); }
 static wg_tensor normalized_dx(const wg_call *c, wg_tensor g) { return wg_norm_pull(g, c->in[0], WG_NONE, c->options); }
 static wg_tensor normalized_jvp(const wg_call *c) { return wg_norm_pull(c->t[0], c->in[0], WG_NONE, c->options); }
+static void normalized_formula(const wg_call *c, wg_tensor *out)
+{
+    const wg_normalized_options *o = c->options;
+    wg_axes axes;
+    wg_tensor x = in_rows(c->in[0], &c->x[0], o, &axes);
+    if (o->centered)
+        x = wg_subtract(x, wg_mean(x, .axis = axes, .keepdims = true));
+    wg_tensor var = wg_mean(wg_square(x), .axis = axes, .keepdims = true);
+    out[0] = wg_reshape(wg_divide(x, wg_sqrt(wg_add(var, o->eps))), wg_type_shape(&c->x[0]));
+}
 WG_OP(normalized) = {
     .name = "normalized",
     .doc = "y = (x - mean) / sqrt(var + eps) of each row",
@@ -367,6 +377,7 @@ WG_OP(normalized) = {
     .vjp = {normalized_dx},
     .jvp = normalized_jvp,
     .saves = "x",
+    .formula = normalized_formula,
     .samples = {"[2,5]", "[2,4,3] axis=1", "[2,4,3] groups=2", "[3,4,2] groups=-1", "[2,5] centered=false", "[0,3]"},
     .hidden = true,
 };

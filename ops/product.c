@@ -283,6 +283,12 @@ static wg_tensor addmm_jvp(const wg_call *c)
 
 static double addmm_flops(const wg_call *c) { return 2 * (double)wg_type_count(&c->y[0]) * (double)c->x[1].dim[1]; }
 
+static void addmm_formula(const wg_call *c, wg_tensor *out)
+{
+    const wg_addmm_options *o = c->options;
+    wg_tensor product = wg_multiply(wg_matmul(c->in[1], c->in[2]), o->alpha);
+    out[0] = o->beta == 0 ? product : wg_add(product, wg_multiply(c->in[0], o->beta));
+}
 WG_OP(addmm) = {
     .name = "addmm",
     .doc = "y = beta c + alpha a b: a [n, k], b [k, m], c broadcasts to [n, m] and is left out where beta = 0",
@@ -293,6 +299,7 @@ WG_OP(addmm) = {
     .vjp = {addmm_dc, addmm_da, addmm_db},
     .jvp = addmm_jvp,
     .saves = "a b",
+    .formula = addmm_formula,
     .samples = {"[2,4] [2,3] [3,4]", "[4] [2,3] [3,4] beta=0.5 alpha=-2", "[] [2,3] [3,4] alpha=3", "[2,1] [2,0] [0,3]",
                 "[3] [0,2] [2,3]"},
     .flops = addmm_flops,
@@ -397,6 +404,11 @@ static double bilinear_flops(const wg_call *c)
     return 2 * (double)wg_type_count(&c->y[0]) * (double)c->x[1].dim[1] * (double)c->x[1].dim[2];
 }
 
+static void bilinear_formula(const wg_call *c, wg_tensor *out)
+{
+    wg_tensor y = wg_einsum("...i,oij,...j->...o", WG_TENSORS(c->in[0], c->in[1], c->in[2]));
+    out[0] = wg_given(c, 3) ? wg_add(y, c->in[3]) : y;
+}
 WG_OP(bilinear) = {
     .name = "bilinear",
     .doc = "y[..., o] = the sum over i, j of x1[..., i] w[o, i, j] x2[..., j], plus b[o]",
@@ -406,6 +418,7 @@ WG_OP(bilinear) = {
     .vjp = {bilinear_dx1, bilinear_dw, bilinear_dx2, as_it_came},
     .jvp = bilinear_jvp,
     .saves = "x1 w x2",
+    .formula = bilinear_formula,
     .samples = {"[2,3] [4,3,2] [2,2] [4]", "[3] [2,3,2] [2] -", "[2,2,3] [4,3,2] [2,2,2] [4]",
                 "[0,3] [2,3,2] [0,2] [2]"},
     .flops = bilinear_flops,

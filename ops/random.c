@@ -167,6 +167,15 @@ static wg_tensor combined(const wg_call *c, wg_tensor p, wg_tensor q)
     return wg_is_none(sum) ? second : wg_add(sum, second);
 }
 
+/* p times the first operand plus q times the second, which are these where absent; p = WG_NONE stands for 1. */
+static wg_tensor drawn_formula(const wg_call *c, wg_tensor p, wg_tensor q, double first, double second)
+{
+    wg_tensor a = wg_given(c, 0) ? c->in[0] : wg_number(first), b = wg_given(c, 1) ? c->in[1] : wg_number(second);
+    wg_tensor noise = wg_stop_gradient(q);
+    a = wg_is_none(p) ? a : wg_multiply(a, wg_stop_gradient(p));
+    return wg_add(a, wg_multiply(b, noise));
+}
+
 static wg_tensor itself(const wg_call *c, wg_tensor g)
 {
     (void)c;
@@ -205,6 +214,11 @@ static wg_tensor uniform_jvp(const wg_call *c)
     wg_tensor u = noise_of(c, WG_NOISE_UNIFORM);
     return combined(c, wg_subtract(1, u), u);
 }
+static void uniform_formula(const wg_call *c, wg_tensor *out)
+{
+    wg_tensor u = noise_of(c, WG_NOISE_UNIFORM);
+    out[0] = drawn_formula(c, wg_subtract(1, u), u, 0, 1);
+}
 WG_OP(uniform) = {
     .name = "uniform",
     .doc = "y = (1 - u) low + u high, with u uniform in (0, 1): low <= y < high",
@@ -216,6 +230,7 @@ WG_OP(uniform) = {
     .vjp = {uniform_dlow, uniform_dhigh},
     .jvp = uniform_jvp,
     .saves = "",
+    .formula = uniform_formula,
     .samples = {"[4]:-3..-1 [3,1]:1..2 shape=[3,4] seed=7", "- []:2 shape=[5] seed=7", "[]:-1 - shape=[2,3] seed=7",
                 "[]:0 []:1 shape=[] seed=7", "[3]:-2..0 []:1 shape=[0,3] seed=7"},
     .random = true,
@@ -241,6 +256,10 @@ static WG_CLONES bool finish_located(const double *restrict a, const double *res
         static const distribution d = {NOISE, finish_located, domain_, {0, 1}, false};                                 \
         return draw_all(c, &d);                                                                                        \
     }                                                                                                                  \
+    static void name##_formula(const wg_call *c, wg_tensor *out)                                                       \
+    {                                                                                                                  \
+        out[0] = drawn_formula(c, WG_NONE, noise_of(c, NOISE), 0, 1);                                                  \
+    }                                                                                                                  \
     static wg_tensor name##_dscale(const wg_call *c, wg_tensor g) { return wg_multiply(g, noise_of(c, NOISE)); }       \
     static wg_tensor name##_jvp(const wg_call *c) { return combined(c, WG_NONE, noise_of(c, NOISE)); }
 #define LOCATED_SAMPLES                                                                                                \
@@ -260,6 +279,7 @@ WG_OP(normal) = {
     .vjp = {itself, normal_dscale},
     .jvp = normal_jvp,
     .saves = "",
+    .formula = normal_formula,
     .samples = LOCATED_SAMPLES,
     .random = true,
 };
@@ -280,6 +300,7 @@ WG_OP(laplace) = {
     .vjp = {itself, laplace_dscale},
     .jvp = laplace_jvp,
     .saves = "",
+    .formula = laplace_formula,
     .samples = LOCATED_SAMPLES,
     .random = true,
 };
@@ -300,6 +321,7 @@ WG_OP(gumbel) = {
     .vjp = {itself, gumbel_dscale},
     .jvp = gumbel_jvp,
     .saves = "",
+    .formula = gumbel_formula,
     .samples = LOCATED_SAMPLES,
     .random = true,
 };
@@ -332,6 +354,11 @@ static wg_tensor exponential_slope(const wg_call *c)
 }
 static wg_tensor exponential_drate(const wg_call *c, wg_tensor g) { return wg_multiply(g, exponential_slope(c)); }
 static wg_tensor exponential_jvp(const wg_call *c) { return combined(c, exponential_slope(c), WG_NONE); }
+static void exponential_formula(const wg_call *c, wg_tensor *out)
+{
+    wg_tensor z = wg_stop_gradient(noise_of(c, WG_NOISE_EXPONENTIAL));
+    out[0] = wg_given(c, 0) ? wg_divide(z, c->in[0]) : z;
+}
 WG_OP(exponential) = {
     .name = "exponential",
     .doc = "y = z / rate, with z of density exp(-z)",
@@ -344,6 +371,7 @@ WG_OP(exponential) = {
     .vjp = {exponential_drate},
     .jvp = exponential_jvp,
     .saves = "rate",
+    .formula = exponential_formula,
     .samples = {"[4]:0.5..2 shape=[3,4] seed=7", "- shape=[5] seed=7", "[]:2 shape=[] seed=7",
                 "[3]:1..2 shape=[0,3] seed=7"},
     .random = true,

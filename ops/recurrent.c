@@ -191,10 +191,15 @@ static wg_tensor recurrent_jvp(const wg_call *c) { return c->shared[c->which + (
     }                                                                                                                  \
     static wg_status name##_type(wg_call *c) { return recurrent_type(c, name##_kind(c), sequence); }                   \
     static wg_status name##_run(const wg_call *c) { return recurrent_run(c, name##_kind(c)); }                         \
+    static void name##_formula(const wg_call *c, wg_tensor *out)                                                       \
+    {                                                                                                                  \
+        wg_network n = wg_network_of(c, name##_kind(c));                                                               \
+        wg_recurrent_formula(c, &n, out);                                                                              \
+    }                                                                                                                  \
     static void name##_share(const wg_call *c, wg_tensor *shared) { recurrent_share(c, name##_kind(c), shared); }
 #define RULES(entry)                                                                                                   \
     .name = #entry, .type = entry##_type, .run = entry##_run, .share = entry##_share, .jvp = recurrent_jvp,            \
-    .flops = recurrent_flops
+    .flops = recurrent_flops, .formula = entry##_formula
 #define PULLS {recurrent_dx, recurrent_dh, recurrent_dw_ih, recurrent_dw_hh, recurrent_db_ih, recurrent_db_hh}
 #define LSTM_PULLS                                                                                                     \
     {recurrent_dx, recurrent_dh, recurrent_dc, recurrent_dw_ih, recurrent_dw_hh, recurrent_db_ih, recurrent_db_hh}

@@ -18,6 +18,8 @@ wg_network wg_network_of(const wg_call *c, wg_cell cell);
  * for jvp the tangents of y, and of the last h and c. */
 void wg_recurrent_pull_recorded(const wg_call *c, const wg_network *n, wg_tensor shared[4]);
 void wg_recurrent_push(const wg_call *c, const wg_network *n, wg_tensor shared[4]);
+/* The outputs, step by step. */
+void wg_recurrent_formula(const wg_call *c, const wg_network *n, wg_tensor *out);
 /* What h was before each step, [steps batch, hidden]. */
 wg_tensor wg_recurrent_before(const wg_call *c, const wg_network *n);
 /* x [..., n] as [rows, n]. */

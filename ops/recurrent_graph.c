@@ -227,3 +227,31 @@ void wg_recurrent_push(const wg_call *c, const wg_network *n, wg_tensor shared[4
     shared[1] = th;
     shared[2] = tc;
 }
+
+/* ---- The value --------------------------------------------------------------------------------------------------- */
+void wg_recurrent_formula(const wg_call *c, const wg_network *n, wg_tensor *out)
+{
+    wg_tensor x = wg_recurrent_rows(c->in[n->x], n->steps * n->batch, n->in), h = c->in[n->h];
+    wg_tensor cell = n->c < 0 ? WG_NONE : c->in[n->c], *y = wg_scratch(c, (size_t)n->steps * sizeof *y);
+    for (int64_t t = 0; y && t < n->steps; t++) {
+        moment m = {.before = h};
+        gates_of(n, wg_linear(at_step(n, x, t), c->in[n->w_ih], operand(c, n->b_ih)),
+                 wg_linear(h, c->in[n->w_hh], operand(c, n->b_hh)), m.gate);
+        if (n->cell == WG_CELL_LSTM) {
+            wg_tensor fresh = times(wg_sigmoid(m.gate[0]), wg_tanh(m.gate[2]));
+            cell = wg_add(times(wg_sigmoid(m.gate[1]), cell), fresh);
+            h = times(wg_sigmoid(m.gate[3]), wg_tanh(cell));
+        } else if (n->cell == WG_CELL_GRU) {
+            wg_tensor fresh = wg_tanh(fresh_of(&m));
+            h = wg_add(fresh, times(wg_sigmoid(m.gate[1]), wg_subtract(h, fresh)));
+        } else {
+            h = n->cell == WG_CELL_RELU ? wg_relu(m.gate[0]) : wg_tanh(m.gate[0]);
+        }
+        y[t] = h;
+    }
+    if (n->sequence && n->steps)
+        out[0] = wg_stack(((wg_tensors){y, (int)n->steps}));
+    out[n->sequence] = h;
+    if (n->c >= 0)
+        out[n->sequence + 1] = cell;
+}

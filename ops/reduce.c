@@ -163,6 +163,14 @@ static wg_tensor prod_jvp(const wg_call *c)
     return wg_type_count(&c->x[0]) ? summed(c, wg_strong_multiply(c->t[0], others(c))) : WG_NONE;
 }
 
+static void prod_formula(const wg_call *c, wg_tensor *out)
+{
+    const wg_prod_options *o = c->options;
+    wg_tensor rows = wg_last_of(c->in[0], &o->axis), y = wg_select(rows, -1, 0);
+    for (int64_t i = 1, n = wg_reduced_count(&c->x[0], &o->axis); i < n; i++)
+        y = wg_multiply(y, wg_select(rows, -1, i));
+    out[0] = wg_reshape(y, wg_type_shape(&c->y[0]));
+}
 WG_OP(prod) = {
     .name = "prod",
     .doc = "y = the product of x over `axis`; of nothing: 1. dy/dx is the product of the others, zeros or not",
@@ -173,6 +181,7 @@ WG_OP(prod) = {
     .vjp = {prod_dx},
     .jvp = prod_jvp,
     .saves = "x",
+    .formula = prod_formula,
     .samples = {"[2,3,4]:0.5..1.5", "[2,3,4] axis=[0,-1]", "[2,3] axis=1 keepdims=true", "[3,2]:0 axis=0", "[]",
                 "[0,3]", "[2,0,3] axis=0"},
     .flops = element_flops,
@@ -188,6 +197,7 @@ static wg_tensor numbers_of(const wg_call *c, wg_tensor t) { return wg_where(wg_
 static wg_tensor nansum_dx(const wg_call *c, wg_tensor g) { return numbers_of(c, spread(c, g)); }
 static wg_tensor nansum_jvp(const wg_call *c) { return summed(c, numbers_of(c, c->t[0])); }
 
+static void nansum_formula(const wg_call *c, wg_tensor *out) { out[0] = summed(c, numbers_of(c, c->in[0])); }
 WG_OP(nansum) = {
     .name = "nansum",
     .doc = "y = the sum over `axis` of what is not NaN in x",
@@ -198,6 +208,7 @@ WG_OP(nansum) = {
     .vjp = {nansum_dx},
     .jvp = nansum_jvp,
     .saves = "x",
+    .formula = nansum_formula,
     .samples = {"[2,3,4]", "[2,3,4] axis=[0,-1]", "[2,3] axis=1 keepdims=true", "[]", "[0,3] axis=0"},
 };
 wg_tensor (wg_nansum)(wg_tensor x, wg_nansum_options options) { return WG_RECORD(nansum, &options, x); }
@@ -243,6 +254,12 @@ static wg_tensor nanmean_jvp(const wg_call *c)
     return summed(c, wg_divide(numbers_of(c, c->t[0]), numbers_count(c)));
 }
 
+static void nanmean_formula(const wg_call *c, wg_tensor *out)
+{
+    const wg_nanmean_options *o = c->options;
+    wg_tensor sum = wg_sum(numbers_of(c, c->in[0]), .axis = o->axis, .keepdims = true);
+    out[0] = wg_reshape(wg_divide(sum, wg_stop_gradient(numbers_count(c))), wg_type_shape(&c->y[0]));
+}
 WG_OP(nanmean) = {
     .name = "nanmean",
     .doc = "y = the mean over `axis` of what is not NaN in x; of NaNs alone, or nothing: NaN",
@@ -253,6 +270,7 @@ WG_OP(nanmean) = {
     .vjp = {nanmean_dx},
     .jvp = nanmean_jvp,
     .saves = "x",
+    .formula = nanmean_formula,
     .samples = {"[2,3,4]", "[2,3,4] axis=[0,-1]", "[2,3] axis=1 keepdims=true", "[]", "[2,0,3] axis=0"},
 };
 wg_tensor (wg_nanmean)(wg_tensor x, wg_nanmean_options options) { return WG_RECORD(nanmean, &options, x); }

@@ -172,6 +172,37 @@ static wg_tensor rope_jvp(const wg_call *c) { return turned_push(c, rope_options
 static double rope_flops(const wg_call *c) { return 3 * (double)wg_type_count(&c->y[0]); }
 
 #define ROPE_OPERANDS {{"x", 0}, {"positions", WG_OPTIONAL | WG_INDEX_OR_FLOAT}}
+/* 0, 1 ... n - 1 */
+static wg_tensor counted(const wg_call *c, int64_t n)
+{
+    double *at = wg_scratch(c, (size_t)n * sizeof *at);
+    for (int64_t i = 0; at && i < n; i++)
+        at[i] = (double)i;
+    return at ? wg_array(c->tape, WG_FLOAT64, WG_SHAPE(n), at) : wg_invalid_on(c->tape);
+}
+
+/* The pairs (a, b) turned: (a cos - b sin, a sin + b cos). */
+static void rope_formula(const wg_call *c, wg_tensor *out)
+{
+    const wg_rope_options *o = c->options;
+    wg_shape shape = wg_type_shape(&c->x[0]), split = shape;
+    int64_t length = shape.dim[shape.rank - 2], pairs = shape.dim[shape.rank - 1] / 2;
+    int axis = o->interleaved ? -1 : -2;
+    if (shape.rank == WG_MAX_RANK || c->dtype != WG_FLOAT64)
+        return;
+    split.dim[split.rank - 1] = o->interleaved ? pairs : 2;
+    split.dim[split.rank++] = o->interleaved ? 2 : pairs;
+    wg_tensor x = wg_reshape(c->in[0], split), a = wg_select(x, axis, 0), b = wg_select(x, axis, 1);
+    wg_tensor at = wg_given(c, 1) ? c->in[1] : counted(c, length);
+    if (wg_is_integer(wg_type_of(at).dtype))
+        at = wg_stop_gradient(wg_cast(at, .dtype = WG_FLOAT64));
+    wg_tensor slower = wg_pow(o->base, wg_divide(counted(c, pairs), -(double)pairs));
+    wg_tensor angle = wg_multiply(wg_expand_dims(at, WG_AXES(-1)), slower);
+    wg_tensor cos = wg_cos(angle), sin = wg_sin(angle);
+    wg_tensor turned[] = {wg_subtract(wg_multiply(a, cos), wg_multiply(b, sin)),
+                          wg_add(wg_multiply(a, sin), wg_multiply(b, cos))};
+    out[0] = wg_reshape(wg_stack(((wg_tensors){turned, 2}), .axis = axis), shape);
+}
 WG_OP(rope) = {
     .name = "rope",
     .doc = "pairs of x [..., T, D] turned by position base^(-2i/D): (i, i + D/2), or neighbours where interleaved",
@@ -183,6 +214,7 @@ WG_OP(rope) = {
     .vjp = {rope_dx, rope_dpositions},
     .jvp = rope_jvp,
     .saves = "x positions",
+    .formula = rope_formula,
     .samples = {"[3,4]", "[2,2,3,6] [3]", "[5,4] [5]:int64:0..9 interleaved=true", "[2,3,2] [3]:int32:0..9 base=100",
                 "[3,4] [3] interleaved=true base=50", "[0,4]", "[3,0] [3]", "[0,3,2]"},
     .flops = rope_flops,

@@ -207,6 +207,19 @@ static wg_tensor cumulative_prod_jvp(const wg_call *c)
     return is_empty(c) ? WG_NONE : recurrence(c->in[0], wg_multiply(c->t[0], earlier(c->out[0], axis, 1)), axis);
 }
 
+static void scanned_formula(const wg_call *c, wg_tensor *out, wg_tensor (*next)(wg_tensor so_far, wg_tensor x))
+{
+    int axis = axis_of(c);
+    int64_t n = c->x[0].dim[axis];
+    wg_tensor *at = wg_scratch(c, (size_t)n * sizeof *at);
+    for (int64_t i = 0; i < n && at; i++) {
+        wg_tensor x = wg_select(c->in[0], axis, i);
+        at[i] = i ? next(at[i - 1], x) : x;
+    }
+    if (at)
+        out[0] = wg_stack(((wg_tensors){at, (int)n}), .axis = axis);
+}
+static void cumulative_prod_formula(const wg_call *c, wg_tensor *out) { scanned_formula(c, out, (wg_multiply)); }
 WG_OP(cumulative_prod) = {
     .name = "cumulative_prod",
     .doc = "y[k] = x[0] ... x[k] along `axis`; its gradient is right with zeros too",
@@ -217,6 +230,7 @@ WG_OP(cumulative_prod) = {
     .vjp = {cumulative_prod_dx},
     .jvp = cumulative_prod_jvp,
     .saves = "x y",
+    .formula = cumulative_prod_formula,
     .samples = {"[2,3,4]:0.5..1.5 axis=1", "[5] axis=0", "[3,4]:0 axis=-1", "[1,2] axis=0", "[0,3] axis=0"},
 };
 wg_tensor (wg_cumulative_prod)(wg_tensor x, int axis)
@@ -269,6 +283,7 @@ static wg_tensor logcumsumexp_jvp(const wg_call *c)
     return recurrence(next, wg_multiply(share_of_own(c, y), c->t[0]), axis_of(c));
 }
 
+static void logcumsumexp_formula(const wg_call *c, wg_tensor *out) { scanned_formula(c, out, (wg_logaddexp)); }
 WG_OP(logcumsumexp) = {
     .name = "logcumsumexp",
     .doc = "y[k] = log(exp(x[0]) + ... + exp(x[k])) along `axis`, without overflow",
@@ -279,6 +294,7 @@ WG_OP(logcumsumexp) = {
     .vjp = {logcumsumexp_dx},
     .jvp = logcumsumexp_jvp,
     .saves = "x y",
+    .formula = logcumsumexp_formula,
     .samples = {"[2,3,4] axis=1", "[5]:-500..500 axis=0", "[3,4] axis=-1", "[1,2] axis=0", "[0,3] axis=0"},
 };
 wg_tensor (wg_logcumsumexp)(wg_tensor x, int axis) { return WG_RECORD(logcumsumexp, (&(wg_along_options){axis}), x); }
@@ -439,6 +455,15 @@ static wg_tensor trapezoid_dx(const wg_call *c, wg_tensor g)
     return wg_multiply(wg_expand_dims(g, o->axis), w);
 }
 
+static void trapezoid_formula(const wg_call *c, wg_tensor *out)
+{
+    const wg_trapezoid_options *o = c->options;
+    int64_t n = c->x[0].dim[o->axis];
+    if (n < 2)
+        return;
+    wg_tensor both = wg_add(wg_narrow(c->in[0], o->axis, 0, n - 1), wg_narrow(c->in[0], o->axis, 1, n - 1));
+    out[0] = wg_multiply(wg_sum(both, .axis = WG_AXES(o->axis)), o->dx / 2);
+}
 WG_OP(trapezoid) = {
     .name = "trapezoid",
     .doc = "y = dx (x[0] / 2 + x[1] + ... + x[n - 2] + x[n - 1] / 2) along `axis`; of fewer than two points: 0",
@@ -449,6 +474,7 @@ WG_OP(trapezoid) = {
     .vjp = {trapezoid_dx},
     .linear = WG_JOINTLY,
     .saves = "",
+    .formula = trapezoid_formula,
     .samples = {"[2,3,4]", "[5,2] axis=0 dx=0.5", "[1,2] axis=0", "[2]", "[0,3] axis=0", "[0,3]"},
 };
 wg_tensor (wg_trapezoid)(wg_tensor x, wg_trapezoid_options options) { return WG_RECORD(trapezoid, &options, x); }

@@ -266,6 +266,14 @@ static wg_tensor softmax_dx(const wg_call *c, wg_tensor g)
 }
 static wg_tensor softmax_jvp(const wg_call *c) { return softmax_dx(c, c->t[0]); }
 
+static wg_tensor weights_formula(const wg_call *c, wg_tensor x)
+{
+    const wg_softmax_options *o = c->options;
+    wg_tensor most = wg_stop_gradient(wg_amax(x, .axis = WG_AXES(o->axis), .keepdims = true));
+    wg_tensor e = wg_exp(wg_subtract(x, most));
+    return wg_divide(e, along_sum(c, e));
+}
+static void softmax_formula(const wg_call *c, wg_tensor *out) { out[0] = weights_formula(c, c->in[0]); }
 WG_OP(softmax) = {
     .name = "softmax",
     .doc = "y = exp(x) / sum(exp(x)) along `axis`",
@@ -277,6 +285,7 @@ WG_OP(softmax) = {
     .vjp = {softmax_dx},
     .jvp = softmax_jvp,
     .saves = "y",
+    .formula = softmax_formula,
     .samples = SOFTMAX_SAMPLES,
     .flops = softmax_flops,
 };
@@ -299,6 +308,13 @@ static wg_tensor log_softmax_jvp(const wg_call *c)
     return wg_subtract(c->t[0], along_sum(c, wg_multiply(wg_exp(c->out[0]), c->t[0])));
 }
 
+static void log_softmax_formula(const wg_call *c, wg_tensor *out)
+{
+    const wg_softmax_options *o = c->options;
+    wg_tensor most = wg_stop_gradient(wg_amax(c->in[0], .axis = WG_AXES(o->axis), .keepdims = true));
+    wg_tensor x = wg_subtract(c->in[0], most);
+    out[0] = wg_subtract(x, wg_log(along_sum(c, wg_exp(x))));
+}
 WG_OP(log_softmax) = {
     .name = "log_softmax",
     .doc = "y = x - log(sum(exp(x))) along `axis`",
@@ -309,6 +325,7 @@ WG_OP(log_softmax) = {
     .vjp = {log_softmax_dx},
     .jvp = log_softmax_jvp,
     .saves = "y",
+    .formula = log_softmax_formula,
     .samples = SOFTMAX_SAMPLES,
     .flops = softmax_flops,
 };
@@ -323,6 +340,7 @@ static wg_status softmin_run(const wg_call *c) { return along_axis(c, &softmin_k
 static wg_tensor softmin_dx(const wg_call *c, wg_tensor g) { return wg_negative(softmax_dx(c, g)); }
 static wg_tensor softmin_jvp(const wg_call *c) { return softmin_dx(c, c->t[0]); }
 
+static void softmin_formula(const wg_call *c, wg_tensor *out) { out[0] = weights_formula(c, wg_negative(c->in[0])); }
 WG_OP(softmin) = {
     .name = "softmin",
     .doc = "y = exp(-x) / sum(exp(-x)) along `axis`",
@@ -333,6 +351,7 @@ WG_OP(softmin) = {
     .vjp = {softmin_dx},
     .jvp = softmin_jvp,
     .saves = "y",
+    .formula = softmin_formula,
     .samples = SOFTMAX_SAMPLES,
     .flops = softmax_flops,
 };

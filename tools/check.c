@@ -26,9 +26,13 @@ typedef struct {
     const char *svg; /* a file for the sweep of a failed check */
 } asked;
 
+#define ORACLES 2
+static const char *const oracles[ORACLES] = {"Ridders", "double-double"}; /* as wg_oracle numbers them */
+
 /* What became of an operation's samples. */
 typedef struct {
     int samples, checked, failed;
+    int64_t by[ORACLES]; /* derivatives confirmed, by where the numerical one is from */
     char *why; /* of those that failed: a line and more each */
     size_t size;
     FILE *to;
@@ -36,7 +40,7 @@ typedef struct {
 
 /* ---- What is checked --------------------------------------------------------------------------------------------- */
 /* The vjp against numerical derivatives. */
-static bool vjp_holds(call *c, FILE *why)
+static bool vjp_holds(call *c, outcome *o)
 {
     bool any = false, fine = true;
     for (int j = 0; j < c->n_x; j++)
@@ -45,10 +49,14 @@ static bool vjp_holds(call *c, FILE *why)
         if (wg_is_none(c->g[c->output]) || !wg_size(c->out[c->output]))
             continue;
         wg_check_report report = wg_check_grad(call_again, c->x, c->n_x, .user = c, .seed = c->seed);
+        for (int i = 0; i < report.n; i++) {
+            o->by[WG_ORACLE_DOUBLE_DOUBLE] += report.input[i].precise;
+            o->by[WG_ORACLE_RIDDERS] += report.input[i].checked - report.input[i].wrong - report.input[i].precise;
+        }
         if (!report.failed)
             continue;
-        fprintf(why, "%s of \"%s\", output %d: ", c->op->name, c->text, c->output);
-        wg_check_print(&report, why);
+        fprintf(o->to, "%s of \"%s\", output %d: ", c->op->name, c->text, c->output);
+        wg_check_print(&report, o->to);
         fine = false;
     }
     return fine;
@@ -121,7 +129,7 @@ static void check_sample(const wg_op *op, const char *text, uint64_t seed, outco
         for (int k = 0; k < c.n_out; k++)
             any |= !wg_is_none(c.g[k]);
         if (any && c.n_x) {
-            bool vjp = vjp_holds(&c, o->to), jvp = jvp_holds(&c, o->to), hvp = hvp_holds(&c, o->to);
+            bool vjp = vjp_holds(&c, o), jvp = jvp_holds(&c, o->to), hvp = hvp_holds(&c, o->to);
             o->checked++;
             o->failed += !vjp || !jvp || !hvp;
         }
@@ -144,11 +152,12 @@ static bool is_asked_for(void *user, const char *family, const wg_op *op)
 static void print_outcome(const asked *a, const char *family, const wg_op *op, const outcome *o)
 {
     if (!a->json) {
-        printf("%-34s %2d sample%s %s\n%s", op->name, o->samples, o->samples == 1 ? " " : "s",
-               o->failed    ? "FAILED"
-               : o->checked ? "ok"
-                            : "no gradient",
-               o->why);
+        printf("%-34s %2d sample%s %s", op->name, o->samples, o->samples == 1 ? " " : "s",
+               o->failed ? "FAILED" : o->checked ? "ok" : "no gradient");
+        for (int k = ORACLES; k-- > 0;)
+            if (o->by[k])
+                printf("  %lld by %s", (long long)o->by[k], oracles[k]);
+        printf("\n%s", o->why);
         return;
     }
     json_t *line = json_pack("{ss ss si si si ss}", "op", op->name, "family", family, "samples", o->samples, "checked",

@@ -198,6 +198,7 @@ typedef struct {
 
 typedef wg_tensor wg_vjp_rule(const wg_call *c, wg_tensor g); /* the cotangent of operand c->which; g is c->g[0] */
 typedef wg_tensor wg_jvp_rule(const wg_call *c);              /* the tangent of output c->which, from c->t */
+typedef void wg_formula_rule(const wg_call *c, wg_tensor *out); /* all outputs, from c->in and the options */
 typedef void wg_share_rule(const wg_call *c, wg_tensor *shared); /* tensors for all of these rules, WG_NONE at first */
 
 struct wg_op {
@@ -225,6 +226,10 @@ struct wg_op {
     wg_status (*pull)(const wg_call *c, const bool *wanted, wg_tensor *out);
     wg_status (*push)(const wg_call *c, wg_tensor *out);
     wg_linearity linear;
+    /* What run computes, as graph code over other operations: the formula as one writes it down, slow, and with no care for
+     * overflow. The gradient check evaluates it with 32 digits. What it takes through wg_stop_gradient counts as a constant
+     * there. An output may be left WG_NONE. Elementwise entries need none. */
+    wg_formula_rule *formula;
     const char *saves;                 /* what the chain rule needs: "x y", by operand and output names; "" nothing */
     wg_points kinks, points;           /* arguments without, and of interest for, a derivative */
     const char *samples[16];           /* calls for the tests, as below */

@@ -65,6 +65,7 @@ bool twice_is_the_same(trial *t);
 bool threads_agree(trial *t);
 bool operands_are_untouched(trial *t);
 bool flops_are_a_number(trial *t);
+bool formula_is_the_value(trial *t);
 bool empty_axes_are_harmless(trial *t);
 /* suite_gradients.c */
 bool vjp_is_the_derivative(trial *t);

@@ -22,6 +22,7 @@ static const struct {
     {"any number of threads gives the same bits", threads_agree, NULL},
     {"operands and cotangents are left alone", operands_are_untouched, NULL},
     {"its cost is a number", flops_are_a_number, NULL},
+    {"its formula is its value", formula_is_the_value, NULL},
     {"empty axes do no harm", empty_axes_are_harmless, NULL},
     {"the vjp is the derivative", vjp_is_the_derivative, NULL},
     {"the jvp is the vjp's transpose", jvp_is_the_transpose, NULL},
