@@ -37,9 +37,9 @@ static void write_edge(writer *w, const wg_edge *e, bool first)
     const wg_operand_fact *operand = &d->facts->operand[fact_of(w, e->user)->operand + (uint32_t)e->operand];
     const wg_shown *from = &d->item[e->from], *to = &d->item[e->to];
     line_start(w);
-    put_id(w, e->from);
+    wg_put_dot_end(w, e->from, 'o');
     wg_put(w->text, " -> ");
-    put_id(w, e->to);
+    wg_put_dot_end(w, e->to, 'u');
     wg_put(w->text, " [id=\"e%u-%u-%d\" ", e->node, e->user, operand->place);
     if (e->labelled)
         put_edge_label(w, e, t);
@@ -263,53 +263,88 @@ static void put_left_out(writer *w)
     caption_line_end(w);
 }
 
+/* Of a scope by itself. */
+static void put_part(writer *w)
+{
+    const wg_place_in *s = &w->d->scope[w->scope];
+    char count[32];
+    caption_line(w);
+    wg_put_label(w->text, s->path);
+    wg_put(w->text, " \xc2\xb7 %u operation%s", s->ops, s->ops == 1 ? "" : "s");
+    if (s->parameters)
+        wg_put(w->text, " \xc2\xb7 %s parameters", wg_count_text(s->parameters, count, sizeof count));
+    if (s->times > 1)
+        wg_put(w->text, " \xc2\xb7 one of %u equal ones", s->times);
+    caption_line_end(w);
+}
+
 static void put_caption(writer *w)
 {
     wg_put(w->text, "<<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"1\"><TR><TD HEIGHT=\"14\"></TD></TR>");
-    put_counts(w);
+    if (w->scope)
+        put_part(w);
+    else
+        put_counts(w);
     put_overlay(w);
-    put_left_out(w);
+    if (!w->scope)
+        put_left_out(w);
     wg_put(w->text, "</TABLE>>");
 }
 
 /* ---- The whole --------------------------------------------------------------------------------------------------- */
-void wg_write_dot(const wg_drawing *d, wg_text *text)
+static void put_head(writer *w)
 {
-    writer of = {d, text, 1, false}, *w = &of;
-    contents c;
-    if (!contents_make(d, &c)) {
-        text->failed = true;
-        return;
-    }
-    wg_put(text, "digraph \"");
-    wg_put_quoted(text, d->title);
-    wg_put(
-        text,
-        "\" {\n  graph [rankdir=\"%s\" ranksep=\"0.36\" nodesep=\"0.3\" newrank=\"true\" bgcolor=\"%s\" pad=\"0.2\"\n"
-        "         fontname=\"" FONT
-        "\" fontsize=\"11\" fontcolor=\"%s\" labelloc=\"b\" labeljust=\"l\"\n         label=",
-        d->options.direction == WG_RIGHT ? "LR" : "TB", C(page), C(muted));
+    wg_put(w->text, "digraph \"");
+    wg_put_quoted(w->text, w->d->title);
+    wg_put(w->text,
+           "\" {\n  graph [rankdir=\"%s\" ranksep=\"0.36\" nodesep=\"0.3\" newrank=\"true\" bgcolor=\"%s\" pad=\"0.2\"\n"
+           "         fontname=\"" FONT
+           "\" fontsize=\"11\" fontcolor=\"%s\" labelloc=\"b\" labeljust=\"l\"\n         label=",
+           w->d->options.direction == WG_RIGHT ? "LR" : "TB", C(page), C(muted));
     put_caption(w);
-    wg_put(text,
+    wg_put(w->text,
            " tooltip=\" \"];\n"
            "  node  [fontname=\"" FONT "\" fontsize=\"12\" height=\"0.36\" margin=\"0.12,0.055\" penwidth=\"1.2\"];\n"
            "  edge  [fontname=\"" FONT
            "\" fontsize=\"10\" fontcolor=\"%s\" color=\"%s\" penwidth=\"1.2\" arrowsize=\"0.6\"];\n",
            C(muted), C(line));
-    write_scope(w, &c, 0);
-    unsigned char *seen = wg_arena(d->tape, (size_t)d->items + 1); /* has an edge of this item been written? */
-    if (!seen) {
+}
+
+enum { AS_SOURCE = 1, AS_USER = 2 }; /* an edge from the item, to it, was written */
+
+static void write_edge_into(writer *w, const wg_edge *e, unsigned char *seen)
+{
+    bool from = wg_dot_inside(w, e->from), to = wg_dot_inside(w, e->to);
+    if (!from && !to)
+        return;
+    if (!from && !(seen[e->from] & AS_SOURCE))
+        wg_write_dot_outside(w, e->from, 'o');
+    if (!to && !(seen[e->to] & AS_USER))
+        wg_write_dot_outside(w, e->to, 'u');
+    write_edge(w, e, !(seen[e->from] & AS_SOURCE));
+    seen[e->from] |= AS_SOURCE;
+    seen[e->to] |= to ? 0 : AS_USER;
+}
+
+void wg_write_dot_part(const wg_drawing *d, uint32_t scope, wg_text *text)
+{
+    writer w = {d, text, 1, false, scope};
+    unsigned char *seen = wg_arena(d->tape, (size_t)d->items + 1);
+    contents c;
+    if (!seen || !contents_make(d, &c)) {
         text->failed = true;
         return;
     }
+    put_head(&w);
+    write_scope(&w, &c, scope);
     memset(seen, 0, (size_t)d->items + 1);
     for (uint32_t i = 0; i < d->ordered; i++) {
         const wg_shown *to = &d->item[d->order[i]];
         for (uint32_t e = to->first_edge; e < to->first_edge + to->edges; e++)
-            if (!wg_is_beside(&d->item[d->edge[e].from])) {
-                write_edge(w, &d->edge[e], !seen[d->edge[e].from]);
-                seen[d->edge[e].from] = 1;
-            }
+            if (!wg_is_beside(&d->item[d->edge[e].from]))
+                write_edge_into(&w, &d->edge[e], seen);
     }
     wg_put(text, "}\n");
 }
+
+void wg_write_dot(const wg_drawing *d, wg_text *text) { wg_write_dot_part(d, 0, text); }

@@ -12,6 +12,7 @@ typedef struct {
     wg_text *text;
     int indent;
     bool dark;
+    uint32_t scope; /* drawn by itself; 0: all is drawn */
 } writer;
 
 #define C(name) wg_color_in(WG_COLOR_##name, w->dark)
@@ -34,6 +35,7 @@ typedef struct {
 } wg_look;
 
 /* ---- dot_node.c ---- */
+void wg_put_dot_id(const writer *w, uint32_t item); /* the id in the picture: "n6", "s:block.0" */
 void wg_write_node(writer *w, uint32_t item);
 wg_look wg_look_of(const writer *w, uint32_t item);
 void wg_node_begin(writer *w, uint32_t item, const wg_look *look);
@@ -42,6 +44,12 @@ void wg_put_note(writer *w, const wg_look *look, const char *format, ...) WG_PRI
 void wg_put_head(writer *w, const char *name, wg_color ink);
 /* "1, 2 and the like at the end": the place, where it is known. */
 void wg_put_tip_place(writer *w, const char *place);
+
+/* ---- dot_part.c ---- */
+bool wg_dot_inside(const writer *w, uint32_t item);
+/* An end of an edge: the node's id, or that of the word for what stands outside, on side 'o', where it comes from, or 'u'. */
+void wg_put_dot_end(const writer *w, uint32_t item, char side);
+void wg_write_dot_outside(writer *w, uint32_t item, char side);
 
 /* ---- dot_param.c ---- */
 void wg_write_params(writer *w, uint32_t item);

@@ -126,17 +126,23 @@ static void put_result(writer *w, const wg_fact *node, const wg_look *look)
 }
 
 /* ---- Nodes ------------------------------------------------------------------------------------------------------- */
+void wg_put_dot_id(const writer *w, uint32_t item)
+{
+    const wg_shown *shown = &w->d->item[item];
+    if (shown->kind == WG_ITEM_CLOSED && !w->d->scope[shown->stands_for].run) {
+        wg_put(w->text, "s:");
+        wg_put_quoted(w->text, w->d->scope[shown->stands_for].path);
+    } else {
+        put_id(w, item);
+    }
+}
+
 void wg_node_begin(writer *w, uint32_t item, const wg_look *look)
 {
     line_start(w);
     put_id(w, item);
     wg_put(w->text, " [id=\"");
-    if (w->d->item[item].kind == WG_ITEM_CLOSED) {
-        wg_put(w->text, "s:");
-        wg_put_quoted(w->text, w->d->scope[w->d->item[item].stands_for].path);
-    } else {
-        put_id(w, item);
-    }
+    wg_put_dot_id(w, item);
     wg_put(w->text, "\" class=\"%s\" label=<", look->class);
 }
 

@@ -133,6 +133,8 @@ void wg_draw_first(wg_tensor loss);
 
 /* ---- The writers ---- */
 void wg_write_dot(const wg_drawing *d, wg_text *text);
+/* An open scope by itself. */
+void wg_write_dot_part(const wg_drawing *d, uint32_t scope, wg_text *text);
 void wg_write_table(const wg_drawing *d, wg_text *text);
 void wg_write_json(const wg_drawing *d, wg_text *text);
 /* By Graphviz, which may not be there: errors are those of the public function `name`. */

@@ -6,9 +6,11 @@
 #include "graph/palette.h"
 #include "graph/svg.h"
 
-#define PATIENCE 60.0  /* seconds for all pictures */
-#define MOST_DRAWN 400 /* nodes of a picture that Graphviz lays out in a fraction of a second */
-#define MOST_DEPTHS 32
+#define PATIENCE 60.0    /* seconds for all pictures */
+#define MOST_DRAWN 400   /* nodes of a picture: Graphviz needs a fraction of a second */
+#define MOST_IN_ALL 6000 /* nodes of all pictures */
+#define MOST_PICTURES 400
+#define LEVELS 12 /* depths that have a picture */
 
 static const char *const style[] = {
 #include "graph/page.css.h"
@@ -50,38 +52,175 @@ static void put_style(wg_text *t)
     wg_svg_style(t);
 }
 
-/* ---- Pictures ---------------------------------------------------------------------------------------------------- */
+/* ---- Which pictures ---------------------------------------------------------------------------------------------- */
 typedef struct {
     const wg_drawing *d;
+    uint32_t scope; /* drawn by itself; 0: all is drawn, to a depth */
     int depth;
 } picture;
 
 typedef struct {
-    picture picture[MOST_DEPTHS];
+    picture picture[MOST_PICTURES];
     int n;
+    uint32_t drawn;                  /* nodes of all */
+    const wg_drawing *level[LEVELS]; /* by depth, as far as there are scopes */
+    int levels;
+    unsigned char *known; /* by scope: it has a picture, or can have none */
 } pictures;
 
-/* What Graphviz's SVG has that the page says once. */
-static const char *const said_once[] = {" font-family=\"Helvetica,Arial,sans-serif\"", " text-anchor=\"start\"",
-                                        " xmlns=\"http://www.w3.org/2000/svg\"",
-                                        " xmlns:xlink=\"http://www.w3.org/1999/xlink\""};
+static int deepest(const wg_drawing *d)
+{
+    int depth = 0;
+    for (uint32_t s = 0; s < d->scopes; s++)
+        depth = d->scope[s].depth > depth && !d->scope[s].run ? d->scope[s].depth : depth;
+    return depth;
+}
+
+static bool is_in(const wg_drawing *d, const wg_shown *item, uint32_t scope)
+{
+    uint32_t s = item->scope;
+    while (s && s != scope)
+        s = d->scope[s].parent;
+    return s == scope;
+}
+
+static uint32_t drawn_in(const wg_drawing *d, uint32_t scope)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < d->ordered; i++)
+        n += is_in(d, &d->item[d->order[i]], scope);
+    return n;
+}
+
+static void picture_add(pictures *p, const wg_drawing *d, uint32_t scope, int depth, uint32_t drawn)
+{
+    if (p->n == MOST_PICTURES || (p->n && p->drawn + drawn > MOST_IN_ALL))
+        return;
+    p->picture[p->n++] = (picture){d, scope, depth};
+    p->drawn += drawn;
+}
+
+/* Drawings of the graph with scopes open down to each depth; at 0 all are closed. */
+static bool levels_make(pictures *p, const wg_drawing *d, const char *name)
+{
+    static const char *const all[] = {"*", NULL};
+    int depth = deepest(d);
+    for (p->levels = 0; depth && p->levels <= depth && p->levels < LEVELS; p->levels++) {
+        wg_draw_options options = d->options;
+        options.depth = p->levels ? p->levels : 1;
+        if (!p->levels)
+            options.close = all;
+        if (!(p->level[p->levels] = wg_drawing_make(d->facts, name, &options)))
+            return false;
+    }
+    return true;
+}
+
+/* With as much open as fits a page; closed all the same where it holds too much. */
+static void scope_add(pictures *p, uint32_t scope, int depth)
+{
+    for (int k = p->levels - 1; k >= depth && !p->known[scope]; k--) {
+        uint32_t drawn = drawn_in(p->level[k], scope);
+        if (drawn > (k == depth ? MOST_DRAWN : WG_PAGE))
+            continue;
+        picture_add(p, p->level[k], scope, k, drawn);
+        p->known[scope] = 1;
+    }
+    p->known[scope] = 1;
+}
+
+/* First the drawing that was asked for; then other depths that fit; then every scope that is closed in one of these. */
+static bool pictures_choose(pictures *p, const wg_drawing *d, const char *name)
+{
+    p->known = wg_arena(d->tape, (size_t)d->scopes + 1);
+    if (!p->known || !levels_make(p, d, name))
+        return false;
+    memset(p->known, 0, (size_t)d->scopes + 1);
+    int depth = d->depth < p->levels ? d->depth : p->levels - 1;
+    picture_add(p, d, 0, depth, d->ordered);
+    for (int k = 0; k < p->levels; k++)
+        if (k != depth && p->level[k]->ordered <= MOST_DRAWN)
+            picture_add(p, p->level[k], 0, k, p->level[k]->ordered);
+    for (int i = 0; i < p->n; i++) {
+        const wg_drawing *in = p->picture[i].d;
+        for (uint32_t k = 0; k < in->ordered; k++) {
+            const wg_shown *item = &in->item[in->order[k]];
+            const wg_place_in *scope = item->kind == WG_ITEM_CLOSED ? &in->scope[item->stands_for] : NULL;
+            if (scope && !scope->run && scope->ops > 1 && is_in(in, item, p->picture[i].scope))
+                scope_add(p, item->stands_for, scope->depth);
+        }
+    }
+    return true;
+}
+
+/* ---- Pictures ---------------------------------------------------------------------------------------------------- */
+/* What of Graphviz's SVG the page says once, or does not need: from one text to the end of another. */
+static const struct {
+    const char *from, *to;
+} cuts[] = {{" font-family=\"", "\""},
+            {" text-anchor=\"start\"", ""},
+            {" stroke-width=\"1.2\"", ""},
+            {" xlink:title=\" \"", ""},
+            {" id=\"a_", "\""},
+            {" xmlns=\"", "\""},
+            {" xmlns:xlink=\"", "\""},
+            {"<!--", "-->\n"}};
+
+/* The bytes of what is cut at that place; 0: nothing. */
+static size_t cut_at(const char *at)
+{
+    for (size_t i = 0; i < LINES(cuts); i++) {
+        size_t n = strlen(cuts[i].from);
+        const char *end = strncmp(at, cuts[i].from, n) ? NULL : strstr(at + n, cuts[i].to);
+        if (end)
+            return (size_t)(end - at) + strlen(cuts[i].to);
+    }
+    return 0;
+}
+
+/* A cluster without an outline, which only keeps what is beside an operation there. */
+static size_t bare_cluster(const char *at)
+{
+    static const char tail[] = "\n</a>\n</g>\n</g>\n";
+    const char *link = strncmp(at, "<g id=\"", 7) ? NULL : strstr(at, "<a "), *body = link ? strchr(link, '>') : NULL;
+    const char *class = strstr(at, "class=\"cluster");
+    bool bare = body && class && class < link && !strncmp(body + 1, tail, strlen(tail));
+    return bare ? (size_t)(body + 1 - at) + strlen(tail) : 0;
+}
 
 /* From "<svg" to "</svg>", lean, with sizes in pixels. */
 static void put_svg(wg_text *t, const char *at, const char *end)
 {
     const char *head = strchr(at, '>');
-    while (at < end) {
-        size_t skip = at < head && !strncmp(at, "pt\"", 3) ? 2 : 0;
-        for (size_t i = 0; i < LINES(said_once) && !skip; i++)
-            skip = !strncmp(at, said_once[i], strlen(said_once[i])) ? strlen(said_once[i]) : 0;
-        if (!strncmp(at, "<!--", 4)) {
-            const char *close = strstr(at, "-->");
-            skip = close ? (size_t)(close + 4 - at) : 4;
-        }
+    wg_put(t, "<svg stroke-width=\"1.2\"");
+    for (at += strlen("<svg"); at < end;) {
+        size_t skip = at < head && !strncmp(at, "pt\"", 3) ? 2 : cut_at(at);
+        skip = skip ? skip : bare_cluster(at);
         if (!skip)
             wg_put_bytes(t, at, 1);
         at += skip ? skip : 1;
     }
+}
+
+static void put_place(wg_text *t, const picture *p)
+{
+    const wg_place_in *scope = &p->d->scope[p->scope];
+    if (!p->scope) {
+        wg_put(t, " data-depth=\"%d\">", p->depth);
+        return;
+    }
+    char times[32] = "", stem[256];
+    size_t n = strlen(scope->name);
+    if (scope->times > 1) {
+        n = wg_stem(scope->name);
+        snprintf(times, sizeof times, " \xc3\x97%u", scope->times);
+    }
+    snprintf(stem, sizeof stem, "%.*s", (int)(n < sizeof stem ? n : sizeof stem - 1), scope->name);
+    wg_put(t, " data-scope=\"");
+    wg_put_xml(t, scope->path);
+    wg_put(t, "\" data-name=\"");
+    wg_put_xml(t, stem);
+    wg_put(t, "%s\">", times);
 }
 
 static void put_pictures(wg_text *t, const pictures *p, const char *svg)
@@ -90,8 +229,9 @@ static void put_pictures(wg_text *t, const pictures *p, const char *svg)
         const char *at = strstr(svg, "<svg"), *end = at ? strstr(at, "</svg>") : NULL;
         if (!end)
             break;
-        wg_put(t, i ? "<template data-depth=\"%d\">" : "<main data-depth=\"%d\">", p->picture[i].depth);
-        put_svg(t, at, svg = end + 6);
+        wg_put(t, i ? "<template" : "<main");
+        put_place(t, &p->picture[i]);
+        put_svg(t, at, svg = end + strlen("</svg>"));
         wg_put(t, i ? "</template>\n" : "</main>\n");
     }
 }
@@ -125,6 +265,19 @@ static void put_facts(wg_text *t, const wg_text *json)
         else
             wg_put_bytes(t, json->data + i, 1);
     wg_put(t, "</script>\n");
+}
+
+/* Which node is drawn in place of an equal one. */
+static void put_folded(wg_text *t, const wg_drawing *d)
+{
+    const char *between = "";
+    wg_put(t, "<script type=\"application/json\" id=\"same\">{");
+    for (uint32_t i = 0; i < d->facts->nodes; i++)
+        if (d->same[i] != i) {
+            wg_put(t, "%s\"n%u\":\"n%u\"", between, i, d->same[i]);
+            between = ",";
+        }
+    wg_put(t, "}</script>\n");
 }
 
 /* ---- The page ---------------------------------------------------------------------------------------------------- */
@@ -167,7 +320,7 @@ static wg_status pictures_drawn(pictures *p, const char *name, wg_text *svg, wg_
         wg_text dot = {.tape = tape};
         *svg = (wg_text){.tape = tape};
         for (int i = 0; i < p->n; i++)
-            wg_write_dot(p->picture[i].d, &dot);
+            wg_write_dot_part(p->picture[i].d, p->picture[i].scope, &dot);
         status = dot.failed ? WG_ERROR_MEMORY : wg_graphviz(tape, name, &dot, "svg", PATIENCE, svg);
         again = status == WG_ERROR_UNSUPPORTED && p->n > 1;
         p->n = again ? 1 : p->n;
@@ -181,9 +334,14 @@ static wg_status pictures_drawn(pictures *p, const char *name, wg_text *svg, wg_
 
 wg_status wg_write_page(const wg_drawing *d, const char *name, wg_text *out)
 {
-    pictures p = {.picture = {{d, 0}}, .n = 1};
+    pictures *p = wg_arena(d->tape, sizeof *p);
     wg_text svg = {.tape = d->tape}, json = {.tape = d->tape}, why = {.tape = d->tape};
-    wg_status status = pictures_drawn(&p, name, &svg, &why);
+    if (!p)
+        return wg_no_memory(d->tape, name, sizeof *p);
+    memset(p, 0, sizeof *p);
+    if (!pictures_choose(p, d, name))
+        return d->tape->status;
+    wg_status status = pictures_drawn(p, name, &svg, &why);
     if (status && status != WG_ERROR_UNSUPPORTED)
         return wg_no_memory(d->tape, name, svg.room);
     wg_write_json(d, &json);
@@ -191,8 +349,9 @@ wg_status wg_write_page(const wg_drawing *d, const char *name, wg_text *out)
     if (status)
         put_list(out, d->facts, why.size ? why.data : "");
     else
-        put_pictures(out, &p, svg.data);
+        put_pictures(out, p, svg.data);
     put_facts(out, &json);
+    put_folded(out, d);
     put_foot(out);
     out->failed |= svg.failed || json.failed || why.failed;
     return WG_OK;

@@ -1,10 +1,9 @@
-// The page of a graph. Its pictures were laid out beforehand: the first stands in <main>, the others in templates. The id
-// of what is drawn is that of a node ("n7") or a scope ("s:block.0") of the JSON beside them, and the address of it (#n7).
+// The page of a graph. Its pictures were laid out beforehand: the first stands in <main>, the others in templates. The
+// id of what is drawn is that of a node ("n7") or a scope ("s:block.0") in the JSON beside them, and its address (#n7).
 'use strict';
 const $ = (what, at = document) => at.querySelector(what);
 const all = (what, at = document) => [...at.querySelectorAll(what)];
-const graph = JSON.parse($('#graph').textContent);
-const thing = new Map([...graph.nodes, ...graph.scopes].map(t => [t.id, t]));
+const graph = JSON.parse($('#graph').textContent), same = JSON.parse($('#same').textContent);
 const main = $('main'), aside = $('aside'), search = $('#search'), depth = $('#depth');
 
 function element(tag, ...inside) {
@@ -19,106 +18,123 @@ function button(text, action) {
     return b;
 }
 
-// ---- What is known of nodes and scopes ------------------------------------------------------------------------------
-const takes = new Map(graph.nodes.map(n => [n.id, []])), feeds = new Map(graph.nodes.map(n => [n.id, []]));
+// ---- Nodes and scopes -----------------------------------------------------------------------------------------------
+const written = path => path.replaceAll('\\', '∖'); // a scope's path, as Graphviz takes it
+const thing = new Map(), takes = new Map(), feeds = new Map();
+for (const n of graph.nodes) {
+    n.scope = written(n.scope || '');
+    thing.set(n.id, n);
+    takes.set(n.id, []);
+    feeds.set(n.id, []);
+}
+for (const s of graph.scopes)
+    thing.set(s.id = written(s.id), s);
 for (const e of graph.edges) {
     takes.get(e.to).push(e.from);
     feeds.get(e.from).push(e.to);
 }
-const scopeOf = id => thing.get(id)?.scope || '';
-const within = (path, scope) => path === scope || path.startsWith(scope + '.');
-const nodesIn = scope => graph.nodes.filter(n => within(n.scope || '', scope));
-const isParameter = id => thing.get(id)?.kind === 'parameter';
-// The parameters of an operation that has them to itself: they are drawn as one card, which has the first one's id.
-const ownParameters = op => [...new Set(takes.get(op))].filter(id => isParameter(id) && new Set(feeds.get(id)).size === 1);
-const cardOf = id => isParameter(id) && feeds.get(id).length ? ownParameters(feeds.get(id)[0]) : [];
 
-const nameOf = id => {
-    const t = thing.get(id);
-    return t.outputs ? t.outputs[0].name || t.op || t.kind : t.name;
-};
-const number = x => Number.isInteger(x) ? x.toLocaleString('en') : +x?.toPrecision(4) === x ? String(x) : (+x).toPrecision(4);
-const shape = o => (o.shape.join('×') || 'scalar') + (o.dtype === graph.dtype ? '' : ' ' + o.dtype);
-const scaled = (x, base, units) => {
+const isScope = id => id.startsWith('s:');
+const scopeOf = id => isScope(id) ? id.slice(2) : thing.get(id)?.scope || '';
+const within = (path, scope) => path === scope || path.startsWith(scope + '.');
+const nameOf = ({ outputs, name, op, kind }) => outputs ? outputs[0].name || op || kind : name;
+
+// The parameters that one operation has to itself are drawn as one card, which has the first one's id.
+const users = id => [...new Set(feeds.get(id))];
+const isOwn = id => thing.get(id)?.kind === 'parameter' && users(id).length === 1;
+const card = id => isOwn(id) ? [...new Set(takes.get(users(id)[0]))].filter(isOwn) : [];
+
+// ---- What is known of them ------------------------------------------------------------------------------------------
+const number = x => typeof x !== 'number' ? x : Number.isInteger(x) ? x.toLocaleString('en') : `${+x.toPrecision(4)}`;
+
+function scaled(x, base, units) {
     let i = 0;
     for (; x >= base && i + 1 < units.length; i++)
         x /= base;
-    return (i && x < 10 ? +x.toFixed(1) : Math.round(x)) + ' ' + units[i];
-};
+    return `${i && x < 100 ? +x.toPrecision(3) : Math.round(x)} ${units[i]}`;
+}
+
 const bytes = n => scaled(n, 1024, ['B', 'KiB', 'MiB', 'GiB', 'TiB']);
-const sizes = { float64: 8, int64: 8, float32: 4, int32: 4, bool: 1 };
-const elements = o => o.shape.reduce((a, b) => a * b, 1);
+const seconds = s => scaled(s * 1e9, 1000, ['ns', 'µs', 'ms', 's']);
+const shape = o => (o.shape.join('×') || 'scalar') + (o.dtype === graph.dtype ? '' : ' ' + o.dtype);
+const size = o => o.shape.reduce((n, d) => n * d, { float64: 8, int64: 8, float32: 4, int32: 4 }[o.dtype] || 1);
 
-function factsOfOutput(o, name) {
-    const v = o.values, g = o.gradient;
-    return [[name, shape(o)], ['bytes', bytes(elements(o) * (sizes[o.dtype] || 1))], ['value', o.value],
-            ['mean', v && `${number(v.mean)} ± ${number(v.deviation)}`], ['range', v && `${number(v.low)} to ${number(v.high)}`],
-            ['zero', v && v.n && `${number(100 * v.zeros / v.n)} %`], ['gradient norm', g?.norm],
-            ['not finite', o.finite === false && 'yes']];
+function outputFacts(o, name) {
+    const v = o.values;
+    return [[name, shape(o)], ['bytes', bytes(size(o))], ['value', o.value], ['finite', o.finite === false && 'no'],
+            ['mean', v && `${number(v.mean)} ± ${number(v.deviation)}`],
+            ['range', v && `${number(v.low)} to ${number(v.high)}`],
+            ['zero', v?.n && `${number(100 * v.zeros / v.n)} %`], ['gradient norm', o.gradient?.norm]];
 }
 
-function factsOf(t) {
-    const facts = !t.outputs ? [['operations', t.operations], ['parameters', t.parameters]] :
-        [['scope', t.scope], ...t.outputs.flatMap((o, i) => factsOfOutput(o, t.outputs.length > 1 ? 'output ' + i : 'shape')),
-         ['numbers', t.numbers], ['options', t.options], ['reduction', t.reduction], ['frozen', t.frozen && 'yes'],
-         ['used', t.unused && 'by nothing'], ['gradient', t.cut && 'does not flow'], ['keeps', t.saves],
-         ['kept', t.kept_bytes && bytes(t.kept_bytes)], ['FLOPs', t.flops && scaled(t.flops, 1000, ['', 'k', 'M', 'G', 'T'])],
-         ['time', t.seconds && scaled(t.seconds * 1e9, 1000, ['ns', 'µs', 'ms', 's'])], ['source', t.place]];
-    return facts.filter(f => f[1] || f[1] === 0).map(([name, x]) => [name, typeof x === 'number' ? number(x) : x]);
+function nodeFacts(n) {
+    const outputs = n.outputs.flatMap((o, i) => outputFacts(o, n.outputs.length > 1 ? 'output ' + i : 'shape'));
+    return [['scope', n.scope], ...outputs, ['numbers', n.numbers], ['options', n.options], ['reduction', n.reduction],
+            ['frozen', n.frozen && 'yes'], ['used by', n.unused && 'nothing'], ['gradient', n.cut && 'does not flow'],
+            ['keeps', n.saves], ['kept', n.kept_bytes && bytes(n.kept_bytes)],
+            ['FLOPs', n.flops && scaled(n.flops, 1000, ['', 'k', 'M', 'G', 'T'])],
+            ['time', n.seconds && seconds(n.seconds)], ['backward', n.seconds_backward && seconds(n.seconds_backward)],
+            ['source', n.place]];
 }
+
+const known = facts => facts.filter(([, x]) => x || x === 0).map(([name, x]) => [name, number(x)]);
+const factsOf = t => known(t.outputs ? nodeFacts(t) : [['operations', t.operations], ['parameters', t.parameters]]);
+const graphFacts = known([['nodes', graph.nodes.length], ['parameters', graph.parameters || ''],
+                          ['', graph.parameters && bytes(graph.parameter_bytes)]]);
 
 // ---- Pictures -------------------------------------------------------------------------------------------------------
-const pictures = [main, ...all('template:not([id])')].map(at => ({
-    at: (at.content || at).firstElementChild, scope: at.dataset.scope || '', name: at.dataset.name, depth: at.dataset.depth }));
-const depths = pictures.filter(p => !p.scope);
+const pictures = [main, ...all('template:not([id])')].map(at => {
+    const { scope = '', name = graph.title, depth } = at.dataset;
+    return { at: (at.content || at).firstElementChild, scope: written(scope), name, depth };
+});
+const depths = pictures.filter(p => !p.scope).sort((p, q) => p.depth - q.depth);
+const scopes = pictures.filter(p => p.scope).sort((p, q) => p.scope.length - q.scope.length);
 let now = null, whole = pictures[0], picked = '';
 
-// Its nodes by id, and its edges: [from, to, element]. A list shows none. Titles are what Graphviz calls them.
+// Its nodes, its parts (nodes and open scopes) and its edges as [from, to, element]. A list shows no edges. The titles
+// are what Graphviz calls them.
 function prepare(p) {
-    const title = e => $('title', e)?.textContent, idOf = new Map(all('.node', p.at).map(n => [title(n), n.id]));
-    p.node = new Map(all('.node', p.at).map(n => [n.id, n]));
+    const nodes = all('.node', p.at), title = e => $('title', e)?.textContent;
+    const idOf = new Map(nodes.map(n => [title(n), n.id]));
+    p.node = new Map(nodes.map(n => [n.id, n]));
+    p.part = new Map([...all('.cluster', p.at).map(c => [c.id, c]), ...p.node]);
     p.edges = p.at.viewBox ? all('.edge', p.at).map(e => [...title(e).split('->').map(t => idOf.get(t)), e])
                            : graph.edges.map(e => [e.from, e.to]);
-    for (const n of p.node.values()) {
+    for (const n of nodes) {
         n.tabIndex = 0;
         n.setAttribute('role', 'button');
     }
 }
 
-// The id of what stands for a node in a picture: its own, its card's, that of a closed scope around it, that of what a
-// view is a note in.
+// The id of the part that stands for it: itself, its card, a closed scope around it, what it is a view for, its equal.
 function shownAs(id, p) {
-    const has = x => p.node.has(x);
     if (!p.node)
         prepare(p);
-    for (let at = id; at; at = feeds.get(at)?.[0]) {
-        const drawn = [at, ...cardOf(at)].find(has);
-        if (drawn)
-            return drawn;
+    for (let at = id; at; at = users(at)[0]) {
+        const part = [at, ...card(at)].find(x => p.part.has(x));
+        if (part)
+            return part;
         for (let path = scopeOf(at); path; path = path.slice(0, Math.max(path.lastIndexOf('.'), 0)))
-            if (has('s:' + path))
+            if (p.node.has('s:' + path))
                 return 's:' + path;
-        if (!isParameter(at) && thing.get(at)?.kind !== 'view')
-            return null;
+        if (!isOwn(at) && thing.get(at)?.kind !== 'view')
+            break;
     }
-    return null;
+    return same[id] ? shownAs(same[id], p) : null;
 }
 
 function show(p) {
     if (!p.node)
         prepare(p);
     now = p;
-    if (!p.scope)
-        whole = p;
+    whole = p.scope ? whole : p;
     main.replaceChildren(p.at);
     if (p.at.viewBox && !p.view)
-        fit(0.6);
+        fit(0.8);
     place();
-    const path = [whole, ...pictures.filter(q => q.scope && within(p.scope, q.scope)).sort((a, b) => a.scope.length - b.scope.length)];
-    $('nav').replaceChildren(...path.flatMap((q, i) => {
-        const name = q.name || graph.title;
-        return [i ? element('i', '/') : '', q === p ? element('b', name) : button(name, () => open(q))];
-    }));
+    const path = [whole, ...scopes.filter(q => within(p.scope, q.scope))];
+    $('nav').replaceChildren(...path.flatMap((q, i) => [i ? element('i', '/') : '',
+        q === p ? element('b', q.name) : button(q.name, () => open(q))]));
     depth.parentNode.hidden = depths.length < 2 || !!p.scope;
     depth.value = depths.indexOf(p);
 }
@@ -128,7 +144,7 @@ function open(p) {
     pick('');
 }
 
-const opens = id => id?.startsWith('s:') && pictures.find(p => p.scope === id.slice(2));
+const pictureOf = id => id && isScope(id) && scopes.find(p => p.scope === scopeOf(id));
 
 // ---- Where we look: the point of the picture at the top left, and pixels a unit -------------------------------------
 function place() {
@@ -139,19 +155,25 @@ function place() {
 
 // All of it, though no smaller than `least`: then its top.
 function fit(least = 0) {
-    const box = now.box ||= now.at.getAttribute('viewBox').split(' ').map(Number), [x, y, w, h] = box;
+    const [x, y, w, h] = now.box ||= now.at.getAttribute('viewBox').split(' ').map(Number);
     const width = main.clientWidth, height = main.clientHeight;
     const scale = Math.max(Math.min(width / w, height / h, 1.4), least);
     now.view = { scale, x: x + (w - width / scale) / 2, y: y + Math.min(0, h - height / scale) / 2 };
     place();
 }
 
+// About a point of the window.
 function zoom(factor, x, y) {
     const v = now.view, scale = Math.min(Math.max(v.scale * factor, 0.02), 8);
     v.x += x / v.scale - x / scale;
     v.y += y / v.scale - y / scale;
     v.scale = scale;
     place();
+}
+
+function middle(node) {
+    const b = node.getBoundingClientRect();
+    return [(b.left + b.right) / 2, (b.top + b.bottom) / 2];
 }
 
 // Into sight, where it is not.
@@ -161,64 +183,64 @@ function bring(node) {
         return;
     if (!v)
         return node.scrollIntoView({ block: 'center' });
-    v.x += (a.left + a.right - b.left - b.right) / 2 / v.scale;
-    v.y += (a.top + a.bottom - b.top - b.bottom) / 2 / v.scale;
+    const [x, y] = middle(node), [toX, toY] = middle(main);
+    v.x += (x - toX) / v.scale;
+    v.y += (y - toY) / v.scale;
     place();
 }
 
-// ---- Facts ----------------------------------------------------------------------------------------------------------
-// Counts on a log scale, over values between plus and minus the largest magnitude.
+// ---- Beside the picture ---------------------------------------------------------------------------------------------
+// Counts on a log scale, of values between plus and minus the largest magnitude.
 function histogram(name, s) {
     const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
-    const most = Math.log1p(Math.max(...s.histogram, 1)), reach = number(Math.max(-s.low, s.high));
-    const bars = s.histogram.map((n, i) => [i, Math.log1p(n) / most * 6]).filter(b => b[1]);
-    svg.setAttribute('viewBox', `0 0 ${s.histogram.length} 6`);
-    svg.innerHTML = '<path d="' + bars.map(([i, h]) => `M${i + .06} 6v${-h.toFixed(2)}h.88v${h.toFixed(2)}z`).join('') + '"/>';
+    const most = Math.log1p(Math.max(...s.histogram)), reach = number(Math.max(-s.low, s.high));
+    const bars = s.histogram.map((n, i) => `M${i} 6v-${(6 * Math.log1p(n) / most).toFixed(2)}h.88V6z`);
+    svg.setAttribute('viewBox', `-.06 0 ${s.histogram.length} 6`);
+    svg.innerHTML = `<path d="${bars.join('')}"/>`;
     return element('figure', svg, element('figcaption', ...['−' + reach, name, reach].map(t => element('span', t))));
 }
 
-const histograms = t => t.outputs?.flatMap(o => [['values', o.values], ['gradient', o.gradient]])
-    .filter(([, s]) => s?.n > 1).map(([name, s]) => histogram(name, s)) || [];
-
-const table = facts => element('dl', ...facts.flatMap(([name, text]) => [element('dt', name), element('dd', text)]));
+function told(t) {
+    const rows = factsOf(t).flatMap(([name, text]) => [element('dt', name), element('dd', text)]);
+    const kept = (t.outputs || []).flatMap(o => [['values', o.values], ['gradient', o.gradient]]);
+    return [element('h2', nameOf(t)), element('p', t.kind || 'scope'), element('dl', ...rows),
+            ...kept.filter(([, s]) => s?.n > 1).map(([name, s]) => histogram(name, s))];
+}
 
 function list(title, ids) {
-    const some = [...new Set(ids)], shown = some.slice(0, 40);
-    if (!some.length)
-        return [];
-    return [element('h3', title), element('ul', ...shown.map(id => {
-        const b = button(nameOf(id), () => visit(id));
+    const each = [...new Set(ids)], first = each.slice(0, 40).map(id => {
+        const b = button(nameOf(thing.get(id)), () => visit(id));
         b.append(' ', element('span', scopeOf(id)));
         return element('li', b);
-    })), some.length > shown.length ? element('p', `and ${some.length - shown.length} more`) : ''];
+    });
+    return each.length ? [element('h3', title), element('ul', ...first),
+                          each.length > 40 ? element('p', `and ${number(each.length - 40)} more`) : ''] : [];
 }
 
 function tell(id) {
-    const t = thing.get(id), scope = t && !t.outputs && id.slice(2);
+    const t = thing.get(id || 's:' + now.scope);
     if (!t) {
-        aside.replaceChildren(element('h2', graph.title), table([['nodes', number(graph.nodes.length)],
-            ['parameters', number(graph.parameters)], ['', bytes(graph.parameter_bytes)]]), $('#help').content.cloneNode(true));
+        const rows = graphFacts.flatMap(([name, text]) => [element('dt', name), element('dd', text)]);
+        aside.replaceChildren(element('h2', graph.title), element('dl', ...rows), $('#help').content.cloneNode(true));
         return;
     }
-    const nodes = scope ? nodesIn(scope) : [t], inside = new Set(nodes.map(n => n.id));
-    const ends = (side) => nodes.flatMap(n => side.get(n.id)).filter(x => !inside.has(x));
-    aside.replaceChildren(element('h2', nameOf(id)), element('p', t.kind || 'scope'), table(factsOf(t)),
-                          opens(id) && opens(id) !== now ? button('open', () => open(opens(id))) : '', ...histograms(t),
-                          ...cardOf(id).filter(x => x !== id).flatMap(x =>
-                              [element('h2', nameOf(x)), table(factsOf(thing.get(x))), ...histograms(thing.get(x))]),
-                          ...list('takes', ends(takes)), ...list('feeds', ends(feeds)));
+    const p = pictureOf(t.id), nodes = t.outputs ? [t] : graph.nodes.filter(n => within(n.scope, scopeOf(t.id)));
+    const inside = new Set(nodes.map(n => n.id)), others = card(t.id).filter(x => x !== t.id);
+    const ends = side => nodes.flatMap(n => side.get(n.id)).filter(x => !inside.has(x));
+    aside.replaceChildren(...told(t), p && p !== now ? button('open', () => open(p)) : '',
+                          ...others.flatMap(x => told(thing.get(x))), ...list('takes', ends(takes)),
+                          ...list('feeds', ends(feeds)));
 }
 
 // ---- Picked ---------------------------------------------------------------------------------------------------------
 // All that edges lead to from there; (0, 1): along them, (1, 0): against.
-function reach(id, from, to) {
-    const next = new Map();
+function reach(ids, from, to) {
+    const next = new Map(), seen = new Set(ids);
     for (const e of now.edges)
-        next.set(e[from], [...next.get(e[from]) || [], e[to]]);
-    const seen = new Set([id]);
+        next.set(e[from], [e[to], next.get(e[from])]);
     for (const at of seen) // it grows meanwhile
-        for (const x of next.get(at) || [])
-            seen.add(x);
+        for (let e = next.get(at); e; e = e[1])
+            seen.add(e[0]);
     return seen;
 }
 
@@ -229,40 +251,44 @@ function dim(keeps, keepsEdge) {
         edge?.classList.toggle('dim', !keepsEdge(from, to));
 }
 
-// `drawn`: the id of what stands for it here.
-function pick(id, drawn = id) {
-    const up = reach(drawn, 1, 0), down = reach(drawn, 0, 1);
-    dim(x => !drawn || up.has(x) || down.has(x), (a, b) => !drawn || up.has(a) && up.has(b) || down.has(a) && down.has(b));
-    for (const [key, node] of now.node)
-        node.classList.toggle('picked', key === drawn);
+// `part`: what stands for it here; of an open scope, all that is in it counts.
+function pick(id, part = id) {
+    const ids = now.node.has(part) ? [part] : [...now.node.keys()].filter(x => within(scopeOf(x), scopeOf(id)));
+    const up = reach(ids, 1, 0), down = reach(ids, 0, 1);
+    dim(x => !id || up.has(x) || down.has(x), (a, b) => !id || up.has(a) && up.has(b) || down.has(a) && down.has(b));
+    for (const [key, e] of now.part)
+        e.classList.toggle('picked', key === part);
     tell(picked = id);
     history.replaceState(null, '', '#' + encodeURIComponent(id));
 }
 
-// Here, else in the first picture that shows it.
+// Here, else in the smallest picture that shows it; rather by itself than in a closed scope.
 function visit(id) {
-    const p = thing.has(id) && [now, ...pictures].find(p => shownAs(id, p)), drawn = p && shownAs(id, p);
-    if (!p)
+    if (!thing.has(id))
         return;
+    const some = [now, whole, ...[...scopes].reverse(), ...depths].filter(p => shownAs(id, p));
+    const p = some.find(p => isScope(id) || !isScope(shownAs(id, p))) || some[0];
+    if (!p)
+        return tell(id);
     if (p !== now)
         show(p);
-    pick(id, drawn);
-    bring(p.node.get(drawn));
-    p.node.get(drawn).focus({ preventScroll: true });
+    const part = shownAs(id, p), e = p.part.get(part);
+    pick(id, part);
+    bring(e);
+    e.focus({ preventScroll: true });
 }
 
 // ---- Search ---------------------------------------------------------------------------------------------------------
-const words = t => [nameOf(t.id), t.kind, t.op, ...factsOf(t).flat()].join('\n').toLowerCase();
-
 function find() {
     const word = search.value.trim().toLowerCase();
     pick('');
     if (!word)
         return;
-    const found = graph.nodes.filter(t => (t.words ||= words(t)).includes(word)).map(t => t.id);
-    const drawn = new Set(found.map(id => shownAs(id, now)));
-    dim(id => drawn.has(id), () => false);
-    aside.replaceChildren(element('h2', number(found.length) + ' found'), ...list('', found));
+    const words = n => n.words ||= [nameOf(n), n.kind, n.op, ...factsOf(n).flat()].join('\n').toLowerCase();
+    const found = graph.nodes.filter(n => words(n).includes(word)).map(n => n.id);
+    const parts = new Set(found.map(id => shownAs(id, now)));
+    dim(id => parts.has(id), () => false);
+    aside.replaceChildren(element('h2', `${number(found.length)} found`), ...list('', found));
 }
 
 // ---- By hand --------------------------------------------------------------------------------------------------------
@@ -270,14 +296,14 @@ const ways = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRig
 
 // The neighbour that lies furthest in that direction.
 function next(id, [x, y]) {
-    const middle = n => { const b = n.getBoundingClientRect(); return [(b.left + b.right) / 2, (b.top + b.bottom) / 2]; };
-    const from = middle(now.node.get(id));
-    let best = 0.3, to = null;
+    const [fromX, fromY] = middle(now.node.get(id));
+    let best = 0.3, to = '';
     for (const [a, b] of now.edges) {
-        const other = a === id ? b : b === id ? a : null, node = now.node.get(other);
+        const other = a === id ? b : b === id ? a : '', node = now.node.get(other);
         if (!node)
             continue;
-        const at = middle(node), dx = at[0] - from[0], dy = at[1] - from[1], along = (dx * x + dy * y) / Math.hypot(dx, dy);
+        const [atX, atY] = middle(node), dx = atX - fromX, dy = atY - fromY;
+        const along = (dx * x + dy * y) / Math.hypot(dx, dy);
         if (along > best)
             [best, to] = [along, other];
     }
@@ -298,12 +324,16 @@ onpointermove = e => {
 onpointerup = onpointercancel = () => setTimeout(() => { drag = null; }); // after the click that ends it
 
 main.onclick = e => {
-    const id = e.target.closest('.node')?.id;
-    if (!(drag?.moved > 4))
+    const part = e.target.closest('.node, .cluster'), id = part?.id || '';
+    if (drag?.moved > 4)
+        return;
+    if (part?.matches('.outside'))
+        visit(id.slice(1));
+    else
         pick(thing.has(id) ? id : '');
 };
 main.ondblclick = e => {
-    const p = opens(e.target.closest('.node')?.id);
+    const p = pictureOf(e.target.closest('.node, .cluster')?.id);
     if (p)
         open(p);
 };
@@ -317,18 +347,20 @@ main.addEventListener('wheel', e => {
 
 // What was looked for or picked is left; then the scope.
 function leave() {
-    const p = pictures.filter(p => p !== now && p.scope && within(now.scope, p.scope)).pop() || whole;
     const nothing = !search.value && !picked;
     search.value = '';
     search.blur();
-    nothing ? open(p) : pick('');
+    if (nothing && now.scope)
+        open(scopes.filter(p => p !== now && within(now.scope, p.scope)).pop() || whole);
+    else
+        pick('');
 }
 
 onkeydown = e => {
-    const id = e.target.closest?.('.node')?.id, typing = e.target.matches?.('input');
+    const id = e.target.closest?.('.node')?.id, p = pictureOf(id);
     if (e.key === 'Escape')
         leave();
-    else if (typing || e.ctrlKey || e.altKey || e.metaKey)
+    else if (e.target.matches?.('input') || e.ctrlKey || e.altKey || e.metaKey)
         return;
     else if (e.key === '/')
         search.select();
@@ -336,17 +368,19 @@ onkeydown = e => {
         fit();
     else if ((e.key === '+' || e.key === '-') && now.view)
         zoom(e.key === '+' ? 1.25 : 0.8, main.clientWidth / 2, main.clientHeight / 2);
-    else if ((e.key === 'Enter' || e.key === ' ') && thing.has(id))
-        id === picked && opens(id) ? open(opens(id)) : pick(id);
+    else if (e.key === 'Enter' && p)
+        open(p);
+    else if ((e.key === 'Enter' || e.key === ' ') && id)
+        visit(thing.has(id) ? id : id.slice(1));
     else if (ways[e.key] && id)
-        visit(next(id, ways[e.key]));
+        visit(next(id, ways[e.key]).replace(/^[ou](?=[ns])/, ''));
     else
         return;
     e.preventDefault();
 };
 
 search.oninput = find;
-search.onkeydown = e => { if (e.key === 'Enter') $('aside li button')?.click(); };
+search.onkeydown = e => e.key === 'Enter' && $('aside li button')?.click();
 depth.max = depths.length - 1;
 depth.oninput = () => open(depths[depth.value]);
 $('#fit').onclick = () => now.view && fit();
@@ -355,6 +389,6 @@ onhashchange = () => visit(decodeURIComponent(location.hash.slice(1)));
 
 document.body.classList.add('live');
 all('[hidden]').forEach(e => { e.hidden = false; });
-show(pictures[0]);
+show(whole);
 tell('');
 onhashchange();

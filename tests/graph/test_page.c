@@ -48,7 +48,7 @@ static wg_tensor mlp(void)
     return wg_cross_entropy(scores, wg_name(wg_array(tape, WG_INT64, WG_SHAPE(4), labels), "y"));
 }
 
-/* Blocks of parts of operations, each block another one, so that none stands for all. */
+/* Blocks of parts of operations, each part another one, so that none stands for all. */
 static wg_tensor nested(int blocks, int parts, int operations)
 {
     wg_tensor x = filled("x", WG_SHAPE(2, 3));
@@ -56,7 +56,7 @@ static wg_tensor nested(int blocks, int parts, int operations)
         WG_SCOPE(tape, "block", i) for (int k = 0; k < parts; k++) WG_SCOPE(tape, "part", k)
         {
             for (int o = 0; o < operations; o++)
-                x = o % 3 == 2 ? wg_multiply(x, 1 + i) : wg_sin(x);
+                x = o % 3 == 2 ? wg_multiply(x, 1 + i * parts + k) : wg_sin(x);
         }
     return wg_sum(x);
 }
@@ -247,8 +247,91 @@ START_TEST(a_large_graph_is_written_opened_and_searched)
     browser_key(b, "/");
     browser_type(b, "multiply");
     finds(HEADING ".endsWith(' found')");
+    browser_key(b, "Enter");
+    says(HEADING, "multiply");
+    finds("document.querySelector('main .picked')");
     ck_assert_double_lt(difftime(time(NULL), start), large[_i].seconds);
     browser_show(b, _i ? "five-thousand" : "three-hundred");
+    nothing_amiss();
+}
+END_TEST
+
+/* ---- Scopes ------------------------------------------------------------------------------------------------------ */
+#define ID(id) "main [id='" id "']"
+
+START_TEST(a_scope_is_opened_in_place_and_left_again)
+{
+    opened(nested(3, 10, 10), "");
+    browser_click(b, ID("s:block.0.part.1"), 1);
+    says(HEADING, "part.1");
+    says(PICKED, "s:block.0.part.1");
+    browser_show(b, "scope-picked");
+    browser_click(b, ID("s:block.0.part.1"), 2);
+    says(WHERE, "net/block.0/part.1");
+    says("document.querySelectorAll('main .node:not(.outside)').length", "10");
+    says("document.querySelectorAll('main .outside').length", "2");
+    browser_show(b, "scope-opened");
+    browser_click(b, "main .outside[id^='o']", 1); /* leads to what is there */
+    says(WHERE, "net/block.0/part.0");
+    says(PICKED, "n10");
+    browser_key(b, "Escape");
+    says(PICKED, "undefined");
+    browser_key(b, "Escape");
+    says(WHERE, "net/block.0");
+    browser_key(b, "Escape");
+    says(WHERE, "net");
+    browser_click(b, ID("s:block.0.part.0"), 1);
+    browser_key(b, "Enter");
+    says(WHERE, "net/block.0/part.0");
+    browser_click(b, "nav button", 1);
+    says(WHERE, "net");
+    browser_click(b, ID("s:block.0.part.2"), 1);
+    browser_click(b, "aside button", 1);
+    says(WHERE, "net/block.0/part.2");
+    nothing_amiss();
+}
+END_TEST
+
+START_TEST(an_open_scope_is_picked_with_all_that_is_in_it)
+{
+    opened(nested(3, 2, 3), "s%3Ablock.1");
+    says(HEADING, "block.1");
+    says("document.querySelectorAll('main .cluster.picked').length", "1");
+    says("document.querySelectorAll('main .node:not(.dim)').length", "20"); /* a chain: all of it hangs together */
+    browser_show(b, "scope-address");
+    nothing_amiss();
+}
+END_TEST
+
+/* Its address leads to a node that no picture shows by itself. */
+START_TEST(what_is_folded_is_shown_by_its_equal)
+{
+    wg_tensor x = filled("x", WG_SHAPE(2, 3));
+    for (int i = 0; i < 12; i++)
+        WG_SCOPE(tape, "block", i) for (int k = 0; k < 20; k++) x = wg_sin(x);
+    opened(wg_sum(x), "n230");
+    says(HEADING, "sin");
+    says(PICKED, "n10");
+    finds("document.querySelector('aside').textContent.includes('block.11')");
+    browser_show(b, "folded");
+    nothing_amiss();
+}
+END_TEST
+
+START_TEST(the_slider_opens_and_closes_what_is_deep)
+{
+    opened(nested(3, 4, 3), "");
+    says("document.querySelectorAll('main .node').length", "38");
+    browser_says(b, "document.querySelector('#depth').focus()");
+    browser_key(b, "ArrowLeft");
+    says("document.querySelectorAll('main .node').length", "14");
+    finds("document.querySelector(\"" ID("s:block.1.part.2") "\")");
+    browser_key(b, "ArrowLeft");
+    says("document.querySelectorAll('main .node').length", "5");
+    browser_show(b, "all-closed");
+    browser_key(b, "ArrowRight");
+    browser_key(b, "ArrowRight");
+    says("document.querySelectorAll('main .node').length", "38");
     nothing_amiss();
 }
 END_TEST
@@ -326,6 +409,10 @@ static Suite *page_suite(void)
     tcase_add_test(page, a_search_dims_the_rest);
     tcase_add_test(page, the_keyboard_reaches_everything);
     tcase_add_test(page, it_is_moved_and_zoomed);
+    tcase_add_test(page, a_scope_is_opened_in_place_and_left_again);
+    tcase_add_test(page, an_open_scope_is_picked_with_all_that_is_in_it);
+    tcase_add_test(page, what_is_folded_is_shown_by_its_equal);
+    tcase_add_test(page, the_slider_opens_and_closes_what_is_deep);
     tcase_add_loop_test(page, a_large_graph_is_written_opened_and_searched, 0, COUNT(large));
     tcase_add_test(page, a_hostile_name_is_only_a_name);
     return s;
