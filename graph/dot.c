@@ -91,43 +91,6 @@ static void write_with_sides(writer *w, uint32_t item)
 }
 
 /* ---- Scopes ------------------------------------------------------------------------------------------------------ */
-/* What stands in each scope, in order: items, and scopes from d->items on. */
-typedef struct {
-    uint32_t *first, *last; /* by scope */
-    uint32_t *next;         /* by entry */
-} contents;
-
-static void append(const contents *c, uint32_t scope, uint32_t entry)
-{
-    *(c->first[scope] == WG_NOWHERE ? &c->first[scope] : &c->next[c->last[scope]]) = entry;
-    c->last[scope] = entry;
-}
-
-static bool contents_make(const wg_drawing *d, contents *c)
-{
-    size_t n = (size_t)d->items + 4 * (size_t)d->scopes;
-    uint32_t *memory = wg_arena(d->tape, (n + 1) * sizeof *memory);
-    if (!memory)
-        return false;
-    memset(memory, 0xff, (n + 1) * sizeof *memory);
-    c->first = memory;
-    c->last = c->first + d->scopes;
-    c->next = c->last + d->scopes;
-    uint32_t *known = c->next + d->items + d->scopes; /* scopes that stand in their parents */
-    for (uint32_t i = 0; i < d->ordered; i++) {
-        uint32_t chain[64];
-        int length = 0;
-        for (uint32_t s = d->item[d->order[i]].scope; s && known[s] == WG_NOWHERE; s = d->scope[s].parent) {
-            known[s] = 1;
-            chain[length++] = s;
-        }
-        while (length-- > 0)
-            append(c, d->scope[chain[length]].parent, d->items + chain[length]);
-        append(c, d->item[d->order[i]].scope, d->order[i]);
-    }
-    return true;
-}
-
 static void cluster_begin(writer *w, uint32_t scope)
 {
     const wg_place_in *s = &w->d->scope[scope];
@@ -157,16 +120,16 @@ static void cluster_begin(writer *w, uint32_t scope)
 }
 
 /* Scopes are nested 32 deep at most. */
-static void write_scope(writer *w, const contents *c, uint32_t scope)
+static void write_scope(writer *w, uint32_t scope)
 {
-    for (uint32_t entry = c->first[scope]; entry != WG_NOWHERE; entry = c->next[entry]) {
+    for (uint32_t entry = w->d->first_in[scope]; entry != WG_NOWHERE; entry = w->d->next_in[entry]) {
         if (entry < w->d->items) {
             if (!wg_is_beside(&w->d->item[entry]))
                 write_with_sides(w, entry);
             continue;
         }
         cluster_begin(w, entry - w->d->items);
-        write_scope(w, c, entry - w->d->items);
+        write_scope(w, entry - w->d->items);
         w->indent--;
         line_start(w);
         wg_put(w->text, "}\n");
@@ -330,13 +293,12 @@ void wg_write_dot_part(const wg_drawing *d, uint32_t scope, wg_text *text)
 {
     writer w = {d, text, 1, false, scope};
     unsigned char *seen = wg_arena(d->tape, (size_t)d->items + 1);
-    contents c;
-    if (!seen || !contents_make(d, &c)) {
+    if (!seen) {
         text->failed = true;
         return;
     }
     put_head(&w);
-    write_scope(&w, &c, scope);
+    write_scope(&w, scope);
     memset(seen, 0, (size_t)d->items + 1);
     for (uint32_t i = 0; i < d->ordered; i++) {
         const wg_shown *to = &d->item[d->order[i]];

@@ -84,6 +84,8 @@ typedef struct {
     uint32_t *row;             /* nodes of the parameters on cards */
     uint32_t *order;           /* items as they are written: each behind its card and its inputs */
     uint32_t ordered;
+    /* What stands in a scope, in order: by scope the first, by entry the next. Entries are items, and scopes from `items` on. */
+    uint32_t *first_in, *next_in;
     uint32_t folded;           /* scopes that are drawn by an equal one */
     uint32_t closed_by_itself; /* scopes and runs */
     int depth;                 /* scopes deeper than this are closed */

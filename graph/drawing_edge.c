@@ -162,6 +162,38 @@ static void order_make(wg_drawing *d)
     }
 }
 
+/* ---- What stands in each scope ----------------------------------------------------------------------------------- */
+static void append(const wg_drawing *d, uint32_t *last, uint32_t scope, uint32_t entry)
+{
+    *(d->first_in[scope] == WG_NOWHERE ? &d->first_in[scope] : &d->next_in[last[scope]]) = entry;
+    last[scope] = entry;
+}
+
+/* A scope stands where its first item does. */
+static bool contents_make(wg_drawing *d)
+{
+    size_t n = (size_t)d->items + 4 * (size_t)d->scopes;
+    uint32_t *memory = wg_arena(d->tape, (n + 1) * sizeof *memory);
+    if (!memory)
+        return false;
+    memset(memory, 0xff, (n + 1) * sizeof *memory);
+    d->first_in = memory;
+    d->next_in = d->first_in + d->scopes;
+    uint32_t *last = d->next_in + d->items + d->scopes, *known = last + d->scopes; /* scopes that stand in their parents */
+    for (uint32_t i = 0; i < d->ordered; i++) {
+        uint32_t chain[64];
+        int length = 0;
+        for (uint32_t s = d->item[d->order[i]].scope; s && known[s] == WG_NOWHERE; s = d->scope[s].parent) {
+            known[s] = 1;
+            chain[length++] = s;
+        }
+        while (length-- > 0)
+            append(d, last, d->scope[chain[length]].parent, d->items + chain[length]);
+        append(d, last, d->item[d->order[i]].scope, d->order[i]);
+    }
+    return true;
+}
+
 bool wg_edges_make(wg_drawing *d)
 {
     size_t operands = d->facts->operands, items = d->items, outputs = d->facts->outputs;
@@ -180,5 +212,5 @@ bool wg_edges_make(wg_drawing *d)
     edges_grouped(d, sorted, work);
     order_make(d);
     edges_labelled(d, work);
-    return true;
+    return contents_make(d);
 }

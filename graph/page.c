@@ -2,15 +2,11 @@
  * picture a depth and one a closed scope; beside them are the facts as JSON, and a script (page.js) that moves,
  * searches and opens. The first picture stands in the page itself and is there without the script. Where there is no
  * Graphviz it is a list. */
-#include "graph/drawing.h"
+#include "graph/page.h"
 #include "graph/palette.h"
 #include "graph/svg.h"
 
-#define PATIENCE 60.0    /* seconds for all pictures */
-#define MOST_DRAWN 400   /* nodes of a picture: Graphviz needs a fraction of a second */
-#define MOST_IN_ALL 6000 /* nodes of all pictures */
-#define MOST_PICTURES 400
-#define LEVELS 12 /* depths that have a picture */
+#define PATIENCE 60.0 /* seconds for all pictures */
 
 static const char *const style[] = {
 #include "graph/page.css.h"
@@ -52,107 +48,6 @@ static void put_style(wg_text *t)
     wg_svg_style(t);
 }
 
-/* ---- Which pictures ---------------------------------------------------------------------------------------------- */
-typedef struct {
-    const wg_drawing *d;
-    uint32_t scope; /* drawn by itself; 0: all is drawn, to a depth */
-    int depth;
-} picture;
-
-typedef struct {
-    picture picture[MOST_PICTURES];
-    int n;
-    uint32_t drawn;                  /* nodes of all */
-    const wg_drawing *level[LEVELS]; /* by depth, as far as there are scopes */
-    int levels;
-    unsigned char *known; /* by scope: it has a picture, or can have none */
-} pictures;
-
-static int deepest(const wg_drawing *d)
-{
-    int depth = 0;
-    for (uint32_t s = 0; s < d->scopes; s++)
-        depth = d->scope[s].depth > depth && !d->scope[s].run ? d->scope[s].depth : depth;
-    return depth;
-}
-
-static bool is_in(const wg_drawing *d, const wg_shown *item, uint32_t scope)
-{
-    uint32_t s = item->scope;
-    while (s && s != scope)
-        s = d->scope[s].parent;
-    return s == scope;
-}
-
-static uint32_t drawn_in(const wg_drawing *d, uint32_t scope)
-{
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < d->ordered; i++)
-        n += is_in(d, &d->item[d->order[i]], scope);
-    return n;
-}
-
-static void picture_add(pictures *p, const wg_drawing *d, uint32_t scope, int depth, uint32_t drawn)
-{
-    if (p->n == MOST_PICTURES || (p->n && p->drawn + drawn > MOST_IN_ALL))
-        return;
-    p->picture[p->n++] = (picture){d, scope, depth};
-    p->drawn += drawn;
-}
-
-/* Drawings of the graph with scopes open down to each depth; at 0 all are closed. */
-static bool levels_make(pictures *p, const wg_drawing *d, const char *name)
-{
-    static const char *const all[] = {"*", NULL};
-    int depth = deepest(d);
-    for (p->levels = 0; depth && p->levels <= depth && p->levels < LEVELS; p->levels++) {
-        wg_draw_options options = d->options;
-        options.depth = p->levels ? p->levels : 1;
-        if (!p->levels)
-            options.close = all;
-        if (!(p->level[p->levels] = wg_drawing_make(d->facts, name, &options)))
-            return false;
-    }
-    return true;
-}
-
-/* With as much open as fits a page; closed all the same where it holds too much. */
-static void scope_add(pictures *p, uint32_t scope, int depth)
-{
-    for (int k = p->levels - 1; k >= depth && !p->known[scope]; k--) {
-        uint32_t drawn = drawn_in(p->level[k], scope);
-        if (drawn > (k == depth ? MOST_DRAWN : WG_PAGE))
-            continue;
-        picture_add(p, p->level[k], scope, k, drawn);
-        p->known[scope] = 1;
-    }
-    p->known[scope] = 1;
-}
-
-/* First the drawing that was asked for; then other depths that fit; then every scope that is closed in one of these. */
-static bool pictures_choose(pictures *p, const wg_drawing *d, const char *name)
-{
-    p->known = wg_arena(d->tape, (size_t)d->scopes + 1);
-    if (!p->known || !levels_make(p, d, name))
-        return false;
-    memset(p->known, 0, (size_t)d->scopes + 1);
-    int depth = d->depth < p->levels ? d->depth : p->levels - 1;
-    picture_add(p, d, 0, depth, d->ordered);
-    for (int k = 0; k < p->levels; k++)
-        if (k != depth && p->level[k]->ordered <= MOST_DRAWN)
-            picture_add(p, p->level[k], 0, k, p->level[k]->ordered);
-    for (int i = 0; i < p->n; i++) {
-        const wg_drawing *in = p->picture[i].d;
-        for (uint32_t k = 0; k < in->ordered; k++) {
-            const wg_shown *item = &in->item[in->order[k]];
-            const wg_place_in *scope = item->kind == WG_ITEM_CLOSED ? &in->scope[item->stands_for] : NULL;
-            if (scope && !scope->run && scope->ops > 1 && is_in(in, item, p->picture[i].scope))
-                scope_add(p, item->stands_for, scope->depth);
-        }
-    }
-    return true;
-}
-
 /* ---- Pictures ---------------------------------------------------------------------------------------------------- */
 /* What of Graphviz's SVG the page says once, or does not need: from one text to the end of another. */
 static const struct {
@@ -183,9 +78,8 @@ static size_t bare_cluster(const char *at)
 {
     static const char tail[] = "\n</a>\n</g>\n</g>\n";
     const char *link = strncmp(at, "<g id=\"", 7) ? NULL : strstr(at, "<a "), *body = link ? strchr(link, '>') : NULL;
-    const char *class = strstr(at, "class=\"cluster");
-    bool bare = body && class && class < link && !strncmp(body + 1, tail, strlen(tail));
-    return bare ? (size_t)(body + 1 - at) + strlen(tail) : 0;
+    bool bare = body && !strncmp(body + 1, tail, strlen(tail));
+    return bare && memmem(at, (size_t)(link - at), "class=\"cluster", 14) ? (size_t)(body + 1 - at) + strlen(tail) : 0;
 }
 
 /* From "<svg" to "</svg>", lean, with sizes in pixels. */
@@ -202,7 +96,7 @@ static void put_svg(wg_text *t, const char *at, const char *end)
     }
 }
 
-static void put_place(wg_text *t, const picture *p)
+static void put_place(wg_text *t, const wg_picture *p)
 {
     const wg_place_in *scope = &p->d->scope[p->scope];
     if (!p->scope) {
@@ -223,7 +117,7 @@ static void put_place(wg_text *t, const picture *p)
     wg_put(t, "%s\">", times);
 }
 
-static void put_pictures(wg_text *t, const pictures *p, const char *svg)
+static void put_pictures(wg_text *t, const wg_pictures *p, const char *svg)
 {
     for (int i = 0; i < p->n; i++) {
         const char *at = strstr(svg, "<svg"), *end = at ? strstr(at, "</svg>") : NULL;
@@ -310,7 +204,7 @@ static void put_foot(wg_text *t)
 }
 
 /* With all pictures, else with the first alone. The tape's errors are not for what a list can stand in for. */
-static wg_status pictures_drawn(pictures *p, const char *name, wg_text *svg, wg_text *why)
+static wg_status pictures_drawn(wg_pictures *p, const char *name, wg_text *svg, wg_text *why)
 {
     wg_tape *tape = svg->tape;
     wg_error_handler *handler = tape->handler;
@@ -334,12 +228,9 @@ static wg_status pictures_drawn(pictures *p, const char *name, wg_text *svg, wg_
 
 wg_status wg_write_page(const wg_drawing *d, const char *name, wg_text *out)
 {
-    pictures *p = wg_arena(d->tape, sizeof *p);
+    wg_pictures *p = wg_page_pictures(d, name);
     wg_text svg = {.tape = d->tape}, json = {.tape = d->tape}, why = {.tape = d->tape};
     if (!p)
-        return wg_no_memory(d->tape, name, sizeof *p);
-    memset(p, 0, sizeof *p);
-    if (!pictures_choose(p, d, name))
         return d->tape->status;
     wg_status status = pictures_drawn(p, name, &svg, &why);
     if (status && status != WG_ERROR_UNSUPPORTED)

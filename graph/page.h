@@ -1,0 +1,24 @@
+/* What the two files that make a page share: its pictures. Private to graph/. */
+#ifndef GRAPH_PAGE_H
+#define GRAPH_PAGE_H
+
+#include "graph/drawing.h"
+
+#define WG_PAGE_PICTURES 400 /* at most */
+
+typedef struct {
+    const wg_drawing *d;
+    uint32_t scope; /* drawn by itself; 0: all is drawn, to a depth */
+    int depth;
+} wg_picture;
+
+typedef struct {
+    wg_picture picture[WG_PAGE_PICTURES];
+    int n;
+} wg_pictures;
+
+/* The pictures of a page: first the drawing that was asked for, then those at other depths, then one for each scope that is
+ * closed in any of them. Those that would be too large are left out. NULL, and the error reported: no memory. */
+wg_pictures *wg_page_pictures(const wg_drawing *d, const char *name);
+
+#endif
