@@ -151,7 +151,7 @@ static void put_counts(writer *w)
     caption_line(w);
     wg_put_label(w->text, w->d->title);
     wg_put(w->text, " \xc2\xb7 %u node%s", f->used, f->used == 1 ? "" : "s");
-    if (w->d->folded || w->d->closed_by_itself)
+    if (w->d->folded || w->d->closed_by_itself || w->d->options.around)
         wg_put(w->text, " drawn as %u", w->d->drawn);
     if (f->parameters)
         wg_put(w->text, " \xc2\xb7 %s parameters (%s)", wg_count_text(f->parameters, count, sizeof count),
@@ -254,6 +254,40 @@ static void put_caption(writer *w)
     wg_put(w->text, "</TABLE>>");
 }
 
+/* ---- Cut edges --------------------------------------------------------------------------------------------------- */
+/* Dots, above or below an item, for all that it is cut from there. */
+static void write_dots(writer *w, uint32_t item, bool above)
+{
+    const char *way = above ? "before" : "behind";
+    line_start(w);
+    wg_put(w->text, "%s%u [shape=\"plaintext\" label=<<FONT COLOR=\"%s\">\xe2\x80\xa6</FONT>> height=\"0.2\" tooltip=\" \"]; ", way,
+           item, C(muted));
+    if (above) {
+        wg_put(w->text, "%s%u -> ", way, item);
+        put_id(w, item);
+    } else {
+        put_id(w, item);
+        wg_put(w->text, " -> %s%u", way, item);
+    }
+    wg_put(w->text, " [tooltip=\" \"];\n");
+}
+
+/* `dotted` has room for a byte an item. */
+static void write_cuts(writer *w, unsigned char *dotted)
+{
+    const wg_drawing *d = w->d;
+    memset(dotted, 0, (size_t)d->items + 1);
+    for (uint32_t e = 0; e < d->edges; e++) {
+        bool above = d->item[d->edge[e].from].outside;
+        uint32_t item = above ? d->edge[e].to : d->edge[e].from;
+        unsigned char bit = above ? 1 : 2;
+        if (above == d->item[d->edge[e].to].outside || dotted[item] & bit)
+            continue;
+        dotted[item] |= bit;
+        write_dots(w, item, above);
+    }
+}
+
 /* ---- The whole --------------------------------------------------------------------------------------------------- */
 static void put_head(writer *w)
 {
@@ -263,7 +297,8 @@ static void put_head(writer *w)
            "\" {\n  graph [rankdir=\"%s\" ranksep=\"0.36\" nodesep=\"0.3\" newrank=\"true\" bgcolor=\"%s\" pad=\"0.2\"\n"
            "         fontname=\"" FONT
            "\" fontsize=\"11\" fontcolor=\"%s\" labelloc=\"b\" labeljust=\"l\"\n         label=",
-           w->d->options.direction == WG_RIGHT ? "LR" : "TB", C(page), C(muted));
+           w->d->options.direction == WG_RIGHT ? "LR" : "TB",
+           w->d->options.background ? "transparent" : C(page), C(muted));
     put_caption(w);
     wg_put(w->text,
            " tooltip=\" \"];\n"
@@ -291,7 +326,7 @@ static void write_edge_into(writer *w, const wg_edge *e, unsigned char *seen)
 
 void wg_write_dot_part(const wg_drawing *d, uint32_t scope, wg_text *text)
 {
-    writer w = {d, text, 1, false, scope};
+    writer w = {d, text, 1, d->options.theme == WG_DARK, scope};
     unsigned char *seen = wg_arena(d->tape, (size_t)d->items + 1);
     if (!seen) {
         text->failed = true;
@@ -303,9 +338,10 @@ void wg_write_dot_part(const wg_drawing *d, uint32_t scope, wg_text *text)
     for (uint32_t i = 0; i < d->ordered; i++) {
         const wg_shown *to = &d->item[d->order[i]];
         for (uint32_t e = to->first_edge; e < to->first_edge + to->edges; e++)
-            if (!wg_is_beside(&d->item[d->edge[e].from]))
+            if (!wg_is_beside(&d->item[d->edge[e].from]) && !d->item[d->edge[e].from].outside)
                 write_edge_into(&w, &d->edge[e], seen);
     }
+    write_cuts(&w, seen);
     wg_put(text, "}\n");
 }
 

@@ -39,7 +39,7 @@ void wg_put_dot_id(const writer *w, uint32_t item); /* the id in the picture: "n
 void wg_write_node(writer *w, uint32_t item);
 wg_look wg_look_of(const writer *w, uint32_t item);
 void wg_node_begin(writer *w, uint32_t item, const wg_look *look);
-void wg_label_end(writer *w, const wg_look *look);
+void wg_label_end(writer *w, uint32_t item, const wg_look *look);
 void wg_put_note(writer *w, const wg_look *look, const char *format, ...) WG_PRINTF(3, 4);
 void wg_put_head(writer *w, const char *name, wg_color ink);
 /* "1, 2 and the like at the end": the place, where it is known. */

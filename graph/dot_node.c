@@ -146,9 +146,33 @@ void wg_node_begin(writer *w, uint32_t item, const wg_look *look)
     wg_put(w->text, "\" class=\"%s\" label=<", look->class);
 }
 
-void wg_label_end(writer *w, const wg_look *look)
+/* Of "train.c:42", a link to that line. */
+static void put_link(writer *w, const char *place)
 {
-    wg_put(w->text, "> shape=\"%s\" style=\"%s\" fillcolor=\"%s\" color=\"%s\" %stooltip=\"", look->shape, look->style,
+    const char *colon = strrchr(place, ':');
+    if (!w->d->options.link || !colon)
+        return;
+    wg_put(w->text, "URL=\"");
+    for (const char *c = w->d->options.link; *c; c++) {
+        if (!strncmp(c, "{line}", 6)) {
+            wg_put_url(w->text, colon + 1, strlen(colon + 1));
+            c += 5;
+        } else if (!strncmp(c, "{file}", 6)) {
+            wg_put_url(w->text, place, (size_t)(colon - place));
+            c += 5;
+        } else {
+            wg_put_bytes(w->text, c, 1);
+        }
+    }
+    wg_put(w->text, "\" target=\"_blank\" ");
+}
+
+void wg_label_end(writer *w, uint32_t item, const wg_look *look)
+{
+    wg_put(w->text, "> ");
+    if (w->d->item[item].kind != WG_ITEM_CLOSED)
+        put_link(w, fact_of(w, w->d->item[item].node)->place);
+    wg_put(w->text, "shape=\"%s\" style=\"%s\" fillcolor=\"%s\" color=\"%s\" %stooltip=\"", look->shape, look->style,
            wg_color_in(look->fill, w->dark), wg_color_in(look->line, w->dark), look->extra);
 }
 
@@ -208,7 +232,7 @@ static void write_leaf(writer *w, uint32_t item)
     wg_put(w->text, "%s</FONT>", form);
     if (shown->bad)
         wg_put_bad(w, shown, &look);
-    wg_label_end(w, &look);
+    wg_label_end(w, item, &look);
     put_tip(w, shown->node, "input");
 }
 
@@ -231,7 +255,7 @@ static void write_op(writer *w, uint32_t item)
     put_result(w, node, &look);
     if (shown->bad)
         wg_put_bad(w, shown, &look);
-    wg_label_end(w, &look);
+    wg_label_end(w, item, &look);
     put_tip(w, shown->node, "out");
 }
 
@@ -282,7 +306,7 @@ static void write_closed(writer *w, uint32_t item)
         wg_put_gradient_cells(w, shown->norm_low, shown->norm_high);
         wg_put(w->text, "</TR></TABLE>");
     }
-    wg_label_end(w, &look);
+    wg_label_end(w, item, &look);
     wg_put(w->text, "scope ");
     wg_put_quoted(w->text, scope->path);
     wg_put(w->text, "\"];\n");

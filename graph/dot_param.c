@@ -132,7 +132,7 @@ void wg_write_params(writer *w, uint32_t item)
     if (shown->bad)
         put_note_row(w, WG_COLOR_bad_line, "not finite", 0);
     wg_put(w->text, "</TABLE>");
-    wg_label_end(w, &look);
+    wg_label_end(w, item, &look);
     for (uint32_t r = 0; r < rows; r++) {
         wg_put(w->text, r ? "\\n" : "");
         put_tip(w, row[r]);

@@ -1,6 +1,6 @@
 /* The public pictures: a drawing, written in the format that was asked for, to a file or a function. */
 #include "graph/drawing.h"
-#include "graph/palette.h"
+#include "graph/svg.h"
 
 #include "graph/file.h"
 
@@ -10,20 +10,8 @@
 #define PNG_SIDE 32767 /* pixels that its renderer can */
 
 /* ---- SVG --------------------------------------------------------------------------------------------------------- */
-/* Each light literal becomes its dark one where the reader's page is dark. */
-static void put_style(wg_text *svg)
-{
-    wg_put(svg, "<style>svg{max-width:100%%;height:auto}text{font-family:Helvetica,Arial,sans-serif}"
-                "@media(prefers-color-scheme:dark){");
-    for (int i = 0; i < WG_COLORS; i++) {
-        const char *light = wg_color_light((wg_color)i), *dark = wg_color_dark((wg_color)i);
-        wg_put(svg, "[fill=\"%s\"]{fill:%s}[stroke=\"%s\"]{stroke:%s}", light, dark, light, dark);
-    }
-    wg_put(svg, "}</style>\n");
-}
-
-/* Graphviz's SVG without prologue and comments, sizes in pixels, with the style. */
-static void finish_svg(const wg_text *raw, wg_text *svg)
+/* Graphviz's SVG without prologue and comments, sizes in pixels, with the style of both themes or of none. */
+static void finish_svg(const wg_text *raw, wg_text *svg, bool both)
 {
     const char *at = strstr(raw->data, "<svg"), *close = at ? strchr(at, '>') : NULL;
     if (!close)
@@ -41,7 +29,10 @@ static void finish_svg(const wg_text *raw, wg_text *svg)
             wg_put_bytes(svg, c, 1);
     }
     wg_put(svg, "\n");
-    put_style(svg);
+    if (both)
+        wg_svg_style(svg);
+    else
+        wg_put(svg, "<style>svg{max-width:100%%;height:auto}</style>\n");
     for (at = close + 1; *at;) {
         const char *comment = strstr(at, "<!--"), *end = comment ? strstr(comment, "-->") : NULL;
         if (!end)
@@ -64,7 +55,7 @@ wg_status wg_write_svg(const wg_drawing *d, const char *name, wg_text *out)
         return wg_no_memory(d->tape, name, dot.room);
     wg_status status = wg_graphviz(d->tape, name, &dot, "svg", PATIENCE, &raw);
     if (!status)
-        finish_svg(&raw, out);
+        finish_svg(&raw, out, d->options.theme == WG_THEME_AUTO);
     return status;
 }
 

@@ -182,8 +182,26 @@ static void items_summed(wg_drawing *d)
     d->drawn = d->ordered;
 }
 
-static wg_status overlay_known(const wg_drawing *d, const char *name)
+/* http, https, file or vscode, and nothing in it that would end the quotes it is written in. */
+static bool is_link(const char *link)
 {
+    static const char *const schemes[] = {"http://", "https://", "file://", "vscode://"};
+    bool known = false;
+    for (int i = 0; i < 4; i++)
+        known |= !strncmp(link, schemes[i], strlen(schemes[i]));
+    for (; *link; link++)
+        known &= *link > ' ' && *link < 0x7f && !strchr("\"\\<>", *link);
+    return known;
+}
+
+static wg_status options_good(const wg_drawing *d, const char *name)
+{
+    const char *background = d->options.background;
+    if (d->options.link && !is_link(d->options.link))
+        return wg_report(d->tape, name, WG_ERROR_VALUE, "%.100s is not a link of http, https, file or vscode",
+                         d->options.link);
+    if (background && strcmp(background, "none"))
+        return wg_report(d->tape, name, WG_ERROR_VALUE, "the background is \"none\" or the theme's, not %.40s", background);
     if (d->options.overlay == WG_SHOW_GRAD && !d->facts->has_gradients)
         return wg_report(d->tape, name, WG_ERROR_VALUE, "no gradients on this tape; call wg_backward first");
     if (d->options.overlay == WG_SHOW_TIME && !d->facts->has_times)
@@ -244,7 +262,7 @@ wg_drawing *wg_drawing_make(const wg_facts *facts, const char *name, const wg_dr
         wg_no_memory(tape, name, sizeof *d);
         return NULL;
     }
-    if (overlay_known(d, name))
+    if (options_good(d, name) || (options->around && wg_drawing_cut(d, name)))
         return NULL;
     items_summed(d);
     return d;

@@ -133,6 +133,10 @@ bool wg_edges_make(wg_drawing *d);
 /* After a backward pass: draws its graph where it is the tape's first one and the environment says so. */
 void wg_draw_first(wg_tensor loss);
 
+/* ---- drawing_around.c ---- */
+/* Leaves out what is too far from what options.around names. */
+wg_status wg_drawing_cut(wg_drawing *d, const char *name);
+
 /* ---- The writers ---- */
 void wg_write_dot(const wg_drawing *d, wg_text *text);
 /* An open scope by itself. */

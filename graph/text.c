@@ -129,6 +129,15 @@ void wg_put_short(wg_text *text, const char *name) { put_name(text, name, in_quo
 void wg_put_quoted(wg_text *text, const char *name) { put_name(text, name, in_quotes, SIZE_MAX / 2); }
 void wg_put_xml(wg_text *text, const char *name) { put_name(text, name, in_xml, SIZE_MAX / 2); }
 
+void wg_put_url(wg_text *text, const char *data, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)data[i];
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("./-_~", c));
+        wg_put(text, plain ? "%c" : "%%%02X", c);
+    }
+}
+
 void wg_put_json(wg_text *text, const char *name)
 {
     wg_put(text, "\"");

@@ -22,6 +22,8 @@ void wg_put_markup(wg_text *text, const char *name);
 void wg_put_quoted(wg_text *text, const char *name);
 /* The same, cut in the middle as a label is. */
 void wg_put_short(wg_text *text, const char *name);
+/* n bytes as a part of a link: percent-encoded, but for letters, digits and ./-_~ */
+void wg_put_url(wg_text *text, const char *data, size_t n);
 /* A name as text of an XML file. */
 void wg_put_xml(wg_text *text, const char *name);
 

@@ -10,7 +10,8 @@
 #include "models.h"
 #include "nearest.h"
 
-enum { FORMAT = 256, DEPTH, FOLD, OPEN, CLOSE, OVERLAY, DIRECTION, PARAMS, VIEWS, BATCH, TITLE };
+enum { FORMAT = 256, DEPTH, FOLD, OPEN, CLOSE, AROUND, RADIUS, OVERLAY, DIRECTION, PARAMS, VIEWS, THEME,
+       BACKGROUND, LINK, BATCH, TITLE };
 
 #define MOST_NAMES 64
 
@@ -30,9 +31,14 @@ static const struct argp_option options[] = {
     {"fold", FOLD, "yes|no", 0, "Draw equal neighbouring scopes once (default: where not all fits a page)", 1},
     {"open", OPEN, "SCOPE", 0, "Open it whatever its depth; block.* is allowed, and the option several times", 1},
     {"close", CLOSE, "SCOPE", 0, "Close it whatever its depth", 1},
+    {"around", AROUND, "NAME", 0, "Only what is near a tensor, an operation or a scope of that name", 1},
+    {"radius", RADIUS, "N", 0, "How near: edges (default: 2)", 1},
     {"params", PARAMS, "card|node|hide", 0, "Parameters beside what takes them (the default), as nodes, or not at all", 1},
     {"direction", DIRECTION, "TB|LR", 0, "Top to bottom (the default), or left to right", 1},
     {"views", VIEWS, NULL, 0, "Draw reshape, slice and their kin as nodes", 1},
+    {"theme", THEME, "auto|light|dark", 0, "auto: SVG and pages follow the reader, DOT and PNG are light", 1},
+    {"background", BACKGROUND, "none", 0, "No page behind the picture", 1},
+    {"link", LINK, "URL", 0, "Where a node's source line is: https://host/{file}#L{line}", 1},
     {"title", TITLE, "TEXT", 0, "In the caption", 1},
     {"batch", BATCH, "N", 0, "Samples", 1},
     {0}};
@@ -44,6 +50,7 @@ static const char *const overlays[] = {
     [WG_SHOW_NOTHING] = "none", [WG_SHOW_VALUES] = "values", [WG_SHOW_GRAD] = "grad", [WG_SHOW_MEMORY] = "memory"};
 static const char *const folds[] = {[WG_FOLD_LARGE] = "large", [WG_FOLD_YES] = "yes", [WG_FOLD_NO] = "no"};
 static const char *const cards[] = {[WG_PARAMS_CARD] = "card", [WG_PARAMS_NODE] = "node", [WG_PARAMS_HIDE] = "hide"};
+static const char *const themes[] = {[WG_THEME_AUTO] = "auto", [WG_LIGHT] = "light", [WG_DARK] = "dark"};
 static const char *const directions[] = {[WG_DOWN] = "TB", [WG_RIGHT] = "LR"};
 #define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
 
@@ -114,6 +121,21 @@ static error_t parse(int key, char *text, struct argp_state *state)
         return 0;
     case PARAMS:
         s->draw.params = (wg_params)one_of(state, "params", text, cards, COUNT(cards));
+        return 0;
+    case AROUND:
+        s->draw.around = text;
+        return 0;
+    case RADIUS:
+        s->draw.radius = (int)whole(state, "radius", text, 1000000);
+        return 0;
+    case THEME:
+        s->draw.theme = (wg_theme)one_of(state, "theme", text, themes, COUNT(themes));
+        return 0;
+    case BACKGROUND:
+        s->draw.background = text;
+        return 0;
+    case LINK:
+        s->draw.link = text;
         return 0;
     case VIEWS:
         s->draw.views = true;

@@ -43,6 +43,12 @@ typedef enum {
 
 typedef enum { WG_DOWN = 0, WG_RIGHT } wg_direction;
 
+typedef enum {
+    WG_THEME_AUTO = 0, /* SVG and pages follow the reader; DOT and PNG are light */
+    WG_LIGHT,
+    WG_DARK
+} wg_theme;
+
 #define WG_ALL INT_MAX /* depth: no scope is closed */
 /* Names of scopes: WG_NAMES("block.*", "head"). */
 #define WG_NAMES(...) ((const char *const[]){__VA_ARGS__, NULL})
@@ -54,9 +60,16 @@ typedef struct {
     /* Scopes to be drawn open or closed whatever their depth, up to a NULL: by path or name, with or without the index; a
      * star stands for any characters but a dot. */
     const char *const *open, *const *close;
+    /* Only what lies within `radius` edges (0: 2) of what has this name: a tensor, an operation, a scope, "n7"; edges that
+     * are cut end in dots. */
+    const char *around;
+    int radius;
     wg_overlay overlay;
     wg_direction direction;
     wg_params params;
+    wg_theme theme;
+    const char *background; /* NULL: the theme's page; "none" */
+    const char *link;       /* where a node's source line is: "https://host/{file}#L{line}" */
     bool views;        /* draw reshape, slice and their kin as nodes; else they are a note in their consumer */
     const char *title; /* in the caption; default: the file's name without its extension */
 } wg_draw_options;

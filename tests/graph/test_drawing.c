@@ -114,9 +114,10 @@ START_TEST(svg_is_well_formed_and_has_both_themes)
     const char *fault = xml_fault(svg);
     ck_assert_msg(!fault, "%s", fault ? fault : "");
     ck_assert_int_eq(strncmp(svg, "<svg width=\"", 12), 0);
-    ck_assert_int_eq(count(svg, "prefers-color-scheme:dark"), 1);
+    ck_assert_int_eq(count(svg, "prefers-color-scheme:dark"), graphs[_i].options.theme == WG_THEME_AUTO);
     ck_assert_int_eq(count(svg, "<!--"), 0);
-    ck_assert_int_eq(count(svg, "class=\"node"), count(dot, " [id=\"n") + count(dot, " [id=\"s:") - count(dot, "graph [id"));
+    ck_assert_int_eq(count(svg, "class=\"node"), count(dot, " [id=\"n") + count(dot, " [id=\"s:") - count(dot, "graph [id") +
+                                                     count(dot, "shape=\"plaintext\""));
     ck_assert_int_eq(count(svg, "class=\"edge"), count(dot, " -> "));
     free(svg);
     free(dot);
@@ -403,6 +404,8 @@ static bool sink_full(void *user, const void *data, size_t size)
     return false;
 }
 
+static const char *const bad_links[] = {"javascript:alert(1)", "https://host/\"{file}", "https://a b", "https://\\", "ftp://host"};
+
 START_TEST(what_cannot_be_drawn_is_refused)
 {
     wg_tensor y = mlp(tape);
@@ -415,6 +418,11 @@ START_TEST(what_cannot_be_drawn_is_refused)
     ck_assert_int_ne(wg_draw_to(WG_INVALID, WG_FORMAT_DOT, to_memory, &m), WG_OK);
     ck_assert_int_ne(wg_draw_to(wg_number(2), WG_FORMAT_DOT, to_memory, &m), WG_OK);
     ck_assert_int_eq(wg_summary(y, NULL), WG_ERROR_VALUE);
+    for (int i = 0; i < COUNT(bad_links); i++)
+        ck_assert_int_eq(wg_draw_to(y, WG_FORMAT_DOT, to_memory, &m, .link = bad_links[i]), WG_ERROR_VALUE);
+    ck_assert_int_eq(wg_draw_to(y, WG_FORMAT_DOT, to_memory, &m, .background = "\"red"), WG_ERROR_VALUE);
+    ck_assert_int_eq(wg_draw_to(y, WG_FORMAT_DOT, to_memory, &m, .around = "nobody"), WG_ERROR_VALUE);
+    ck_assert_int_eq(wg_draw_to(y, WG_FORMAT_DOT, to_memory, &m, .overlay = WG_SHOW_TIME), WG_ERROR_VALUE);
     ck_assert_int_ne(wg_draw(y, "/proc/unwritable.dot"), WG_OK);
     wg_clear_error(tape);
     ck_assert_int_eq(wg_draw_to(y, WG_FORMAT_DOT, to_memory, &m, .overlay = WG_SHOW_GRAD), WG_ERROR_VALUE);
