@@ -120,7 +120,7 @@ void wg_source_integer(wg_source *s, wg_dtype dtype, int64_t value)
 static const char *const functions[] = {
     "acos",  "acosh", "asin",  "asinh", "atan",  "atan2", "atanh", "cbrt",   "ceil",   "copysign", "cos",   "cosh",
     "erf",   "erfc",  "exp",   "exp2",  "expm1", "fabs",  "floor", "fma",    "fmax",   "fmin",     "fmod",  "hypot",
-    "ldexp", "log",   "log10", "log1p", "log2",  "nearbyint", "pow", "rint", "round",  "scalbn",   "sin",   "sinh",
+    "ldexp", "lgamma", "log",   "log10", "log1p", "log2",  "nearbyint", "pow", "rint", "round",  "scalbn",   "sin",   "sinh",
     "sqrt",  "tan",   "tanh",  "tgamma", "trunc",
 };
 
@@ -180,6 +180,16 @@ static bool is_math(const char *word)
 {
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
         if (!strcmp(functions[i], word))
+            return true;
+    return false;
+}
+
+/* What C may have in front of a parenthesis besides. */
+static bool is_c(const char *word)
+{
+    static const char *const words[] = {"isnan", "isinf", "isfinite", "signbit", "sizeof", "return"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (!strcmp(words[i], word))
             return true;
     return false;
 }
@@ -423,6 +433,29 @@ static void choice_put(writer *p)
     p->at = strchr(quote, ')') + 1;
 }
 
+/* Behind "GIVEN_OR(": the option, or the other where that is NaN, as an absent one is. */
+static void given_put(writer *p)
+{
+    char name[LONGEST];
+    double value = 0;
+    const char *end = matching(p->at), *comma = strchr(p->at, ',');
+    skip_space(&p->at);
+    p->at += 3; /* o-> */
+    word_read(&p->at, name);
+    if (!comma || !option_value(p->w, name, &value))
+        return;
+    if (isnan(value)) { /* what is behind the comma follows, in parentheses */
+        token_put(p, "(");
+        p->parens++;
+        p->at = comma + 1;
+        return;
+    }
+    begin(p, "o");
+    wg_source_number(p->w->to, p->w->dtype, value, true);
+    p->last = '0';
+    p->at = end + 1;
+}
+
 static void option_put(writer *p)
 {
     char name[LONGEST];
@@ -500,9 +533,9 @@ static void word_put(writer *p)
         option_put(p);
         return;
     }
-    if (called && (!strcmp(word, "K") || !strcmp(word, "IS"))) {
+    if (called && (!strcmp(word, "K") || !strcmp(word, "IS") || !strcmp(word, "GIVEN_OR"))) {
         p->at = next + 1;
-        *word == 'K' ? number_put(p) : choice_put(p);
+        *word == 'K' ? number_put(p) : *word == 'I' ? choice_put(p) : given_put(p);
         return;
     }
     if (keyword_put(p, word))
@@ -526,6 +559,8 @@ static void word_put(writer *p)
         snprintf(named, sizeof named, "%s%s", *word == 'a' && word[1] == 'b' ? "fabs" : word,
                  w->dtype == WG_FLOAT32 ? "f" : "");
         token_put(p, named);
+    } else if (called && !is_c(word)) {
+        failed(w, "a function that has no C,", word);
     } else {
         token_put(p, word);
     }

@@ -175,20 +175,9 @@ static void header_put(wg_export *e)
 }
 
 /* ---- The file ---------------------------------------------------------------------------------------------------- */
-static bool is_used(const wg_export *e, const char *word)
-{
-    size_t n = strlen(word);
-    for (const char *at = e->body.data; at && (at = strstr(at, word)); at += n) {
-        bool begins = !isalnum((unsigned char)at[-1]) && at[-1] != '_';
-        if (begins && !isalnum((unsigned char)at[n]) && at[n] != '_')
-            return true;
-    }
-    return false;
-}
-
 static void function_put(wg_export *e, wg_source *to)
 {
-    bool works = is_used(e, "work");
+    bool works = wg_export_mentions(&e->body, "work");
     wg_source_put(to, "int %s(", e->prefix);
     arguments_put(e, to);
     wg_source_put(to, ")\n{\n");
@@ -197,10 +186,10 @@ static void function_put(wg_export *e, wg_source *to)
     if (!works && e->options.workspace)
         wg_source_put(to, "    (void)work;\n");
     for (int i = 0; i < e->f->n_in + e->n_params; i++)
-        if (!is_used(e, e->input[i]))
+        if (!wg_export_mentions(&e->body, e->input[i]))
             wg_source_put(to, "    (void)%s;\n", e->input[i]);
     for (int k = 0; k < e->f->n_out + e->f->n_grad; k++)
-        if (!is_used(e, e->output[k]))
+        if (!wg_export_mentions(&e->body, e->output[k]))
             wg_source_put(to, "    (void)%s;\n", e->output[k]);
     wg_source_bytes(to, e->body.data, e->body.size);
     wg_source_put(to, "    return 0;\n}\n");
@@ -226,7 +215,7 @@ static void file_put(wg_export *e, wg_source *to)
 {
     static const char includes[] = "#include <float.h>\n#include <math.h>\n#include <stdbool.h>\n#include <stddef.h>\n"
                                    "#include <stdint.h>\n\n";
-    if (e->loaded) {
+    if (e->options.entry) {
         wg_source_put(to, "%s", includes);
         wg_source_bytes(to, e->header.data, e->header.size);
         wg_source_put(to, "\n");
@@ -240,7 +229,7 @@ static void file_put(wg_export *e, wg_source *to)
     wg_source_bytes(to, e->helpers.to->data, e->helpers.to->size);
     wg_source_bytes(to, e->functions.data, e->functions.size);
     function_put(e, to);
-    if (e->loaded)
+    if (e->options.entry)
         entry_put(e, to);
     wg_source_bytes(to, e->test.data, e->test.size);
 }
@@ -288,14 +277,14 @@ static wg_status exported(wg_export *e, wg_export_then *then, void *argument)
     if (status)
         return status;
     header_put(e);
-    if (e->options.test && !e->loaded)
+    if (e->options.test && !e->options.entry)
         wg_export_test(e, inputs);
     file_put(e, &file);
     return tape->status ? tape->status : then(e, &file, argument);
 }
 
-wg_status wg_export_text_of(wg_function *f, const char *path, const wg_export_c_options *options, bool loaded,
-                            wg_export_then *then, void *argument)
+wg_status wg_export_text_of(wg_function *f, const char *path, const wg_export_c_options *options, wg_export_then *then,
+                            void *argument)
 {
     wg_tape *tape = f->tape;
     if (tape->status)
@@ -308,7 +297,9 @@ wg_status wg_export_text_of(wg_function *f, const char *path, const wg_export_c_
     wg_export *e = wg_arena(tape, sizeof *e);
     wg_status status = e ? WG_OK : wg_no_memory(tape, "wg_export_c", sizeof *e);
     if (e) {
-        *e = (wg_export){.p = {.f = f, .tape = tape}, .f = f, .options = *options, .loaded = loaded};
+        *e = (wg_export){.p = {.f = f, .tape = tape}, .f = f, .options = *options};
+        e->options.parameters |= options->entry;
+        e->options.workspace |= options->entry;
         e->prefix = prefix_of(e, path, options->name);
         e->file = file_of(e, path);
         e->test_macro = wg_export_text(e, "%s_TEST", upper_of(e, e->prefix));
@@ -324,6 +315,8 @@ static wg_status files_written(wg_export *e, const wg_source *source, void *argu
 {
     const char *path = argument;
     wg_source header = {.tape = e->p.tape};
+    if (e->options.entry)
+        return wg_file_write(e->p.tape, "wg_export_c", path, source->data, source->size);
     size_t n = strlen(path);
     const char *beside = wg_export_text(e, "%.*s.h", (int)(n - 2), path), *guard = wg_export_text(e, "%s_H", upper_of(e, e->prefix));
     wg_source_put(&header, "/* The function of %s.c. */\n#ifndef %s\n#define %s\n\n#include <stdbool.h>\n#include <stdint.h>\n\n"
@@ -344,5 +337,5 @@ wg_status (wg_export_c)(wg_function *f, const char *path, wg_export_c_options op
     size_t n = path ? strlen(path) : 0;
     if (n < 3 || strcmp(path + n - 2, ".c"))
         return wg_report(f->tape, "wg_export_c", WG_ERROR_VALUE, "the path %s does not end in .c", path ? path : "NULL");
-    return wg_export_text_of(f, path, &options, false, files_written, (void *)(uintptr_t)path);
+    return wg_export_text_of(f, path, &options, files_written, (void *)(uintptr_t)path);
 }

@@ -59,7 +59,6 @@ typedef struct {
     wg_function *f;
     const char *prefix, *file, *test_macro;
     wg_export_c_options options;
-    bool loaded;            /* to be loaded: with an entry for the library */
     wg_export_value *value; /* one a node */
     uint32_t n_steps;
     wg_export_step *step;
@@ -124,13 +123,19 @@ wg_status wg_export_loop(wg_export *e, const wg_export_step *s);
 wg_status wg_export_steps(wg_export *e);
 /* Puts the function unless there is one with the same text; returns its name. Takes what is behind the name. */
 const char *wg_export_function_put(wg_export *e, const char *wish, bool may_fail, const wg_source *text);
+/* Does the C text have the word? */
+bool wg_export_mentions(const wg_source *text, const char *word);
 void wg_export_call_put(wg_export *e, const char *name, bool may_fail, const wg_source *list);
 
 /* ---- export.c ---- */
-/* Makes the text of f, and hands it over while it lives. `loaded`: with an entry for the library, and no header. */
+/* Makes the text of f, and hands it over while it lives. */
 typedef wg_status wg_export_then(wg_export *e, const wg_source *file, void *argument);
-wg_status wg_export_text_of(wg_function *f, const char *path, const wg_export_c_options *options, bool loaded,
-                            wg_export_then *then, void *argument);
+wg_status wg_export_text_of(wg_function *f, const char *path, const wg_export_c_options *options, wg_export_then *then,
+                            void *argument);
+
+/* ---- object.c: shared objects of C text ---- */
+/* The object that the text makes, compiled or from the cache; NULL, and the error reported for wg_function_load_c. */
+void *wg_object_of(wg_tape *tape, const wg_source *text);
 
 /* ---- export_test.c: a main that checks the file ---- */
 void wg_export_test(wg_export *e, const wg_tensor *inputs);

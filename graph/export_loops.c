@@ -218,9 +218,9 @@ static void parameters_put(const loop *l, wg_source *to, wg_source *call)
 {
     const char *between = "";
     for (int d = 0; d < 5; d++) {
-        if (!l->cells[d])
-            continue;
         const char *member = wg_export_member((wg_dtype)d);
+        if (!l->cells[d] || !wg_export_mentions(&l->text, member))
+            continue;
         wg_source_put(to, "%s%s%s *restrict %s", between, l->written[d] ? "" : "const ", wg_c_type((wg_dtype)d), member);
         wg_source_put(call, "%swork->%s", between, member);
         between = ", ";
@@ -228,6 +228,8 @@ static void parameters_put(const loop *l, wg_source *to, wg_source *call)
     for (int i = 0; i < l->n_params; i++) {
         uint32_t root = l->param[i];
         const char *type = wg_c_type((wg_dtype)wg_plan_node(&l->e->p, root)->dtype), *name = wg_export_array(l->e, root);
+        if (!wg_export_mentions(&l->text, name)) /* the slope does not need it */
+            continue;
         wg_source_put(to, "%s%s%s *restrict %s", between, is_inside(l, root) ? "" : "const ", type, name);
         wg_source_put(call, "%s%s", between, name);
         between = ", ";

@@ -73,7 +73,7 @@ static void root_found(wg_export *e, uint32_t i)
         uint32_t x = wg_node_in(node)[0];
         v->root = e->p.value[x].root;
         v->offset = e->p.value[x].offset + ((unsigned char *)node->data - (unsigned char *)wg_plan_node(&e->p, x)->data);
-    } else if (wg_node_is(node, WG_NODE_PARAM) && e->options.parameters)
+    } else if (wg_node_is(node, WG_NODE_PARAM) && e->options.parameters && v->flags & WG_VALUE_NEEDED)
         e->value[i].home = WG_HOME_PARAMETER;
     else if (!wg_is_made(&e->p, i))
         e->value[i].home = is_uniform(node) && !wg_node_is(node, WG_NODE_PARAM) ? WG_HOME_NUMBER : WG_HOME_CONSTANT;

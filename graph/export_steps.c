@@ -20,8 +20,7 @@ const char *wg_export_function_put(wg_export *e, const char *wish, bool may_fail
     return name;
 }
 
-/* Does the C text have the word? */
-static bool mentions(const wg_source *text, const char *word)
+bool wg_export_mentions(const wg_source *text, const char *word)
 {
     size_t n = strlen(word);
     for (const char *at = text->data; at && (at = strstr(at, word)); at += n) {
@@ -39,7 +38,7 @@ void wg_export_call_put(wg_export *e, const char *name, bool may_fail, const wg_
         for (uint32_t k = i; k < i + wg_plan_node(&e->p, i)->n_out; k++) {
             const wg_export_value *v = &e->value[k];
             const wg_node *node = wg_plan_node(&e->p, k);
-            if (v->home != WG_HOME_WORK || !node->rank || node->out != k - i || !mentions(list, v->name))
+            if (v->home != WG_HOME_WORK || !v->name || !node->rank || node->out != k - i || !wg_export_mentions(list, v->name))
                 continue;
             wg_type type = wg_node_type(node);
             wg_source_put(&e->body, "    %s *const %s = work->%s + %zu; /* %s */\n", wg_c_type(type.dtype), v->name,
@@ -175,7 +174,7 @@ static wg_status call_put(call *of, wg_call *c)
     const char *between = "";
     for (int i = 0; i < of->n; i++) {
         const argument *a = &of->argument[i];
-        if (!mentions(&body, a->word))
+        if (!wg_export_mentions(&body, a->word))
             continue;
         wg_source_put(&text, "%s%s%s *restrict %s", between, a->written ? "" : "const ", wg_c_type(a->dtype), a->word);
         wg_source_put(&list, "%s%s", between, a->as);
@@ -214,7 +213,7 @@ static void homes_taken(wg_export *e, const wg_export_step *s)
     for (uint32_t i = s->first; i < s->end; i++) {
         const wg_node *node = wg_plan_node(&e->p, i);
         wg_export_value *v = &e->value[i];
-        if (v->home != WG_HOME_WORK)
+        if (v->home != WG_HOME_WORK || !wg_node_count(node))
             continue;
         size_t n = (size_t)wg_node_count(node);
         if (node->rank) {
@@ -231,7 +230,7 @@ static void home_left(wg_export *e, uint32_t root, uint32_t step)
 {
     wg_export_value *v = &e->value[root];
     const wg_node *node = wg_plan_node(&e->p, root);
-    if (v->home != WG_HOME_WORK || v->last != step || !node->rank)
+    if (v->home != WG_HOME_WORK || v->last != step || !node->rank || !wg_node_count(node))
         return;
     wg_export_give(e, (wg_dtype)node->dtype, v->at, (size_t)wg_node_count(node));
     v->last = WG_NEVER;

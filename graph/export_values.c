@@ -96,6 +96,8 @@ const char *wg_export_pointer(wg_export *e, uint32_t i)
         wg_dtype dtype = (wg_dtype)wg_plan_node(&e->p, root)->dtype;
         return wg_export_text(e, "&work->%s[%zu]", wg_export_member(dtype), e->value[root].at);
     }
+    if (e->value[root].home == WG_HOME_WORK && !wg_node_count(wg_plan_node(&e->p, root)))
+        return "NULL"; /* no step made it */
     const char *name = wg_export_array(e, root);
     return offset ? wg_export_text(e, "%s + %lld", name, (long long)offset) : name;
 }

@@ -105,7 +105,7 @@ static wg_status mean_run(const wg_call *c)
 
 static wg_status mean_c(const wg_call *c, wg_code *w)
 {
-    return reduced_c(c, w, WG_C(double sum = 0; EACH sum += (double)x; y = (T)(sum / N);));
+    return reduced_c(c, w, WG_C(double sum = 0; EACH sum += (double)x; y = (T)(sum / (double)N);));
 }
 
 static wg_tensor mean_dx(const wg_call *c, wg_tensor g) { return spread_over(c, wg_divide(g, count_of(c))); }

@@ -12,6 +12,10 @@
 WG_CONTENTS(SPECIAL)
 
 
+/* A function of doubles, and its text. */
+#define WG_FUNCTION(name, ...)                                                                                         \
+    static const wg_helper wg_##name##_helper = {#name, 0, #__VA_ARGS__};                                              \
+    __VA_ARGS__
 /* A helper for the text from a function of a double x. */
 #define IN_DOUBLE(name, expression) WG_HELPERS(name, return (T)(expression);)
 
@@ -58,14 +62,16 @@ wg_tensor (wg_erfc)(wg_tensor x) { return WG_RECORD(erfc, NULL, x); }
 
 /* ---- erfcx ------------------------------------------------------------------------------------------------------- */
 /* r in exp(x^2) erfc(x) = 1 / (sqrt(pi) (x + r)), by its continued fraction: 60 levels are enough from x = 2 on. */
+WG_FUNCTION(erfcx_fraction,
 static double erfcx_fraction(double x)
 {
     double r = 0;
     for (int k = 60; k > 0; k--)
         r = 0.5 * k / (x + r);
     return r;
-}
+})
 
+WG_FUNCTION(erfcx_of,
 static double erfcx_of(double x)
 {
     if (x >= 2)
@@ -74,16 +80,17 @@ static double erfcx_of(double x)
         return INFINITY;
     double square = x * x;
     return exp(square) * (1 + fma(x, x, -square)) * erfc(x);
-}
+})
 
 /* 2 x y - 2 / sqrt(pi) cancels in the tail; with y as the fraction it is -2 / sqrt(pi) r / (x + r). */
+WG_FUNCTION(erfcx_slope_of,
 static double erfcx_slope_of(double x)
 {
     if (!(x >= 2))
         return 2 * x * erfcx_of(x) - M_2_SQRTPI;
     double r = erfcx_fraction(x);
     return -M_2_SQRTPI * (r / (x + r));
-}
+})
 IN_DOUBLE(erfcx, erfcx_of(x))
 IN_DOUBLE(erfcx_slope, erfcx_slope_of(x))
 #define erfcx(x) WG_EITHER(erfcx, x)
@@ -116,22 +123,25 @@ WG_OP(erfcx_slope) = {
 
 /* ---- erfinv ------------------------------------------------------------------------------------------------------ */
 /* erfinv(x), x >= 0, to 2e-3 from the logarithm of 1 - x^2: Winitzki 2008. */
+WG_FUNCTION(erfinv_start,
 static double erfinv_start(double log_rest)
 {
     const double a = 0.147, b = 2 / (M_PI * a) + 0.5 * log_rest;
     return sqrt(-log_rest / a / (sqrt(b * b - log_rest / a) + b));
-}
+})
 
 /* z > 0 with erfc(z) = q, for small q: Newton's method for log(erfc(z)), which is nearly a parabola. */
+WG_FUNCTION(erfc_inverse,
 static double erfc_inverse(double q)
 {
     double z = erfinv_start(log(q) + log(2 - q));
     for (int i = 0; i < 4; i++)
         z += (log(erfcx_of(z)) - z * z - log(q)) * erfcx_of(z) / M_2_SQRTPI;
     return q > 0 ? z : INFINITY;
-}
+})
 
 /* Halley's method in the middle; in the tails 1 - |x|, which is exact, has the digits. */
+WG_FUNCTION(erfinv_of,
 static double erfinv_of(double x)
 {
     double far = fabs(x);
@@ -145,7 +155,7 @@ static double erfinv_of(double x)
         z -= step / (1 + z * step);
     }
     return copysign(z, x);
-}
+})
 IN_DOUBLE(erfinv, erfinv_of(x))
 #define erfinv(x) WG_EITHER(erfinv, x)
 /* sqrt(pi) / 2 exp(y^2), whose exponent would multiply a rounding error of y; erfcx(y) is exp(y^2) (1 - x). */
@@ -177,12 +187,13 @@ WG_OP(ndtr) = {
 wg_tensor (wg_ndtr)(wg_tensor x) { return WG_RECORD(ndtr, NULL, x); }
 
 /* ---- log_ndtr ---------------------------------------------------------------------------------------------------- */
+WG_FUNCTION(log_ndtr_of,
 static double log_ndtr_of(double x)
 {
     if (x < -1)
         return log(0.5 * erfcx_of(-M_SQRT1_2 * x)) - 0.5 * x * x;
-    return x < 0 ? log(wg_ndtr_f64(x)) : log1p(-wg_ndtr_f64(-x));
-}
+    return x < 0 ? log(ndtr(x)) : log1p(-ndtr(-x));
+})
 IN_DOUBLE(log_ndtr, log_ndtr_of(x))
 #define log_ndtr(x) WG_EITHER(log_ndtr, x)
 WG_MAP1(log_ndtr,
@@ -201,12 +212,13 @@ WG_OP(log_ndtr) = {
 wg_tensor (wg_log_ndtr)(wg_tensor x) { return WG_RECORD(log_ndtr, NULL, x); }
 
 /* ---- ndtri ------------------------------------------------------------------------------------------------------- */
+WG_FUNCTION(ndtri_of,
 static double ndtri_of(double x)
 {
     if (x < 0.05 || x > 0.95)
         return x < 0 || x > 1 ? NAN : x < 0.5 ? -M_SQRT2 * erfc_inverse(2 * x) : M_SQRT2 * erfc_inverse(2 * (1 - x));
     return M_SQRT2 * erfinv_of(2 * x - 1);
-}
+})
 IN_DOUBLE(ndtri, ndtri_of(x))
 #define ndtri(x) WG_EITHER(ndtri, x)
 /* One over the density at y, as for erfinv. */
@@ -238,6 +250,7 @@ IN_DOUBLE(lgamma, lgamma_of(x))
 #define lgamma(x) WG_EITHER(lgamma, x)
 
 /* By recurrence to x >= 10, and the asymptotic series there, DLMF 5.11.2; by reflection for x < 0, DLMF 5.5.4. */
+WG_FUNCTION(digamma_of,
 static double digamma_of(double x)
 {
     static const double c[] = {1. / 12,  -1. / 120,     1. / 252, -1. / 240,
@@ -255,7 +268,7 @@ static double digamma_of(double x)
     for (int k = 7; k >= 0; k--)
         series = (series + c[k]) / (x * x);
     return sum + log(x) - 0.5 / x - series;
-}
+})
 IN_DOUBLE(digamma, digamma_of(x))
 #define digamma(x) WG_EITHER(digamma, x)
 WG_MAP1(lgamma, lgamma(x), digamma(x))
@@ -274,6 +287,7 @@ wg_tensor (wg_lgamma)(wg_tensor x) { return WG_RECORD(lgamma, NULL, x); }
 /* ---- digamma ----------------------------------------------------------------------------------------------------- */
 /* (-1)^(n+1) n! zeta(n + 1, x), the Hurwitz zeta function by Euler and Maclaurin's sum, DLMF 25.11.5. For x < 0 the sum
  * goes over all that lie below 0: not too many. */
+WG_FUNCTION(polygamma_of,
 static double polygamma_of(double n, double x)
 {
     static const double c[] = {1. / 12, -1. / 720, 1. / 30240, -1. / 1209600, 1. / 47900160, -691. / 1307674368000.,
@@ -292,7 +306,7 @@ static double polygamma_of(double n, double x)
     }
     sum += pow(x, -s) * (x / n + 0.5 + series);
     return (fmod(n, 2) == 0 ? -1 : 1) * tgamma(s) * sum;
-}
+})
 WG_HELPERS2(polygamma_at, return (T)polygamma_of((double)b, (double)a);)
 #define polygamma_at(x, n) WG_EITHER2(polygamma_at, x, n)
 WG_MAP1(digamma, digamma(x), polygamma_at(x, K(1)))
@@ -353,43 +367,49 @@ WG_OP(polygamma) = {
 wg_tensor (wg_polygamma)(wg_tensor x, wg_polygamma_options options) { return WG_RECORD(polygamma, &options, x); }
 
 /* ---- i0 ---------------------------------------------------------------------------------------------------------- */
-#define BESSEL_FAR 30 /* the power series below, the asymptotic one from here on */
+/* The power series below, the asymptotic one from here on. */
+WG_FUNCTION(BESSEL_FAR, enum { BESSEL_FAR = 30 };)
 
 /* I_n(x) for x >= 0, n = 0 or 1: every term of the power series is positive, nothing cancels. DLMF 10.25.2. */
+WG_FUNCTION(bessel_near,
 static double bessel_near(int n, double x)
 {
     double quarter = 0.25 * x * x, term = n ? 0.5 * x : 1, sum = term;
     for (int k = 1; term > 1e-17 * sum; k++)
         sum += term *= quarter / (k * (double)(k + n));
     return sum;
-}
+})
 
 /* sqrt(2 pi x) exp(-x) I_n(x) less 1, far out. DLMF 10.40.1. */
+WG_FUNCTION(bessel_far,
 static double bessel_far(int n, double x)
 {
     double term = 1, sum = 0;
     for (int k = 1; k <= 30; k++)
         sum += term *= ((2 * k - 1) * (2 * k - 1) - 4 * n) / (8 * k * x);
     return sum;
-}
+})
 
+WG_FUNCTION(bessel_scaled,
 static double bessel_scaled(int n, double x)
 {
     double far = fabs(x);
     double y = far < BESSEL_FAR ? exp(-far) * bessel_near(n, far) : (1 + bessel_far(n, far)) / sqrt(2 * M_PI * far);
     return n && x < 0 ? -y : far < INFINITY ? y : far > 0 ? 0 : x;
-}
+})
 
 /* exp(x) in two factors: it overflows sooner than I_n(x). */
+WG_FUNCTION(bessel,
 static double bessel(int n, double x)
 {
     double far = fabs(x);
     double y = far < BESSEL_FAR ? bessel_near(n, far) : exp(far / 2) * (exp(far / 2) * bessel_scaled(n, far));
     return n && x < 0 ? -y : y;
-}
+})
 
 /* The derivative of exp(-|x|) I_0(x): for x > 0 exp(-x) (I_1(x) - I_0(x)), which cancels. It is -exp(-2x) M(1/2, 2, 2x)
  * with Kummer's M, DLMF 13.6.9; far out both series begin with 1. */
+WG_FUNCTION(i0e_slope_of,
 static double i0e_slope_of(double x)
 {
     double far = fabs(x), term = 1, sum = 1, y;
@@ -400,7 +420,7 @@ static double i0e_slope_of(double x)
     else
         y = (bessel_far(1, far) - bessel_far(0, far)) / sqrt(2 * M_PI * far);
     return x == 0 ? 0 : x < 0 ? -y : y;
-}
+})
 IN_DOUBLE(i0, bessel(0, x))
 IN_DOUBLE(i1, bessel(1, x))
 IN_DOUBLE(i0e, bessel_scaled(0, x))
@@ -510,4 +530,12 @@ WG_OP(j1) = {
 };
 wg_tensor (wg_j1)(wg_tensor x) { return WG_RECORD(j1, NULL, x); }
 
+/* Not lgamma, j0 and j1, which C and POSIX have. */
+WG_HELPERS_OF(special, &wg_BESSEL_FAR_helper, &wg_erfcx_fraction_helper, &wg_erfcx_of_helper,
+              &wg_erfcx_slope_of_helper, &wg_erfinv_start_helper, &wg_erfc_inverse_helper, &wg_erfinv_of_helper,
+              &wg_log_ndtr_of_helper, &wg_ndtri_of_helper, &wg_digamma_of_helper, &wg_polygamma_of_helper,
+              &wg_bessel_near_helper, &wg_bessel_far_helper, &wg_bessel_scaled_helper, &wg_bessel_helper,
+              &wg_i0e_slope_of_helper, &wg_erfcx_helper, &wg_erfcx_slope_helper, &wg_erfinv_helper,
+              &wg_log_ndtr_helper, &wg_ndtri_helper, &wg_digamma_helper, &wg_polygamma_at_helper, &wg_i0_helper,
+              &wg_i1_helper, &wg_i0e_helper, &wg_i1e_helper, &wg_i0e_slope_helper)
 WG_FAMILY_OF(special, "elementwise", SPECIAL)

@@ -21,6 +21,7 @@ struct engine {
     wg_mark empty;
     int threads; /* of the tape */
     size_t held; /* bytes, by the tape */
+    way exports;
 };
 
 typedef enum { WANT_VALUE, WANT_VJP, WANT_JVP, WANT_HVP, WANT_HVP_RR, WANTS } want;
@@ -37,6 +38,7 @@ typedef struct {
     layout layout;
     int threads;
     bool compiled;
+    way how;
     options options;
     size_t n_in, n_out;
     wg_tensor *in, *tangent, *pulled;               /* one an input */
@@ -114,13 +116,13 @@ static bool how_read(request *r, refusal *why)
         return refuse(why, "json", "how is not an object");
     static const char *const ways[] = {"compiled", "exported"};
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
-        const json_t *way = json_object_get(how, ways[i]);
-        if (way && !json_is_boolean(way))
+        const json_t *json = json_object_get(how, ways[i]);
+        if (json && !json_is_boolean(json))
             return refuse(why, "json", "how.%s is not true or false", ways[i]);
-        if (json_is_true(way) && i)
-            return refuse(why, "unsupported", "there are no %s functions", ways[i]);
-        if (json_is_true(way))
+        if (json_is_true(json))
             r->compiled = true;
+        if (json_is_true(json) && i)
+            r->how.exported = true;
     }
     return layout_read(r, json_object_get(how, "layout"), why) && threads_read(r, json_object_get(how, "threads"), why);
 }
@@ -341,7 +343,7 @@ static bool answers_compiled(request *r, wg_mark empty, refusal *why)
         for (size_t i = 0; r->want[w] && i < answers(r, (want)w); i++)
             if (wg_is_tensor(r->answer[w][i]))
                 all[n++] = r->answer[w][i];
-    bool fine = run_compiled(r->tape, empty, r->leaf, (int)r->n_leaves, all, (int)n, why);
+    bool fine = run_compiled(r->tape, empty, r->leaf, (int)r->n_leaves, all, (int)n, &r->how, why);
     n = 0;
     for (int w = 0; w < WANTS; w++)
         for (size_t i = 0; fine && r->want[w] && i < answers(r, (want)w); i++)
@@ -408,7 +410,7 @@ static bool tape_ready(engine *e, int threads, refusal *why)
 
 static bool answered(engine *e, const json_t *json, FILE *to, refusal *why)
 {
-    request r = {.json = json};
+    request r = {.json = json, .how = e->exports};
     if (!json_is_object(json))
         return refuse(why, "json", "the request is not an object");
     if (!want_read(&r, why) || !how_read(&r, why) || !tape_ready(e, r.threads, why))
@@ -539,6 +541,11 @@ void engine_answer(engine *e, const char *line, size_t n, FILE *to)
     }
     json_decref(json);
     free(text);
+}
+
+void engine_exports(engine *e, const char *name, const char *path, const char *object)
+{
+    e->exports = (way){.name = name, .path = path, .object = object};
 }
 
 size_t engine_bytes(const engine *e) { return e->held; }

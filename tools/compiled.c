@@ -42,7 +42,8 @@ static bool outputs_run(job *j, wg_tape *tape, wg_tensor *out)
     return !wg_function_run(j->function, (const void *const *)(uintptr_t)j->in, j->out);
 }
 
-bool run_compiled(wg_tape *tape, wg_mark empty, const wg_tensor *in, int n_in, wg_tensor *out, int n_out, refusal *why)
+bool run_compiled(wg_tape *tape, wg_mark empty, const wg_tensor *in, int n_in, wg_tensor *out, int n_out, const way *how,
+                  refusal *why)
 {
     job j = {.n_in = n_in, .n_out = n_out};
     wg_tensors inputs = {in, n_in}, outputs = {out, n_out};
@@ -52,7 +53,12 @@ bool run_compiled(wg_tape *tape, wg_mark empty, const wg_tensor *in, int n_in, w
     j.function = wg_compile(tape, inputs, outputs);
     if (j.function && !values_kept(&j, in))
         fine = refuse(why, "memory", "no memory for the inputs of a compiled function");
-    if (j.function && fine) {
+    bool written = how->exported && how->path;
+    if (j.function && fine && written)
+        wg_export_c(j.function, how->path, .name = how->name, .entry = true);
+    else if (j.function && fine && how->exported)
+        wg_function_load_c(j.function, .name = how->name, .object = how->object);
+    if (j.function && fine && !written && !wg_failed(tape)) {
         wg_rewind(tape, empty);
         outputs_run(&j, tape, out);
     }

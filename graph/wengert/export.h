@@ -22,6 +22,7 @@ typedef struct {
     bool parameters;       /* parameters are arguments, behind the inputs; else the file has their values of now */
     bool workspace;        /* its memory is an argument, a NAME_workspace; else the file has one */
     bool test;             /* a main under NAME_TEST: the inputs of now, and whether they give the outputs of now */
+    bool entry;            /* for wg_function_load_c: no .h, parameters and workspace as arguments, and NAME_run, NAME_bytes */
     const wg_sparse *pattern; /* where the values of this matrix are: NAME_row, NAME_column, NAME_start */
 } wg_export_c_options;
 #define wg_export_c_defaults .test = true
@@ -33,6 +34,16 @@ typedef struct {
  * Results are those of f to a few units in the last place of a sum: sums of float32 are taken in double, but for products of
  * matrices. WG_ERROR_UNSUPPORTED where an operation has no C, as random ones, or a size is more than an int holds. */
 WG_API wg_status wg_export_c(wg_function *f, const char *path, wg_export_c_options options);
+typedef struct {
+    const char *object; /* a shared object that was made of a file exported with .entry; NULL: made now, or found again */
+    const char *name;   /* of the function in it */
+} wg_function_load_c_options;
+#define wg_function_load_c_defaults .object = NULL
+/* Exports f, has it compiled by the system's C compiler (the environment's CC, else cc), and from now on wg_function_run runs
+ * that. Objects are kept in $XDG_CACHE_HOME/wengert, a folder that only its owner may use, and found again by the text that
+ * they were made of. WG_ERROR_FILE where there is no compiler or no such folder can be; f is then as it was. */
+WG_API wg_status wg_function_load_c(wg_function *f, wg_function_load_c_options options);
+
 /* Does the operation have C? */
 WG_API bool wg_op_exports(const wg_op *op);
 
@@ -45,6 +56,9 @@ WG_API bool wg_op_exports(const wg_op *op);
 #define wg_export_c(...) WG_OPTIONS_EXPORT(__VA_ARGS__, )
 #define WG_OPTIONS_EXPORT(f, path, ...)                                                                                \
     (wg_export_c)(WG_FUNCTION_HERE(f), path, (wg_export_c_options){wg_export_c_defaults, __VA_ARGS__})
+#define wg_function_load_c(...) WG_OPTIONS_LOAD(__VA_ARGS__, )
+#define WG_OPTIONS_LOAD(f, ...)                                                                                        \
+    (wg_function_load_c)(WG_FUNCTION_HERE(f), (wg_function_load_c_options){wg_function_load_c_defaults, __VA_ARGS__})
 #endif
 
 #endif

@@ -1,7 +1,7 @@
 /* Operations against reference values from elsewhere. A line of tests/data/NAME.jsonl is a request of `wengert call` and the
- * answer it should get; it is made as it stands, then with strided operands, through a compiled function, with two threads,
- * and in float32. Files named
- * as arguments are run alone: `reference products.jsonl`. WENGERT_TEST_DATA is their folder. */
+ * answer it should get; it is made as it stands, then with strided operands, through a compiled function, as exported C, with
+ * two threads, and in float32. The C of a whole file is compiled at once, without a warning. Files named as arguments are run
+ * alone: `reference products.jsonl`. WENGERT_TEST_DATA is their folder. */
 #include <check.h>
 #include <dirent.h>
 #include <jansson.h>
@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <wengert.h>
 
 #include "ops/lapack.h"
@@ -20,10 +21,14 @@ static struct {
     char file[100];
     int number;
     char *text;
+    bool exported; /* its C was written, and is in the object */
+    int object;    /* of its file */
 } *lines; /* of all files */
 static int n_lines;
 
 static engine *engine_now;
+static char folder_now[] = "/tmp/wengert-reference-XXXXXX"; /* of exported C and its objects */
+static int n_objects;
 
 /* ---- Answers ----------------------------------------------------------------------------------------------------- */
 static json_t *answer_to(const json_t *request)
@@ -274,6 +279,16 @@ START_TEST(line_gives_what_it_says)
         return;
     }
     compare(&as, request, answer, expected);
+    json_t *exported = json_pack("{s:b}", "exported", 1);
+    if (lines[_i].exported) {
+        char name[40], object[100];
+        snprintf(name, sizeof name, "line%d", _i);
+        snprintf(object, sizeof object, "%s/%d.so", folder_now, lines[_i].object);
+        engine_exports(engine_now, name, NULL, object);
+        same_how(_i, request, exported, ", exported", expected, &as);
+        engine_exports(engine_now, NULL, NULL, NULL);
+    }
+    json_decref(exported);
     json_t *strided = json_pack("{s:s}", "layout", "strided"), *threads = json_pack("{s:i}", "threads", 2);
     static const char *const layouts[] = {"contiguous", "strided", "broadcast"};
     json_t *repeated = json_pack("{s:s}", "layout", "broadcast");
@@ -293,6 +308,50 @@ START_TEST(line_gives_what_it_says)
     json_decref(compiled);
     json_decref(answer);
     json_decref(request);
+}
+END_TEST
+
+/* ---- Exported C -------------------------------------------------------------------------------------------------- */
+/* Puts the C of line i, where all that it is made of has some, behind what the file has. */
+static void line_exported(int i, const char *path, FILE *to)
+{
+    char name[40], part[4096];
+    json_t *request = json_loads(lines[i].text, 0, NULL), *expected = json_object_get(request, "expect");
+    if (!request || json_object_get(expected, "error")) {
+        json_decref(request);
+        return;
+    }
+    want_what_is_expected(request, expected);
+    json_object_set_new(request, "how", json_pack("{s:b}", "exported", 1));
+    snprintf(name, sizeof name, "line%d", i);
+    engine_exports(engine_now, name, path, NULL);
+    json_t *answer = answer_to(request);
+    FILE *from = json_object_get(answer, "error") ? NULL : fopen(path, "r");
+    for (size_t n; from && (n = fread(part, 1, sizeof part, from)) > 0;)
+        fwrite(part, 1, n, to);
+    lines[i].exported = from != NULL;
+    if (from)
+        fclose(from);
+    remove(path);
+    json_decref(answer);
+    json_decref(request);
+}
+
+/* First of its file's, in the process of all: what was exported is known to the lines. */
+START_TEST(the_c_of_a_file_compiles)
+{
+    char path[100], all[100], command[500];
+    snprintf(path, sizeof path, "%s/one.c", folder_now);
+    snprintf(all, sizeof all, "%s/%d.c", folder_now, _i);
+    FILE *to = fopen(all, "w");
+    ck_assert_ptr_nonnull(to);
+    for (int i = 0; i < n_lines; i++)
+        if (lines[i].object == _i)
+            line_exported(i, path, to);
+    fclose(to);
+    snprintf(command, sizeof command,
+             "${CC:-cc} -std=c99 -O1 -Wall -Wextra -Wconversion -Werror -fPIC -shared -o %s/%d.so %s -lm", folder_now, _i, all);
+    ck_assert_msg(!system(command), "%s does not compile", all);
 }
 END_TEST
 
@@ -329,6 +388,10 @@ static bool add_file(Suite *s, const char *folder, const char *name)
     TCase *c = tcase_create(name);
     tcase_set_timeout(c, 60); /* seconds a line */
     tcase_add_checked_fixture(c, engine_made, engine_freed);
+    for (int i = first; i < n_lines; i++)
+        lines[i].object = n_objects;
+    tcase_add_loop_test(c, the_c_of_a_file_compiles, n_objects, n_objects + 1);
+    n_objects++;
     tcase_add_loop_test(c, line_gives_what_it_says, first, n_lines);
     suite_add_tcase(s, c);
     return true;
@@ -346,6 +409,10 @@ int main(int argc, char **argv)
     Suite *s = suite_create("reference");
     bool fine = true;
     folder = folder ? folder : "tests/data";
+    if (!mkdtemp(folder_now)) {
+        perror(folder_now);
+        return 1;
+    }
     for (int i = 1; i < argc; i++)
         fine &= add_file(s, folder, argv[i]);
     struct dirent **entry = NULL;
@@ -362,6 +429,10 @@ int main(int argc, char **argv)
     for (int i = 0; i < n_lines; i++)
         free(lines[i].text);
     free(lines);
+    char command[100];
+    snprintf(command, sizeof command, "rm -r %s", folder_now);
+    if (!getenv("WENGERT_KEEP") && system(command))
+        failed++;
     if (!n_lines)
         fprintf(stderr, "%s: no lines\n", folder);
     return failed || !fine || !n_lines;
