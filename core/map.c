@@ -99,10 +99,13 @@ static void source_operand(source *s, const wg_call *c, int i, int64_t count)
     source_dense(s, c->from[i], x->dtype);
     if (own == count && !stride)
         return;
-    s->how = own == 1 ? CONSTANT : WALKED;
     s->type = *c->y;
     s->type.dtype = x->dtype;
-    wg_broadcast_strides(x, stride, c->y, s->stride); /* of a constant: zeros */
+    wg_broadcast_strides(x, stride, c->y, s->stride);
+    s->how = CONSTANT;
+    for (int k = 0; k < c->y->rank; k++)
+        if (s->stride[k])
+            s->how = WALKED;
 }
 
 static void run_dense(const loop *l, int64_t first, int64_t n)
@@ -115,7 +118,7 @@ static void run_dense(const loop *l, int64_t first, int64_t n)
 
 static void run_gathered(const loop *l, int64_t first, int64_t n)
 {
-    _Alignas(WG_ALIGN) unsigned char buffer[MOST_OPERANDS][BLOCK * sizeof(double)];
+    _Alignas(WG_ALIGN) unsigned char buffer[MOST_SOURCES][BLOCK * sizeof(double)];
     const void *from[MOST_SOURCES];
     for (int64_t done = 0, step; done < n; done += step) {
         step = n - done < BLOCK ? n - done : BLOCK;
@@ -147,19 +150,18 @@ static void loop_run(wg_tape *tape, loop *l)
     wg_parallel(tape, wg_pieces(l->count), run_piece, l);
 }
 
-wg_status wg_map_run(const wg_call *c)
+wg_status wg_map_loop(const wg_call *c, wg_kernel *kernel, const void *options)
 {
-    wg_kernel *kernel = c->op->map->run[map_dtype(c)];
     int64_t count = wg_type_count(c->y);
     if (count == 1) { /* and so has every operand */
-        kernel(1, c->to[0], c->from, c->options);
+        kernel(1, c->to[0], c->from, options);
         return WG_OK;
     }
     if (!count)
         return WG_OK;
     loop l;
     l.kernel = kernel;
-    l.options = c->options;
+    l.options = options;
     l.to = c->to[0];
     l.size = wg_dtype_size(c->y->dtype);
     l.count = count;
@@ -169,6 +171,8 @@ wg_status wg_map_run(const wg_call *c)
     loop_run(c->tape, &l);
     return WG_OK;
 }
+
+wg_status wg_map_run(const wg_call *c) { return wg_map_loop(c, c->op->map->run[map_dtype(c)], c->options); }
 
 wg_status wg_map_pull(const wg_call *c, int which, const void *g, void *to)
 {

@@ -286,6 +286,8 @@ wg_status wg_options_resolve(const wg_call *c, const void *options, void *to);
 /* ---- map.c ---- */
 wg_status wg_map_type(wg_call *c);
 wg_status wg_map_run(const wg_call *c);
+/* The same by another kernel, over the call's operands, up to 5, and its first output. */
+wg_status wg_map_loop(const wg_call *c, wg_kernel *kernel, const void *options);
 /* g times the slope with respect to operand `which`, of the result's shape, contiguous, into `to`. c is as for run: it has
  * the operands' `from` and `stride`, and in to[0] the result's values, which are read. */
 wg_status wg_map_pull(const wg_call *c, int which, const void *g, void *to);

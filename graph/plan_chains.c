@@ -75,6 +75,15 @@ static wg_status chain_run(const void *with)
 }
 
 /* ---- Finding them ------------------------------------------------------------------------------------------------ */
+/* Is it one element, or a view that shows one everywhere? */
+static bool is_single(const wg_node *node)
+{
+    bool single = true;
+    for (int i = 0; i < node->rank; i++)
+        single &= node->as.layout->dim[i] == 1 || !node->as.layout->stride[i];
+    return single;
+}
+
 /* The elements of a step that may be part of a chain; 0: it may not. */
 static int64_t chain_count(const wg_plan *p, uint32_t i)
 {
@@ -89,7 +98,7 @@ static int64_t chain_count(const wg_plan *p, uint32_t i)
     bool fits = c && wg_dense_kernel(c, &options);
     for (int k = 0; fits && k < node->n_in; k++) {
         const wg_node *x = in[k] == WG_ABSENT ? NULL : wg_plan_node(p, in[k]);
-        bool single = x && wg_node_count(x) == 1;
+        bool single = x && is_single(x);
         bool dense = x && wg_node_count(x) == count && (wg_node_is(x, WG_NODE_CONTIGUOUS) || wg_is_dense_copy(p, in[k]));
         fits = single || dense;
     }
@@ -104,7 +113,7 @@ static bool takes_one_of(const wg_plan *p, uint32_t i, uint32_t first)
     const wg_node *node = wg_plan_node(p, i);
     const uint32_t *in = wg_node_in(node);
     for (int k = 0; k < node->n_in; k++)
-        if (wg_node_count(wg_plan_node(p, in[k])) == 1 && p->value[in[k]].root >= first)
+        if (is_single(wg_plan_node(p, in[k])) && p->value[in[k]].root >= first)
             return true;
     return false;
 }
@@ -177,7 +186,7 @@ static int buffer_of(const holding *h, uint32_t value)
     return NO_BUFFER;
 }
 
-static void operand_placed(wg_plan *p, holding *h, uint32_t x, int64_t count, place *to)
+static void operand_placed(wg_plan *p, holding *h, uint32_t x, place *to)
 {
     const wg_node *node = wg_plan_node(p, x);
     uint32_t root = p->value[x].root;
@@ -187,7 +196,7 @@ static void operand_placed(wg_plan *p, holding *h, uint32_t x, int64_t count, pl
         return;
     }
     wg_points_at(p, &to->data, x);
-    if (wg_node_count(node) == count)
+    if (!is_single(node))
         return;
     to->single = true;
     to->buffer = buffer_unused(h); /* filled before the first step, for the whole of the chain */
@@ -205,7 +214,7 @@ static bool link_made(wg_plan *p, holding *h, uint32_t i, link *l)
         l->kernel = wg_dense_kernel(c, &l->options);
         l->n = c->n_in;
         for (int k = 0; k < l->n; k++)
-            operand_placed(p, h, in[k], wg_node_count(wg_plan_node(p, i)), &l->from[k]);
+            operand_placed(p, h, in[k], &l->from[k]);
     }
     wg_arena_back(p->tape, before);
     return made;

@@ -6,6 +6,7 @@
 #include "wengert/elementwise.h"
 #include "wengert/shape.h"
 
+#include <ctype.h>
 #include <stddef.h>
 
 #define ROOM 48 /* 8-byte words for the options of an elementwise operation */
@@ -27,16 +28,12 @@ static wg_status pulled_type(wg_call *c)
     return WG_OK;
 }
 
+static wg_kernel *kernel_of(const pulled *p, wg_dtype dtype) { return p->op->map->pull[p->which][dtype]; }
+
 static wg_status pulled_run(const wg_call *c)
 {
     const pulled *p = c->options;
-    void *const result[] = {(void *)(uintptr_t)c->from[c->n_in - 2]};
-    wg_call of = *c;
-    of.op = p->op;
-    of.options = p->options;
-    of.n_in = c->n_in - 2;
-    of.to = result;
-    return wg_map_pull(&of, p->which, c->from[c->n_in - 1], c->to[0]);
+    return wg_map_loop(c, kernel_of(p, c->y[0].dtype), p->options);
 }
 
 #define PULL_ENTRY(schema)                                                                                             \
@@ -56,7 +53,7 @@ wg_kernel *wg_dense_kernel(const wg_call *c, const void **options)
         return NULL;
     const pulled *p = c->options;
     *options = p->options;
-    return p->op->map->pull[p->which][c->dtype];
+    return kernel_of(p, c->dtype);
 }
 
 bool wg_elementwise_of(const wg_call *c, wg_elementwise *e)
@@ -80,16 +77,28 @@ wg_kernel *wg_scalar_kernel(const wg_node *node)
     if (op != &pull_op || node->dtype > WG_FLOAT64)
         return NULL;
     const pulled *p = wg_node_options(node);
-    return p->op->map->pull[p->which][node->dtype];
+    return kernel_of(p, (wg_dtype)node->dtype);
 }
 
-/* Does the slope need y? Entries that do not say what it needs may need all. */
-static bool keeps_result(const wg_op *op)
+/* Does the text of a slope name this operand or result? */
+static bool names(const char *slope, char name)
 {
-    for (const char *at = op->saves; at && *at; at++)
-        if (*at == 'y' && (at == op->saves || at[-1] == ' ') && (!at[1] || at[1] == ' '))
+    for (const char *at = slope; *at; at++) {
+        bool begins = at == slope || !(isalnum((unsigned char)at[-1]) || strchr("_>.", at[-1]));
+        if (*at == name && begins && !isalnum((unsigned char)at[1]) && at[1] != '_')
             return true;
-    return !op->saves;
+    }
+    return false;
+}
+
+/* Is g one value, or a few, repeated? */
+static bool is_repeated(wg_tensor g)
+{
+    const wg_node *node = wg_is_tensor(g) ? wg_node_at(g.tape, g.node) : NULL;
+    for (int i = 0; node && i < node->rank; i++)
+        if (!node->as.layout->stride[i] && node->as.layout->dim[i] > 1)
+            return true;
+    return false;
 }
 
 wg_tensor wg_pull_map(const wg_call *c, int which, wg_tensor g)
@@ -100,7 +109,7 @@ wg_tensor wg_pull_map(const wg_call *c, int which, wg_tensor g)
         return wg_negative(g);
     pulled p = {.op = c->op, .which = which};
     wg_tensor in[5] = {0};
-    int n = 0;
+    int n;
     size_t size = c->op->options ? c->op->options->size : 0;
     bool one_dtype = true;
     for (int i = 0; i < c->n_in; i++)
@@ -109,12 +118,18 @@ wg_tensor wg_pull_map(const wg_call *c, int which, wg_tensor g)
         return wg_chain_map(c, which, g);
     if (size)
         memcpy(p.options, c->options, size);
-    while (n < c->n_in) {
-        in[n] = c->in[n];
-        n++;
+    if (!is_repeated(g))
+        g = wg_contiguous(g);
+    const char *slope = c->op->map->slope[which];
+    bool needed[4];
+    wg_tensor some = g; /* stands for what the slope does not name: that is not read, and need not be kept */
+    for (n = 0; n <= c->n_in; n++) {
+        needed[n] = names(slope, n == c->n_in ? 'y' : c->n_in == 1 ? 'x' : (char)('a' + n));
+        in[n] = n == c->n_in ? c->out[0] : c->in[n];
+        some = needed[n] ? in[n] : some;
     }
-    g = wg_contiguous(g);
-    in[n] = keeps_result(c->op) ? c->out[0] : g; /* a kernel that does not need it does not read it */
-    in[n + 1] = g;
-    return wg_record(size ? &pull_with_options_op : &pull_op, &p, in, n + 2);
+    for (n = 0; n <= c->n_in; n++)
+        in[n] = needed[n] ? in[n] : some;
+    in[n++] = g;
+    return wg_record(size ? &pull_with_options_op : &pull_op, &p, in, n);
 }

@@ -1,6 +1,7 @@
 /* Entries taken at indices, and the hidden operations that pull a gradient back to where they came from. Indices are
  * read once, checked and counted from the front; then rows are copied. */
 #include "ops/index.h"
+#include "wengert/map.h"
 
 #include "wengert/elementwise.h"
 #include "wengert/shape.h"
@@ -35,9 +36,20 @@ static int64_t index_at(const wg_call *c, int i, int64_t k)
     return c->x[i].dtype == WG_INT64 ? ((const int64_t *)c->from[i])[k] : ((const int32_t *)c->from[i])[k];
 }
 
+/* Are all indices from 0 to size - 1? Without a branch each: there may be as many of them as of the elements they name. */
+static WG_CLONES bool in_range_64(const int64_t *index, int64_t n, int64_t size)
+{
+    uint64_t out = 0;
+    for (int64_t k = 0; k < n; k++)
+        out |= (uint64_t)index[k] | ((uint64_t)size - 1 - (uint64_t)index[k]); /* the sign bit of either */
+    return !(out >> 63);
+}
+
 const int64_t *wg_places(const wg_call *c, int i, int axis, int64_t size, bool from_end)
 {
     int64_t n = wg_type_count(&c->x[i]), lowest = from_end ? -size : 0;
+    if (n && c->x[i].dtype == WG_INT64 && in_range_64(c->from[i], n, size))
+        return c->from[i];
     int64_t *place = wg_scratch(c, (size_t)n * sizeof *place);
     for (int64_t k = 0; k < n && place; k++) {
         int64_t index = index_at(c, i, k);
@@ -66,7 +78,7 @@ typedef struct {
 
 #define TILE 512 /* columns that are added up at a time */
 
-static void take_piece(void *argument, int64_t task)
+static WG_CLONES void take_piece(void *argument, int64_t task)
 {
     const rows *r = argument;
     int64_t first = task * r->rows, last = first + r->rows, all = r->x.outer * r->count;
