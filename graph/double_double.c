@@ -28,6 +28,12 @@ static wg_dd times(wg_dd a, double power_of_two)
     wg_dd y = {a.hi * power_of_two, a.lo * power_of_two};
     return y;
 }
+/* By a double, in two digits of long division. */
+static wg_dd over(wg_dd a, double b)
+{
+    double q = a.hi / b;
+    return isfinite(q) ? wg_dd_two_sum(q, (fma(-q, b, a.hi) + a.lo) / b) : num(q);
+}
 static wg_dd absolute(wg_dd a) { return a.hi < 0 ? neg(a) : a; }
 static wg_dd squared(wg_dd a) { return mul(a, a); }
 
@@ -43,7 +49,7 @@ static wg_dd small_expm1(wg_dd x)
 {
     wg_dd r = times(x, 0x1p-9), term = r, sum = r;
     for (int i = 2; i <= 11; i++) {
-        term = div(mul(term, r), num(i));
+        term = over(mul(term, r), i);
         sum = add(sum, term);
     }
     for (int i = 0; i < 9; i++)
@@ -98,7 +104,7 @@ static wg_dd circular_series(wg_dd x, bool odd)
 {
     wg_dd square = neg(squared(x)), term = odd ? x : num(1), sum = term;
     for (int i = odd ? 2 : 1; i < 30; i += 2) {
-        term = div(mul(term, square), num(i * (i + 1.0)));
+        term = over(mul(term, square), i * (i + 1.0));
         sum = add(sum, term);
     }
     return sum;
@@ -275,7 +281,7 @@ static wg_dd erf_series(wg_dd x)
 {
     wg_dd square = times(squared(x), 2), term = x, sum = x;
     for (int i = 3; i < 600 && fabs(term.hi) > 1e-34 * fabs(sum.hi); i += 2) {
-        term = div(mul(term, square), num(i));
+        term = over(mul(term, square), i);
         sum = add(sum, term);
     }
     return mul(mul(two_over_sqrt_pi, exp_of(neg(squared(x)))), sum);

@@ -69,6 +69,8 @@ static bool taken(wg_replay *r, uint32_t i)
     for (int k = 0; k < node->n_in; k++)
         if (in[k] != WG_ABSENT && (wg_node_at(r->tape, in[k])->dtype == WG_FLOAT32 || !has_memory(r, in[k])))
             return *r->without ? false : cannot(r, "float32");
+    for (int k = 0; k < node->n_in; k++)
+        r->moves[i] |= in[k] == WG_ABSENT ? 0 : r->moves[in[k]];
     r->step[r->steps++] = i;
     return has_memory(r, i);
 }
@@ -182,6 +184,7 @@ static bool node_taken(wg_replay *r, uint32_t i)
     if (!has_memory(r, text.result))
         return false;
     r->value[i] = r->value[text.result];
+    r->moves[i] = r->moves[text.result];
     return true;
 }
 
@@ -189,13 +192,19 @@ static bool tables_made(wg_replay *r, uint32_t all)
 {
     r->value = wg_arena(r->tape, all * sizeof *r->value);
     r->step = wg_arena(r->tape, all * sizeof *r->step);
+    r->moves = wg_arena(r->tape, all * sizeof *r->moves);
+    r->branch = wg_arena(r->tape, all * sizeof *r->branch);
     r->start = wg_arena(r->tape, (size_t)r->n * sizeof *r->start);
-    if (!r->value || !r->step || !r->start)
+    if (!r->value || !r->step || !r->moves || !r->branch || !r->start)
         return cannot(r, "more memory");
+    r->last = -1;
+    memset(r->moves, 0, all * sizeof *r->moves);
+    memset(r->branch, 0, all * sizeof *r->branch);
     memset(r->value, 0, all * sizeof *r->value);
     for (int i = 0; i < r->n; i++) {
         if (wg_node_at(r->tape, r->x[i].node)->dtype != WG_FLOAT64)
             return cannot(r, "float32");
+        r->moves[r->x[i].node] |= UINT32_C(1) << i;
         if (!has_memory(r, r->x[i].node))
             return false;
         size_t bytes = (size_t)wg_size(r->x[i]) * sizeof(wg_dd);
@@ -209,6 +218,8 @@ static bool tables_made(wg_replay *r, uint32_t all)
 
 bool wg_replay_make(wg_replay *r, uint32_t low)
 {
+    if (r->n > WG_REPLAY_INPUTS)
+        return cannot(r, "so many inputs");
     r->nodes = (uint32_t)wg_tape_nodes(r->tape);
     unsigned char *depends = wg_arena(r->tape, r->nodes);
     if (!depends)
@@ -226,8 +237,9 @@ bool wg_replay_make(wg_replay *r, uint32_t low)
 }
 
 /* ---- Elementwise ------------------------------------------------------------------------------------------------- */
-static void map_step(wg_replay *r, uint32_t index)
+static void map_step(wg_replay *r, uint32_t index, uint64_t *branches)
 {
+    *branches = UINT64_C(0xcbf29ce484222325);
     const wg_node *node = wg_node_at(r->tape, index);
     const uint32_t *in = wg_node_in(node);
     wg_dd_function *f = wg_dd_find(node->op->name);
@@ -244,7 +256,7 @@ static void map_step(wg_replay *r, uint32_t index)
         for (int k = 0; k < n; k++)
             x[k] = r->value[in[k]][from[k]];
         r->value[index][i] = f(x, &branch);
-        r->branches = (r->branches ^ (uint64_t)(int64_t)branch) * UINT64_C(0x100000001b3);
+        *branches = (*branches ^ (uint64_t)(int64_t)branch) * UINT64_C(0x100000001b3);
         for (int axis = y.rank; axis-- > 0;) {
             for (int k = 0; k < n; k++)
                 from[k] += stride[k][axis];
@@ -258,6 +270,8 @@ static void map_step(wg_replay *r, uint32_t index)
 }
 
 /* ---- Linear ------------------------------------------------------------------------------------------------------ */
+#define MOST_SLICES 16 /* of an operand */
+
 /* One linear call made of slices. */
 typedef struct {
     wg_replay *r;
@@ -268,53 +282,85 @@ typedef struct {
     int n, at[UINT8_MAX];   /* float operands: which they are */
     const wg_dd *x[UINT8_MAX];
     int exponent[UINT8_MAX]; /* |x| < 2^exponent */
-    int bits;               /* of a slice */
+    int bits, slices;       /* of a slice; how many there are */
+    wg_tensor *slice;       /* [n][slices]; WG_NONE where all of it is 0 */
     wg_dd *y;
     double over;            /* what the result is divided by */
 } sliced;
 
-/* Slice s of operand k: whole numbers, in units of 2^(exponent - (s + 1) bits). s < 0: zeros. */
-static wg_tensor slice_of(const sliced *s, int k, int which)
+/* Cuts operand k: slice j is whole numbers, in units of 2^(exponent - (j + 1) bits). */
+static bool cut(const sliced *s, int k)
 {
+    wg_tape *tape = s->r->tape;
     wg_type type = wg_type_of(s->in[s->at[k]]);
-    wg_tensor leaf = wg_leaf(s->r->tape, &type, NULL, 0, "wg_check_grad");
-    if (!wg_is_tensor(leaf) || which < 0)
-        return leaf;
-    double *to = wg_node_at(s->r->tape, leaf.node)->data;
-    for (int64_t i = 0; i < wg_type_count(&type); i++) {
-        wg_dd rest = {ldexp(s->x[k][i].hi, s->bits - s->exponent[k]), ldexp(s->x[k][i].lo, s->bits - s->exponent[k])};
-        for (int j = 0;; j++) {
-            to[i] = rint(rest.hi);
-            if (j == which)
-                break;
-            rest = wg_dd_subtract(rest, wg_dd_of(to[i]));
-            rest = (wg_dd){ldexp(rest.hi, s->bits), ldexp(rest.lo, s->bits)};
+    wg_tensor *slice = s->slice + k * s->slices;
+    double *to[MOST_SLICES], first = exp2(s->bits - s->exponent[k]), next = exp2(s->bits);
+    bool zero[MOST_SLICES];
+    for (int j = 0; j < s->slices; j++) {
+        slice[j] = wg_leaf(tape, &type, NULL, 0, "wg_check_grad");
+        if (!wg_is_tensor(slice[j]))
+            return false;
+        to[j] = wg_node_at(tape, slice[j].node)->data;
+        zero[j] = true;
+    }
+    for (int64_t i = 0, n = wg_type_count(&type); i < n; i++) {
+        wg_dd rest = {s->x[k][i].hi * first, s->x[k][i].lo * first};
+        for (int j = 0; j < s->slices; j++) {
+            to[j][i] = rint(rest.hi);
+            zero[j] = zero[j] && to[j][i] == 0;
+            rest = wg_dd_add(rest, wg_dd_of(-to[j][i]));
+            rest = (wg_dd){rest.hi * next, rest.lo * next};
         }
     }
-    return leaf;
+    for (int j = 0; j < s->slices; j++)
+        slice[j] = zero[j] ? WG_NONE : slice[j];
+    return true;
 }
 
-/* Adds the call of these slices. */
+static wg_tensor zeros_for(const sliced *s, int k)
+{
+    wg_type type = wg_type_of(s->in[s->at[k]]);
+    return wg_leaf(s->r->tape, &type, NULL, 0, "wg_check_grad");
+}
+
+/* The values of y in order, as they lie or, where they are strided, copied; NULL: no memory. */
+static const double *values_of(wg_tape *tape, wg_tensor y)
+{
+    const wg_node *node = wg_node_at(tape, y.node);
+    if (wg_node_is(node, WG_NODE_CONTIGUOUS))
+        return node->data;
+    double *copy = wg_arena(tape, (size_t)wg_node_count(node) * sizeof *copy + 1);
+    return copy && !(wg_copy_out)(y, copy) ? copy : NULL;
+}
+
+/* Adds the call of slices `which` of each operand, -1 for zeros. */
 static bool slices_added(const sliced *s, const int *which)
 {
     wg_tape *tape = s->r->tape;
     wg_mark before = wg_tape_mark(tape);
     wg_tensor in[UINT8_MAX], out[UINT8_MAX];
+    bool joint = linearity_of(s->op) == WG_JOINTLY, nothing = joint;
     int unit = 0;
     memcpy(in, s->in, s->node->n_in * sizeof *in);
     for (int k = 0; k < s->n; k++) {
-        in[s->at[k]] = slice_of(s, k, which[k]);
-        if (which[k] >= 0 && (k == 0 || linearity_of(s->op) != WG_JOINTLY)) /* which have one in common */
+        wg_tensor slice = which[k] < 0 ? WG_NONE : s->slice[k * s->slices + which[k]];
+        nothing = joint ? nothing && wg_is_none(slice) : nothing || (which[k] >= 0 && wg_is_none(slice));
+        in[s->at[k]] = wg_is_none(slice) ? zeros_for(s, k) : slice;
+        if (which[k] >= 0 && (k == 0 || !joint)) /* which have one in common */
             unit += s->exponent[k] - (which[k] + 1) * s->bits;
         if (which[k] < 0 && has_bias(s->op) && s->at[k] == 2)
             in[2] = WG_NONE;
     }
-    bool whole = !(wg_record_on)(tape, s->op, s->options, in, s->node->n_in, out, s->node->out + 1);
-    const wg_tensor y = out[s->node->out];
-    for (int64_t i = 0; whole && i < wg_node_count(s->node); i++) {
-        double part = (wg_element)(y, i);
-        whole = rint(part) == part && fabs(part) < 0x1p53;
-        s->y[i] = wg_dd_add(s->y[i], wg_dd_divide(wg_dd_of(ldexp(part, unit)), wg_dd_of(s->over)));
+    bool whole = true;
+    if (!nothing)
+        whole = !(wg_record_on)(tape, s->op, s->options, in, s->node->n_in, out, s->node->out + 1);
+    const double *part = whole && !nothing ? values_of(tape, out[s->node->out]) : NULL;
+    double scale = exp2(unit);
+    whole = whole && (part || nothing);
+    for (int64_t i = 0, n = wg_node_count(s->node); part && whole && i < n; i++) {
+        whole = rint(part[i]) == part[i] && fabs(part[i]) < 0x1p53;
+        wg_dd scaled = wg_dd_of(part[i] * scale);
+        s->y[i] = wg_dd_add(s->y[i], s->over == 1 ? scaled : wg_dd_divide(scaled, wg_dd_of(s->over)));
     }
     wg_clear_error(tape);
     wg_rewind(tape, before);
@@ -324,7 +370,7 @@ static bool slices_added(const sliced *s, const int *which)
 static bool jointly(const sliced *s)
 {
     int which[UINT8_MAX];
-    for (int i = 0; i * s->bits < DIGITS; i++) {
+    for (int i = 0; i < s->slices; i++) {
         for (int k = 0; k < s->n; k++)
             which[k] = i;
         if (!slices_added(s, which))
@@ -336,7 +382,7 @@ static bool jointly(const sliced *s)
 /* Every product of slices down to the last digit, of all operands but a bias; that one by itself. */
 static bool separately(const sliced *s)
 {
-    int n = s->n, last = (DIGITS + s->bits - 1) / s->bits, which[UINT8_MAX] = {0};
+    int n = s->n, which[UINT8_MAX] = {0};
     bool bias = has_bias(s->op) && n && s->at[n - 1] == 2;
     int factors = bias ? n - 1 : n;
     if (bias)
@@ -345,16 +391,16 @@ static bool separately(const sliced *s)
         int sum = 0;
         for (int i = 0; i < factors; i++)
             sum += which[i];
-        if (sum < last && !slices_added(s, which))
+        if (sum < s->slices && !slices_added(s, which))
             return false;
-        for (k = 0; k < factors && ++which[k] == last; k++)
+        for (k = 0; k < factors && ++which[k] == s->slices; k++)
             which[k] = 0;
         if (k == factors)
             break;
     }
     for (int k = 0; k < factors; k++)
         which[k] = -1;
-    for (int i = 0; bias && i < last; i++) {
+    for (int i = 0; bias && i < s->slices; i++) {
         which[n - 1] = i;
         if (!slices_added(s, which))
             return false;
@@ -380,12 +426,36 @@ static bool operands_known(sliced *s, int64_t *count)
             most = fmax(most, fabs(s->x[s->n][i].hi));
         }
         frexp(most, &s->exponent[s->n]);
+        s->exponent[s->n] = s->exponent[s->n] < -900 ? -900 : s->exponent[s->n]; /* that powers of two be finite */
         largest = s->exponent[s->n] > largest ? s->exponent[s->n] : largest;
         s->at[s->n++] = k;
     }
     for (int k = 0; k < s->n && linearity_of(s->op) == WG_JOINTLY; k++)
         s->exponent[k] = largest;
     return true;
+}
+
+/* A view's parts are moved one by one. */
+static bool moved(const sliced *s)
+{
+    wg_tape *tape = s->r->tape;
+    bool fine = true;
+    for (int part = 0; part < 2 && fine; part++) {
+        wg_mark before = wg_tape_mark(tape);
+        wg_tensor in = zeros_for(s, 0), out;
+        double *to = wg_is_tensor(in) ? wg_node_at(tape, in.node)->data : NULL;
+        for (int64_t i = 0, n = to ? wg_size(in) : 0; i < n; i++)
+            to[i] = part ? s->x[0][i].lo : s->x[0][i].hi;
+        const double *y = NULL;
+        if (to && !(wg_record_on)(tape, s->op, s->options, &in, 1, &out, 1))
+            y = values_of(tape, out);
+        fine = y != NULL;
+        for (int64_t i = 0, n = wg_node_count(s->node); fine && i < n; i++)
+            *(part ? &s->y[i].lo : &s->y[i].hi) = y[i];
+        wg_clear_error(tape);
+        wg_rewind(tape, before);
+    }
+    return fine;
 }
 
 static bool linear_step(wg_replay *r, uint32_t index)
@@ -398,6 +468,8 @@ static bool linear_step(wg_replay *r, uint32_t index)
     if (node->n_in > UINT8_MAX || !operands_known(&s, &count))
         return false;
     bool joint = linearity_of(node->op) == WG_JOINTLY;
+    if (node->op->view && s.n == 1 && node->n_in == 1)
+        return moved(&s);
     int form = form_of(node->op);
     if (form >= 0 && forms[form].as)
         s.op = wg_op_find(r->tape, forms[form].as);
@@ -407,31 +479,57 @@ static bool linear_step(wg_replay *r, uint32_t index)
         return false;
     int factors = joint || s.n < 2 ? 1 : s.n - (has_bias(s.op) && s.at[s.n - 1] == 2);
     s.bits = (51 - (int)ceil(log2((double)count))) / factors;
+    s.slices = s.bits > 0 ? (DIGITS + s.bits - 1) / s.bits : MOST_SLICES + 1;
+    if (s.slices > MOST_SLICES)
+        return false;
     for (int64_t i = 0; i < wg_node_count(node); i++)
         s.y[i] = wg_dd_of(0);
-    return s.bits >= 8 && (joint ? jointly(&s) : separately(&s));
+    wg_mark before = wg_tape_mark(r->tape);
+    s.slice = wg_arena(r->tape, (size_t)(s.n * s.slices) * sizeof *s.slice + 1);
+    bool fine = s.slice != NULL;
+    for (int k = 0; k < s.n && fine; k++)
+        fine = cut(&s, k);
+    fine = fine && (joint ? jointly(&s) : separately(&s));
+    wg_rewind(r->tape, before);
+    return fine;
 }
 
 /* ---- The run ----------------------------------------------------------------------------------------------------- */
+/* The steps that depend on inputs in `moved`. */
+static bool steps_taken(wg_replay *r, uint32_t moved)
+{
+    for (uint32_t i = 0; i < r->steps; i++) {
+        uint32_t index = r->step[i];
+        const wg_op *op = wg_node_at(r->tape, index)->op;
+        if (!(r->moves[index] & moved))
+            continue;
+        if (op->map)
+            map_step(r, index, &r->branch[i]);
+        else if (!linear_step(r, index))
+            return cannot(r, op->name);
+    }
+    return true;
+}
+
 wg_dd wg_replay_run(wg_replay *r, int at, int64_t element, const double *direction, double t)
 {
-    r->branches = UINT64_C(0xcbf29ce484222325);
+    uint32_t moved = r->last < 0 ? UINT32_MAX : UINT32_C(1) << at | UINT32_C(1) << r->last;
+    r->branches = 0;
     r->largest = 0;
+    r->last = at;
     for (int k = 0; k < r->n; k++)
-        memcpy(r->value[r->x[k].node], r->start[k], (size_t)wg_size(r->x[k]) * sizeof(wg_dd));
+        if (moved >> k & 1)
+            memcpy(r->value[r->x[k].node], r->start[k], (size_t)wg_size(r->x[k]) * sizeof(wg_dd));
     wg_dd *x = r->value[r->x[at].node];
     for (int64_t i = 0; i < wg_size(r->x[at]); i++)
         if (element < 0 ? direction != NULL : i == element)
             x[i] = wg_dd_add(x[i], wg_dd_two_product(t, element < 0 ? direction[i] : 1));
-    for (uint32_t i = 0; i < r->steps; i++) {
-        const wg_op *op = wg_node_at(r->tape, r->step[i])->op;
-        if (op->map)
-            map_step(r, r->step[i]);
-        else if (!linear_step(r, r->step[i])) {
-            cannot(r, op->name);
-            return wg_dd_of((double)NAN);
-        }
+    if (!steps_taken(r, moved)) {
+        r->last = -1;
+        return wg_dd_of((double)NAN);
     }
+    for (uint32_t i = 0; i < r->steps; i++)
+        r->branches = (r->branches ^ r->branch[i]) * UINT64_C(0x100000001b3);
     wg_dd sum = {0, 0};
     for (int64_t i = 0; i < wg_size(r->y); i++) {
         wg_dd part = wg_dd_multiply(r->value[r->y.node][i], wg_dd_of(r->weight[i]));
@@ -439,4 +537,13 @@ wg_dd wg_replay_run(wg_replay *r, int at, int64_t element, const double *directi
         sum = wg_dd_add(sum, part);
     }
     return sum;
+}
+
+void wg_replay_unmoved(wg_replay *r)
+{
+    if (r->is_unmoved_known)
+        return;
+    r->unmoved = wg_replay_run(r, 0, -1, NULL, 0);
+    r->unmoved_branches = r->branches;
+    r->is_unmoved_known = true;
 }
