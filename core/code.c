@@ -184,6 +184,17 @@ static bool is_math(const char *word)
     return false;
 }
 
+/* "exp" of "exp_double". */
+static bool double_of(const char *word, char *name)
+{
+    size_t n = strlen(word);
+    if (n < 8 || strcmp(word + n - 7, "_double"))
+        return false;
+    memcpy(name, word, n - 7);
+    name[n - 7] = 0;
+    return is_math(name);
+}
+
 /* What C may have in front of a parenthesis besides. */
 static bool is_c(const char *word)
 {
@@ -555,6 +566,8 @@ static void word_put(writer *p)
         p->last = '0';
     } else if (helper && (called || !helper->n)) {
         helper_put(p, helper);
+    } else if (called && double_of(word, named)) {
+        token_put(p, named);
     } else if (called && (is_math(word) || !strcmp(word, "abs"))) {
         snprintf(named, sizeof named, "%s%s", *word == 'a' && word[1] == 'b' ? "fabs" : word,
                  w->dtype == WG_FLOAT32 ? "f" : "");
@@ -629,6 +642,19 @@ void wg_subscript_put(wg_source *s, int64_t offset, int n, const int64_t *step, 
         wg_source_put(s, "0");
 }
 
+const char *wg_code_output(const wg_op *op, int k)
+{
+    int named = wg_op_outputs(op);
+    if (k >= named)
+        return op->saved[k - named];
+    if (op->out[0])
+        return op->out[k];
+    for (int i = 0; i < wg_op_operands(op); i++)
+        if (!strcmp(op->in[i].name, "y"))
+            return "z";
+    return "y";
+}
+
 /* ---- What a rule writes besides ---------------------------------------------------------------------------------- */
 void wg_code_line(wg_code *w, const char *format, ...)
 {
@@ -667,8 +693,8 @@ wg_status wg_code_sizes(wg_code *w, const char *name, int n, const int64_t *valu
 
 void wg_code_number(wg_code *w, const char *name, double value)
 {
-    wg_source_put(w->to, "%*sconst %s %s = ", 4 * w->depth, "", wg_c_type(w->dtype), name);
-    wg_source_number(w->to, w->dtype, value, false);
+    wg_source_put(w->to, "%*sconst double %s = ", 4 * w->depth, "", name);
+    wg_source_number(w->to, WG_FLOAT64, value, false);
     wg_source_put(w->to, ";\n");
 }
 

@@ -110,14 +110,6 @@ static const char *operand_word(wg_export *e, const wg_call *c, int i)
     return wg_export_text(e, "%s%d", c->op->in[named - 1].name, i - named + 1);
 }
 
-static const char *output_word(const wg_call *c, int k)
-{
-    int named = wg_op_outputs(c->op);
-    if (k >= named)
-        return c->op->saved[k - named];
-    return c->op->out[0] ? c->op->out[k] : "y";
-}
-
 static const char *operand_at(call *of, uint32_t x)
 {
     wg_export *e = of->e;
@@ -146,7 +138,7 @@ static bool arguments_found(call *of)
             of->argument[of->n++] = (argument){operand_word(of->e, c, i), operand_at(of, in[i]), c->x[i].dtype, false};
     for (int k = 0; k < c->n_out; k++)
         of->argument[of->n++] =
-            (argument){output_word(c, k), wg_export_pointer(of->e, of->first + (uint32_t)k), c->y[k].dtype, true};
+            (argument){wg_code_output(c->op, k), wg_export_pointer(of->e, of->first + (uint32_t)k), c->y[k].dtype, true};
     return true;
 }
 

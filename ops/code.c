@@ -1,7 +1,8 @@
 /* The C of reductions, of what goes along axes, and of products: nests of loops around a text or a sum. */
 #include "ops/code.h"
 
-static const char letters[] = "ijklpqrstu";
+/* Of indices; texts name their own variables otherwise. */
+static const char letters[] = "ijpqrtuv";
 
 /* ---- Over axes --------------------------------------------------------------------------------------------------- */
 /* The loops outside: axes that stay; and those of EACH. */
@@ -90,12 +91,8 @@ static wg_status over(const wg_call *c, wg_code *w, unsigned goes, const char *o
     w->n_words = 0;
     for (int i = 0; i < wg_op_operands(c->op); i++)
         word_found(w, c->op->in[i].name, only_kept, only_gone, &kept, &gone);
-    for (int k = 0; k < WG_MAX_OUTPUTS && c->op->out[k]; k++)
-        word_found(w, c->op->out[k], only_kept, only_gone, &kept, &gone);
-    for (int k = 0; k < WG_MAX_OUTPUTS && c->op->saved[k]; k++)
-        word_found(w, c->op->saved[k], only_kept, only_gone, &kept, &gone);
-    if (!c->op->out[0])
-        word_found(w, "y", only_kept, only_gone, &kept, &gone);
+    for (int k = 0; k < c->n_out; k++)
+        word_found(w, wg_code_output(c->op, k), only_kept, only_gone, &kept, &gone);
     w->n_each = gone.n;
     for (int i = 0; i < gone.n; i++) {
         w->each[i].index = gone.index[i];
@@ -182,7 +179,7 @@ wg_status wg_code_product(wg_code *w, wg_matrices a, const char *a_word, wg_matr
         int64_t of_a = i < rank - a.rank ? 1 : a.dim[i - rank + a.rank], of_b = i < rank - b.rank ? 1 : b.dim[i - rank + b.rank];
         dim[i] = of_a == 1 ? of_b : of_a;
         at_y[i] = step;
-        index[i] = letters[4 + i];
+        index[i] = letters[2 + i];
     }
     memcpy(index + rank, "ikj", 3);
     at_a[rank] = a.row_step, at_a[rank + 1] = a.column_step, at_a[rank + 2] = 0;

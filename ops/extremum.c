@@ -1,5 +1,6 @@
 /* Extrema, and where they are. A NaN wins against every number and the first of them stays; equal ones share the
  * gradient. */
+#include "ops/code.h"
 #include "ops/fold.h"
 #include "wengert/elementwise.h"
 #include "wengert/reductions.h"
@@ -56,6 +57,20 @@ static wg_status max_run(const wg_call *c) { return extremum_run(c, &max_fold); 
 WG_FOLD(min, WG_LANES, (double)INFINITY, (double)x < a || x != x ? (double)x : a, b < a || b != b ? b : a)
 static wg_status min_run(const wg_call *c) { return extremum_run(c, &min_fold); }
 
+static wg_status max_c(const wg_call *c, wg_code *w)
+{
+    const wg_max_options *o = c->options;
+    return wg_code_over(c, w, &o->axis, "y", "",
+                        WG_C(T most = -INFINITY; EACH most = x > most || x != x ? x : most; y = most;));
+}
+
+static wg_status min_c(const wg_call *c, wg_code *w)
+{
+    const wg_max_options *o = c->options;
+    return wg_code_over(c, w, &o->axis, "y", "",
+                        WG_C(T least = INFINITY; EACH least = x < least || x != x ? x : least; y = least;));
+}
+
 #define EXTREMUM(op, kind, words)                                                                                      \
     WG_OP(op) = {                                                                                                      \
         .name = #op,                                                                                                   \
@@ -64,6 +79,7 @@ static wg_status min_run(const wg_call *c) { return extremum_run(c, &min_fold); 
         .options = WG_SCHEMA(wg_##op, WG_ATTR(wg_##op, axis), WG_ATTR(wg_##op, keepdims)),                             \
         .type = extremum_type,                                                                                         \
         .run = kind##_run,                                                                                             \
+        .c = kind##_c,                                                                                                 \
         .vjp = {extremum_dx},                                                                                          \
         .jvp = extremum_jvp,                                                                                           \
         .saves = "x y",                                                                                                \
@@ -166,6 +182,30 @@ static wg_status arg_type(wg_call *c)
     return status ? status : wg_reduced_something(c, &axes);
 }
 
+/* The first of the best, in the order of the axis or of all elements. */
+static wg_status arg_c(const wg_call *c, wg_code *w, const char *of_floats, const char *of_others)
+{
+    const wg_argmax_options *o = c->options;
+    wg_axes all = {.n = c->x[0].rank};
+    for (int i = 0; i < all.n; i++)
+        all.at[i] = i;
+    w->dtype = c->x[0].dtype;
+    const char *text = wg_is_float(w->dtype) ? of_floats : of_others;
+    return o->axis == WG_NO_AXIS ? wg_code_over(c, w, &all, "y", "", text) : wg_code_along(c, w, o->axis, "y", "", text);
+}
+
+#define ARG_C(op, OP)                                                                                                  \
+    static wg_status op##_c(const wg_call *c, wg_code *w)                                                              \
+    {                                                                                                                  \
+        return arg_c(c, w,                                                                                             \
+                     WG_C(int64_t k = 0; int64_t at = 0; T best = 0; EACH {                                            \
+                         if (k == 0 || x OP best || (x != x && best == best)) { best = x; at = k; } k++; } y = at;),   \
+                     WG_C(int64_t k = 0; int64_t at = 0; T best = 0; EACH {                                            \
+                         if (k == 0 || x OP best) { best = x; at = k; } k++; } y = at;));                              \
+    }
+ARG_C(argmax, >)
+ARG_C(argmin, <)
+
 #define ARG(op, OP, words)                                                                                             \
     ARG_SEARCHES(op, OP)                                                                                               \
     static wg_status op##_run(const wg_call *c)                                                                        \
@@ -180,6 +220,7 @@ static wg_status arg_type(wg_call *c)
         .options = WG_SCHEMA(wg_##op, WG_ATTR(wg_##op, axis), WG_ATTR(wg_##op, keepdims)),                             \
         .type = arg_type,                                                                                              \
         .run = op##_run,                                                                                               \
+        .c = op##_c,                                                                                                   \
         .saves = "",                                                                                                   \
         .samples = {"[2,3,4]", "[2,3,4] axis=1", "[2,300] axis=-1 keepdims=true", "[4]:int64:0..2", "[]",              \
                     "[0,3] axis=1"},                                                                                   \

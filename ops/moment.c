@@ -1,5 +1,6 @@
 /* Variances, norms and logsumexp: folds around a centre or over a scale that a first fold has found, so that nothing
  * cancels, overflows or underflows on the way. */
+#include "ops/code.h"
 #include "ops/chain.h"
 #include "ops/distance.h"
 #include "ops/fold.h"
@@ -96,6 +97,25 @@ static wg_tensor var_jvp(const wg_call *c)
     return wg_sum(wg_multiply(c->t[0], var_slope(c)), .axis = o->axis, .keepdims = o->keepdims);
 }
 
+static wg_status var_c(const wg_call *c, wg_code *w)
+{
+    const wg_var_options *o = c->options;
+    wg_code_number(w, "divisor", divisor(c));
+    return wg_code_over(c, w, &o->axis, "y", "",
+                        WG_C(double mean = 0; double sum = 0; EACH mean += (double)x; mean /= (double)N;
+                             EACH sum += ((double)x - mean) * ((double)x - mean); y = (T)(sum / divisor);));
+}
+
+static wg_status std_c(const wg_call *c, wg_code *w)
+{
+    const wg_var_options *o = c->options;
+    wg_code_number(w, "divisor", divisor(c));
+    return wg_code_over(c, w, &o->axis, "y", "",
+                        WG_C(double mean = 0; double sum = 0; EACH mean += (double)x; mean /= (double)N;
+                             EACH sum += ((double)x - mean) * ((double)x - mean);
+                             y = (T)sqrt_double(sum / divisor);));
+}
+
 #define VAR_SCHEMA(name)                                                                                               \
     WG_SCHEMA(wg_##name, WG_ATTR(wg_##name, axis), WG_ATTR(wg_##name, correction), WG_ATTR(wg_##name, keepdims))
 #define VAR_SAMPLES                                                                                                    \
@@ -114,6 +134,7 @@ WG_OP(var) = {
     .options = VAR_SCHEMA(var),
     .type = var_type,
     .run = var_run,
+    .c = var_c,
     .vjp = {var_dx},
     .jvp = var_jvp,
     .saves = "x",
@@ -156,6 +177,7 @@ WG_OP(std) = {
     .options = VAR_SCHEMA(std),
     .type = var_type,
     .run = std_run,
+    .c = std_c,
     .vjp = {std_dx},
     .jvp = std_jvp,
     .saves = "x y",
@@ -233,6 +255,17 @@ static void logsumexp_formula(const wg_call *c, wg_tensor *out)
     wg_tensor sum = wg_sum(wg_exp(wg_subtract(c->in[0], most)), .axis = o->axis, .keepdims = true);
     out[0] = wg_reshape(wg_add(wg_log(sum), most), wg_type_shape(&c->y[0]));
 }
+static wg_status logsumexp_c(const wg_call *c, wg_code *w)
+{
+    const wg_logsumexp_options *o = c->options;
+    return wg_code_over(c, w, &o->axis, "y", "",
+                        WG_C(double most = -INFINITY; double sum = 0;
+                             EACH most = (double)x > most || x != x ? (double)x : most;
+                             if (!isfinite(most)) most = 0;
+                             EACH sum += exp_double((double)x - most);
+                             y = (T)(log_double(sum) + most);));
+}
+
 WG_OP(logsumexp) = {
     .name = "logsumexp",
     .doc = "y = log(sum(exp(x))) over `axis` without overflow; of nothing, or -inf alone, -inf with gradient 0",
@@ -240,6 +273,7 @@ WG_OP(logsumexp) = {
     .options = WG_SCHEMA(wg_logsumexp, WG_ATTR(wg_logsumexp, axis), WG_ATTR(wg_logsumexp, keepdims)),
     .type = logsumexp_type,
     .run = logsumexp_run,
+    .c = logsumexp_c,
     .vjp = {logsumexp_dx},
     .jvp = logsumexp_jvp,
     .saves = "x y",
@@ -365,6 +399,23 @@ static void norm_formula(const wg_call *c, wg_tensor *out)
     else
         out[0] = wg_pow(wg_sum(wg_pow(size, o->p), .axis = o->axis, .keepdims = o->keepdims), 1 / o->p);
 }
+static wg_status norm_c(const wg_call *c, wg_code *w)
+{
+    const wg_norm_options *o = c->options;
+    wg_code_number(w, "power", o->p);
+    if (o->p == 1)
+        return wg_code_over(c, w, &o->axis, "y", "", WG_C((void)power; double sum = 0; EACH sum += (double)fabs(x); y = (T)sum;));
+    if (isinf(o->p))
+        return wg_code_over(c, w, &o->axis, "y", "",
+                            WG_C((void)power; T most = 0; EACH most = fabs(x) > most || x != x ? fabs(x) : most; y = most;));
+    return wg_code_over(c, w, &o->axis, "y", "",
+                        WG_C(double scale = 0; double sum = 0;
+                             EACH scale = (double)fabs(x) > scale || x != x ? (double)fabs(x) : scale;
+                             if (!(scale > 0 && isfinite(scale))) scale = 1;
+                             EACH sum += pow_double((double)fabs(x) / scale, power);
+                             y = (T)(scale * pow_double(sum, 1 / power));));
+}
+
 WG_OP(norm) = {
     .name = "norm",
     .doc = "y = sum(|x|^p)^(1/p) over `axis`, p >= 1; max(|x|) for p = inf. Gradient 0 at 0",
@@ -372,6 +423,7 @@ WG_OP(norm) = {
     .options = WG_SCHEMA(wg_norm, WG_ATTR(wg_norm, p), WG_ATTR(wg_norm, axis), WG_ATTR(wg_norm, keepdims)),
     .type = norm_type,
     .run = norm_run,
+    .c = norm_c,
     .vjp = {norm_dx},
     .jvp = norm_jvp,
     .saves = "x y",

@@ -171,6 +171,11 @@ static void prod_formula(const wg_call *c, wg_tensor *out)
         y = wg_multiply(y, wg_select(rows, -1, i));
     out[0] = wg_reshape(y, wg_type_shape(&c->y[0]));
 }
+static wg_status prod_c(const wg_call *c, wg_code *w)
+{
+    return reduced_c(c, w, WG_C(double a = 1; EACH a *= (double)x; y = (T)a;));
+}
+
 WG_OP(prod) = {
     .name = "prod",
     .doc = "y = the product of x over `axis`; of nothing: 1. dy/dx is the product of the others, zeros or not",
@@ -178,6 +183,7 @@ WG_OP(prod) = {
     .options = REDUCTION_SCHEMA(prod),
     .type = reduced_type,
     .run = prod_run,
+    .c = prod_c,
     .vjp = {prod_dx},
     .jvp = prod_jvp,
     .saves = "x",
@@ -198,6 +204,11 @@ static wg_tensor nansum_dx(const wg_call *c, wg_tensor g) { return numbers_of(c,
 static wg_tensor nansum_jvp(const wg_call *c) { return summed(c, numbers_of(c, c->t[0])); }
 
 static void nansum_formula(const wg_call *c, wg_tensor *out) { out[0] = summed(c, numbers_of(c, c->in[0])); }
+static wg_status nansum_c(const wg_call *c, wg_code *w)
+{
+    return reduced_c(c, w, WG_C(double sum = 0; EACH sum += x == x ? (double)x : 0; y = (T)sum;));
+}
+
 WG_OP(nansum) = {
     .name = "nansum",
     .doc = "y = the sum over `axis` of what is not NaN in x",
@@ -205,6 +216,7 @@ WG_OP(nansum) = {
     .options = REDUCTION_SCHEMA(nansum),
     .type = reduced_type,
     .run = nansum_run,
+    .c = nansum_c,
     .vjp = {nansum_dx},
     .jvp = nansum_jvp,
     .saves = "x",
@@ -260,6 +272,11 @@ static void nanmean_formula(const wg_call *c, wg_tensor *out)
     wg_tensor sum = wg_sum(numbers_of(c, c->in[0]), .axis = o->axis, .keepdims = true);
     out[0] = wg_reshape(wg_divide(sum, wg_stop_gradient(numbers_count(c))), wg_type_shape(&c->y[0]));
 }
+static wg_status nanmean_c(const wg_call *c, wg_code *w)
+{
+    return reduced_c(c, w, WG_C(double sum = 0; double n = 0; EACH if (x == x) { sum += (double)x; n++; } y = (T)(sum / n);));
+}
+
 WG_OP(nanmean) = {
     .name = "nanmean",
     .doc = "y = the mean over `axis` of what is not NaN in x; of NaNs alone, or nothing: NaN",
@@ -267,6 +284,7 @@ WG_OP(nanmean) = {
     .options = REDUCTION_SCHEMA(nanmean),
     .type = reduced_type,
     .run = nanmean_run,
+    .c = nanmean_c,
     .vjp = {nanmean_dx},
     .jvp = nanmean_jvp,
     .saves = "x",
@@ -281,6 +299,11 @@ WG_FOLD_JOIN(any, a + b)
 static const wg_fold any_fold = {0, any_join, WG_FOLD_MEMBERS(any, WG_BOOL, bool)};
 static wg_status any_run(const wg_call *c) { return reduced_with(c, &any_fold); }
 
+static wg_status any_c(const wg_call *c, wg_code *w)
+{
+    return reduced_c(c, w, WG_C(bool any = false; EACH any = any || x; y = any;));
+}
+
 WG_OP(any) = {
     .name = "any",
     .doc = "y = is one of x true over `axis`? Of nothing: false",
@@ -288,6 +311,7 @@ WG_OP(any) = {
     .options = REDUCTION_SCHEMA(any),
     .type = reduced_type,
     .run = any_run,
+    .c = any_c,
     .saves = "",
     .samples = {"[2,3,4]:bool", "[2,3,4]:bool axis=[0,-1]", "[2,3]:bool axis=1 keepdims=true", "[]:bool", "[0,3]:bool"},
     .output_gradient_free = true,
@@ -299,6 +323,11 @@ WG_FOLD_JOIN(all, a * b)
 static const wg_fold all_fold = {1, all_join, WG_FOLD_MEMBERS(all, WG_BOOL, bool)};
 static wg_status all_run(const wg_call *c) { return reduced_with(c, &all_fold); }
 
+static wg_status all_c(const wg_call *c, wg_code *w)
+{
+    return reduced_c(c, w, WG_C(bool all = true; EACH all = all && x; y = all;));
+}
+
 WG_OP(all) = {
     .name = "all",
     .doc = "y = are all of x true over `axis`? Of nothing: true",
@@ -306,6 +335,7 @@ WG_OP(all) = {
     .options = REDUCTION_SCHEMA(all),
     .type = reduced_type,
     .run = all_run,
+    .c = all_c,
     .saves = "",
     .samples = {"[2,3,4]:bool", "[2,3,4]:bool axis=[0,-1]", "[2,3]:bool axis=1 keepdims=true", "[]:bool", "[0,3]:bool"},
     .output_gradient_free = true,
@@ -328,6 +358,11 @@ static const wg_fold count_fold = {0, count_join, WG_FOLD_MEMBERS(count, WG_FLOA
                                    WG_FOLD_MEMBERS(count, WG_INT64, i64), WG_FOLD_MEMBERS(any, WG_BOOL, bool)};
 static wg_status count_nonzero_run(const wg_call *c) { return reduced_with(c, &count_fold); }
 
+static wg_status count_nonzero_c(const wg_call *c, wg_code *w)
+{
+    return reduced_c(c, w, WG_C(int64_t n = 0; EACH n += x != 0; y = n;));
+}
+
 WG_OP(count_nonzero) = {
     .name = "count_nonzero",
     .doc = "y = how many of x over `axis` are not 0, as int64",
@@ -335,6 +370,7 @@ WG_OP(count_nonzero) = {
     .options = REDUCTION_SCHEMA(count_nonzero),
     .type = count_type,
     .run = count_nonzero_run,
+    .c = count_nonzero_c,
     .saves = "",
     .samples = {"[2,3,4]", "[2,3,4]:bool axis=[0,-1]", "[2,3]:int64:0..2 axis=1 keepdims=true", "[]", "[0,3]"},
     .output_gradient_free = true,

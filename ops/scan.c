@@ -4,6 +4,7 @@
  * underflowed. */
 #include <float.h>
 
+#include "ops/code.h"
 #include "ops/index.h"
 #include "wengert/elementwise.h"
 #include "wengert/map.h"
@@ -144,6 +145,12 @@ static wg_tensor recurrence_jvp(const wg_call *c)
     return recurrence(c->in[0], t, axis_of(c));
 }
 
+static wg_status recurrence_c(const wg_call *c, wg_code *w)
+{
+    return wg_code_along(c, w, axis_of(c), "", "", WG_C(double s = 0; bool first = true;
+                         EACH { s = first ? (double)b : (double)b + (double)a * s; first = false; y = (T)s; }));
+}
+
 WG_OP(recurrence) = {
     .name = "recurrence",
     .doc = "y[k] = b[k] + a[k] y[k - 1] along `axis`, y[0] = b[0]",
@@ -151,6 +158,7 @@ WG_OP(recurrence) = {
     .options = WG_SCHEMA(wg_along, WG_ATTR_REQUIRED(wg_along, axis)),
     .type = wg_type_as_first,
     .run = recurrence_run,
+    .c = recurrence_c,
     .vjp = {recurrence_da, recurrence_db},
     .jvp = recurrence_jvp,
     .saves = "a y",
@@ -171,6 +179,11 @@ static wg_tensor cumulative_sum_dx(const wg_call *c, wg_tensor g)
     return backwards(wg_cumulative_sum(backwards(g, axis_of(c)), axis_of(c)), axis_of(c));
 }
 
+static wg_status cumulative_sum_c(const wg_call *c, wg_code *w)
+{
+    return wg_code_along(c, w, axis_of(c), "", "", WG_C(double s = 0; EACH { s += (double)x; y = (T)s; }));
+}
+
 WG_OP(cumulative_sum) = {
     .name = "cumulative_sum",
     .doc = "y[k] = x[0] + ... + x[k] along `axis`",
@@ -178,6 +191,7 @@ WG_OP(cumulative_sum) = {
     .options = WG_SCHEMA(wg_along, WG_ATTR_REQUIRED(wg_along, axis)),
     .type = wg_type_as_first,
     .run = cumulative_sum_run,
+    .c = cumulative_sum_c,
     .vjp = {cumulative_sum_dx},
     .linear = WG_JOINTLY,
     .saves = "",
@@ -220,6 +234,11 @@ static void scanned_formula(const wg_call *c, wg_tensor *out, wg_tensor (*next)(
         out[0] = wg_stack(((wg_tensors){at, (int)n}), .axis = axis);
 }
 static void cumulative_prod_formula(const wg_call *c, wg_tensor *out) { scanned_formula(c, out, (wg_multiply)); }
+static wg_status cumulative_prod_c(const wg_call *c, wg_code *w)
+{
+    return wg_code_along(c, w, axis_of(c), "", "", WG_C(double s = 1; EACH { s *= (double)x; y = (T)s; }));
+}
+
 WG_OP(cumulative_prod) = {
     .name = "cumulative_prod",
     .doc = "y[k] = x[0] ... x[k] along `axis`; its gradient is right with zeros too",
@@ -227,6 +246,7 @@ WG_OP(cumulative_prod) = {
     .options = WG_SCHEMA(wg_along, WG_ATTR_REQUIRED(wg_along, axis)),
     .type = wg_type_as_first,
     .run = cumulative_prod_run,
+    .c = cumulative_prod_c,
     .vjp = {cumulative_prod_dx},
     .jvp = cumulative_prod_jvp,
     .saves = "x y",
@@ -284,6 +304,18 @@ static wg_tensor logcumsumexp_jvp(const wg_call *c)
 }
 
 static void logcumsumexp_formula(const wg_call *c, wg_tensor *out) { scanned_formula(c, out, (wg_logaddexp)); }
+static wg_status logcumsumexp_c(const wg_call *c, wg_code *w)
+{
+    return wg_code_along(c, w, axis_of(c), "", "", WG_C(double s = 0; double most = -INFINITY;
+                              EACH {
+                                  const double v = (double)x;
+                                  if (v > most) { s = s * exp_double(most - v) + 1; most = v; }
+                                  else if (v == most) s += most > -INFINITY ? 1 : 0;
+                                  else s += exp_double(v - most);
+                                  y = (T)(most + log_double(s));
+                              }));
+}
+
 WG_OP(logcumsumexp) = {
     .name = "logcumsumexp",
     .doc = "y[k] = log(exp(x[0]) + ... + exp(x[k])) along `axis`, without overflow",
@@ -291,6 +323,7 @@ WG_OP(logcumsumexp) = {
     .options = WG_SCHEMA(wg_along, WG_ATTR_REQUIRED(wg_along, axis)),
     .type = wg_type_as_first,
     .run = logcumsumexp_run,
+    .c = logcumsumexp_c,
     .vjp = {logcumsumexp_dx},
     .jvp = logcumsumexp_jvp,
     .saves = "x y",
@@ -317,6 +350,12 @@ static wg_tensor running_jvp(const wg_call *c) { return wg_take_along_axis(c->t[
     SCANS_OF(op, 0, const double v = (double)x; const bool wins = !i || v OP s || (v != v && s == s);                  \
              at[k] = wins ? i : at[k - inner]; s = wins ? v : s; ys[k] = (T)s;)                                        \
     static wg_status op##_run(const wg_call *c) { return scan_run(c, op##_kernels); }                                  \
+    static wg_status op##_c(const wg_call *c, wg_code *w)                                                              \
+    {                                                                                                                  \
+        return wg_code_along(c, w, axis_of(c), "", "", WG_C(int64_t k = 0; int64_t at = 0; T best = 0; EACH {          \
+            if (k == 0 || x OP best || (x != x && best == best)) { best = x; at = k; }                                 \
+            k++; y = best; index = at; }));                                                                            \
+    }                                                                                                                  \
     WG_OP(op) = {                                                                                                      \
         .name = #op,                                                                                                   \
         .doc = "y[k] = the " words " of x[0], ..., x[k] along `axis`, the first of equal ones; a NaN stays",           \
@@ -325,6 +364,7 @@ static wg_tensor running_jvp(const wg_call *c) { return wg_take_along_axis(c->t[
         .options = WG_SCHEMA(wg_along, WG_ATTR_REQUIRED(wg_along, axis)),                                              \
         .type = running_type,                                                                                          \
         .run = op##_run,                                                                                               \
+        .c = op##_c,                                                                                                   \
         .vjp = {running_dx},                                                                                           \
         .jvp = running_jvp,                                                                                            \
         .saves = "",                                                                                                   \
@@ -384,6 +424,23 @@ static wg_tensor diff_dx(const wg_call *c, wg_tensor g)
     return o->n % 2 ? wg_negative(d) : d;
 }
 
+static wg_status diff_c(const wg_call *c, wg_code *w)
+{
+    const wg_diff_options *o = c->options;
+    wg_lines x = wg_lines_of(&c->x[0], o->axis);
+    wg_code_size(w, "n", x.n);
+    wg_code_size(w, "order", o->n);
+    wg_code_size(w, "outer", x.outer);
+    wg_code_size(w, "inner", x.inner);
+    return wg_code_text(w, WG_C(for (int i = 0; i < outer; i++) for (int k = 0; k < n - order; k++)
+        for (int j = 0; j < inner; j++) {
+            double d[order + 1];
+            for (int l = 0; l <= order; l++) d[l] = (double)x[(i * n + k + l) * inner + j];
+            for (int m = order; m > 0; m--) for (int l = 0; l < m; l++) d[l] = d[l + 1] - d[l];
+            y[(i * (n - order) + k) * inner + j] = (T)d[0];
+        }));
+}
+
 WG_OP(diff) = {
     .name = "diff",
     .doc = "y[k] = x[k + 1] - x[k] along `axis`, n times over",
@@ -391,6 +448,7 @@ WG_OP(diff) = {
     .options = WG_SCHEMA(wg_diff, WG_ATTR(wg_diff, axis), WG_ATTR(wg_diff, n)),
     .type = diff_type,
     .run = diff_run,
+    .c = diff_c,
     .vjp = {diff_dx},
     .linear = WG_JOINTLY,
     .saves = "",
@@ -464,6 +522,16 @@ static void trapezoid_formula(const wg_call *c, wg_tensor *out)
     wg_tensor both = wg_add(wg_narrow(c->in[0], o->axis, 0, n - 1), wg_narrow(c->in[0], o->axis, 1, n - 1));
     out[0] = wg_multiply(wg_sum(both, .axis = WG_AXES(o->axis)), o->dx / 2);
 }
+static wg_status trapezoid_c(const wg_call *c, wg_code *w)
+{
+    const wg_trapezoid_options *o = c->options;
+    wg_code_number(w, "dx", o->dx);
+    return wg_code_along(c, w, o->axis, "y", "",
+                         WG_C(double sum = 0; int k = 0;
+                              EACH { sum += (k == 0 || k == N - 1 ? dx / 2 : dx) * (double)x; k++; }
+                              y = (T)(k < 2 ? 0 : sum);));
+}
+
 WG_OP(trapezoid) = {
     .name = "trapezoid",
     .doc = "y = dx (x[0] / 2 + x[1] + ... + x[n - 2] + x[n - 1] / 2) along `axis`; of fewer than two points: 0",
@@ -471,6 +539,7 @@ WG_OP(trapezoid) = {
     .options = WG_SCHEMA(wg_trapezoid, WG_ATTR(wg_trapezoid, axis), WG_ATTR(wg_trapezoid, dx)),
     .type = trapezoid_type,
     .run = trapezoid_run,
+    .c = trapezoid_c,
     .vjp = {trapezoid_dx},
     .linear = WG_JOINTLY,
     .saves = "",

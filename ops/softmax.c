@@ -1,6 +1,7 @@
 /* Softmax and its kin along any axis, and the hidden operations that pull cotangents back through them in one pass:
  * x is [outer, n, inner], and either its rows (inner = 1) or tiles of its columns are worked on while they are in
  * the cache. */
+#include "ops/code.h"
 #include "wengert/softmax.h"
 
 #include "wengert/elementwise.h"
@@ -274,6 +275,13 @@ static wg_tensor weights_formula(const wg_call *c, wg_tensor x)
     return wg_divide(e, along_sum(c, e));
 }
 static void softmax_formula(const wg_call *c, wg_tensor *out) { out[0] = weights_formula(c, c->in[0]); }
+static wg_status softmax_c(const wg_call *c, wg_code *w)
+{
+    const wg_softmax_options *o = c->options;
+    return wg_code_along(c, w, o->axis, "", "", WG_C(T most = -INFINITY; double sum = 0; EACH most = x > most ? x : most;
+        EACH { y = exp(x - most); sum += (double)y; } EACH y = (T)((double)y / sum);));
+}
+
 WG_OP(softmax) = {
     .name = "softmax",
     .doc = "y = exp(x) / sum(exp(x)) along `axis`",
@@ -282,6 +290,7 @@ WG_OP(softmax) = {
     .options = WG_SCHEMA(wg_softmax, WG_ATTR(wg_softmax, axis)),
     .type = wg_type_as_first,
     .run = softmax_run,
+    .c = softmax_c,
     .vjp = {softmax_dx},
     .jvp = softmax_jvp,
     .saves = "y",
@@ -315,6 +324,13 @@ static void log_softmax_formula(const wg_call *c, wg_tensor *out)
     wg_tensor x = wg_subtract(c->in[0], most);
     out[0] = wg_subtract(x, wg_log(along_sum(c, wg_exp(x))));
 }
+static wg_status log_softmax_c(const wg_call *c, wg_code *w)
+{
+    const wg_softmax_options *o = c->options;
+    return wg_code_along(c, w, o->axis, "", "", WG_C(T most = -INFINITY; double sum = 0; EACH most = x > most ? x : most;
+        EACH sum += (double)exp(x - most); const T log_sum = (T)log_double(sum); EACH y = x - most - log_sum;));
+}
+
 WG_OP(log_softmax) = {
     .name = "log_softmax",
     .doc = "y = x - log(sum(exp(x))) along `axis`",
@@ -322,6 +338,7 @@ WG_OP(log_softmax) = {
     .options = WG_SCHEMA(wg_log_softmax, WG_ATTR(wg_log_softmax, axis)),
     .type = wg_type_as_first,
     .run = log_softmax_run,
+    .c = log_softmax_c,
     .vjp = {log_softmax_dx},
     .jvp = log_softmax_jvp,
     .saves = "y",
@@ -341,6 +358,13 @@ static wg_tensor softmin_dx(const wg_call *c, wg_tensor g) { return wg_negative(
 static wg_tensor softmin_jvp(const wg_call *c) { return softmin_dx(c, c->t[0]); }
 
 static void softmin_formula(const wg_call *c, wg_tensor *out) { out[0] = weights_formula(c, wg_negative(c->in[0])); }
+static wg_status softmin_c(const wg_call *c, wg_code *w)
+{
+    const wg_softmax_options *o = c->options;
+    return wg_code_along(c, w, o->axis, "", "", WG_C(T most = -INFINITY; double sum = 0; EACH most = -x > most ? -x : most;
+        EACH { y = exp(-x - most); sum += (double)y; } EACH y = (T)((double)y / sum);));
+}
+
 WG_OP(softmin) = {
     .name = "softmin",
     .doc = "y = exp(-x) / sum(exp(-x)) along `axis`",
@@ -348,6 +372,7 @@ WG_OP(softmin) = {
     .options = WG_SCHEMA(wg_softmin, WG_ATTR(wg_softmin, axis)),
     .type = wg_type_as_first,
     .run = softmin_run,
+    .c = softmin_c,
     .vjp = {softmin_dx},
     .jvp = softmin_jvp,
     .saves = "y",
@@ -392,6 +417,12 @@ static wg_tensor softmax_back_jvp(const wg_call *c)
     return wg_is_none(sum) ? by_y : wg_add(sum, by_y);
 }
 
+static wg_status softmax_back_c(const wg_call *c, wg_code *w)
+{
+    const wg_softmax_options *o = c->options;
+    return wg_code_along(c, w, o->axis, "", "", WG_C(double sum = 0; EACH sum += (double)(y * g); EACH z = y * (g - (T)sum);));
+}
+
 WG_OP(softmax_back) = {
     .name = "softmax_back",
     .doc = "dx = y (g - sum(g y)) along `axis`: softmax's pullback",
@@ -399,6 +430,7 @@ WG_OP(softmax_back) = {
     .options = WG_SCHEMA(wg_softmax, WG_ATTR(wg_softmax, axis)),
     .type = wg_type_as_first,
     .run = softmax_back_run,
+    .c = softmax_back_c,
     .vjp = {softmax_back_dy, softmax_back_dg},
     .jvp = softmax_back_jvp,
     .saves = "y g",
@@ -438,6 +470,12 @@ static wg_tensor log_softmax_back_jvp(const wg_call *c)
     return wg_is_none(sum) ? by_y : wg_add(sum, by_y);
 }
 
+static wg_status log_softmax_back_c(const wg_call *c, wg_code *w)
+{
+    const wg_softmax_options *o = c->options;
+    return wg_code_along(c, w, o->axis, "", "", WG_C(double sum = 0; EACH sum += (double)g; EACH z = g - exp(y) * (T)sum;));
+}
+
 WG_OP(log_softmax_back) = {
     .name = "log_softmax_back",
     .doc = "dx = g - exp(y) sum(g) along `axis`: log_softmax's pullback",
@@ -445,6 +483,7 @@ WG_OP(log_softmax_back) = {
     .options = WG_SCHEMA(wg_softmax, WG_ATTR(wg_softmax, axis)),
     .type = wg_type_as_first,
     .run = log_softmax_back_run,
+    .c = log_softmax_back_c,
     .vjp = {log_softmax_back_dy, log_softmax_back_dg},
     .jvp = log_softmax_back_jvp,
     .saves = "y g",
