@@ -78,9 +78,9 @@ function nodeFacts(n) {
 }
 
 const known = facts => facts.filter(([, x]) => x || x === 0).map(([name, x]) => [name, number(x)]);
-const factsOf = t => known(t.outputs ? nodeFacts(t) : [['operations', t.operations], ['parameters', t.parameters]]);
+const factsOf = t => known(t.outputs ? nodeFacts(t) : [['operations', t.operations], ['parameters', t.parameters || '']]);
 const graphFacts = known([['nodes', graph.nodes.length], ['parameters', graph.parameters || ''],
-                          ['', graph.parameters && bytes(graph.parameter_bytes)]]);
+                          ['', graph.parameters ? bytes(graph.parameter_bytes) : '']]);
 
 // ---- Pictures -------------------------------------------------------------------------------------------------------
 const pictures = [main, ...all('template:not([id])')].map(at => {

@@ -19,6 +19,9 @@ for picture in "$folder"/*.svg; do
     words "docs/pictures/$name" >"$folder/then"
     diff -u "$folder/then" "$folder/now" || { echo "docs/pictures/$name is old: docs/pictures/make BUILD"; failed=1; }
 done
+for picture in docs/pictures/*.svg; do
+    [ -f "$folder/$(basename "$picture")" ] || { echo "$picture is drawn by nothing"; failed=1; }
+done
 for picture in $(grep -oh 'pictures/[a-z_]*[.]svg' docs/*.md README.md | sort -u); do
     [ -f "docs/$picture" ] || { echo "docs/$picture is shown but is not there"; failed=1; }
 done
