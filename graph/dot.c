@@ -59,6 +59,8 @@ static void write_edge(writer *w, const wg_edge *e, bool first)
     wg_put(w->text, "tooltip=\"%s\"];\n", e->labelled ? wg_form_text(&t->type, d->facts->usual, form, sizeof form) : " ");
 }
 
+void wg_write_dot_edge(writer *w, const wg_edge *e) { write_edge(w, e, true); }
+
 /* An operation. Side inputs and its card stand on its rank, to its left: a cluster without an outline keeps other
  * things on that rank out of between. Its name is no scope's, which has an underscore. */
 static void write_with_sides(writer *w, uint32_t item)
@@ -94,9 +96,6 @@ static void write_with_sides(writer *w, uint32_t item)
 static void cluster_begin(writer *w, uint32_t scope)
 {
     const wg_place_in *s = &w->d->scope[scope];
-    char stem[128];
-    size_t n = s->times > 1 ? wg_stem(s->name) : strlen(s->name);
-    snprintf(stem, sizeof stem, "%.*s", (int)(n < sizeof stem ? n : sizeof stem - 1), s->name);
     line_start(w);
     wg_put(w->text, "subgraph \"cluster_");
     wg_put_quoted(w->text, s->path);
@@ -106,7 +105,7 @@ static void cluster_begin(writer *w, uint32_t scope)
     wg_put(w->text, "graph [id=\"s:");
     wg_put_quoted(w->text, s->path);
     wg_put(w->text, "\" class=\"scope\" label=<<B>");
-    wg_put_label(w->text, stem);
+    wg_put_scope_name(w, s);
     wg_put(w->text, s->times > 1 ? "&#160; </B>" : "</B>");
     if (s->times > 1)
         wg_put(w->text, "<FONT COLOR=\"%s\" POINT-SIZE=\"15\"><B>\xc3\x97%u</B></FONT>", C(ink), s->times);
@@ -156,7 +155,8 @@ static void put_counts(writer *w)
     if (f->parameters)
         wg_put(w->text, " \xc2\xb7 %s parameters (%s)", wg_count_text(f->parameters, count, sizeof count),
                wg_bytes_text(f->parameter_bytes, bytes, sizeof bytes));
-    wg_put(w->text, " \xc2\xb7 %s unless marked", wg_dtype_name(f->usual));
+    wg_put(w->text, " \xc2\xb7 %s unless marked%s", wg_dtype_name(f->usual),
+           w->d->side_by_side ? " \xc2\xb7 dashed: kept for the backward pass" : "");
     caption_line_end(w);
 }
 
@@ -174,16 +174,23 @@ static void put_scale(writer *w, const char *what, const char *low, const char *
            C(muted), high, note);
 }
 
+static void put_norms(writer *w)
+{
+    const wg_drawing *d = w->d;
+    char low[32], high[32];
+    snprintf(low, sizeof low, "%.2g", d->top_norm * pow(10, -WG_DECADES));
+    snprintf(high, sizeof high, "%.3g", d->top_norm);
+    put_scale(w, "gradient 2-norm", low, high,
+              !d->facts->has_adjoints ? ", parameters" : d->side_by_side ? ", the pen is wider where it is larger" : "");
+}
+
 static void put_overlay(writer *w)
 {
     const wg_drawing *d = w->d;
     char low[32], high[32];
+    if (wg_dot_norms(w))
+        put_norms(w);
     switch (d->options.overlay) {
-    case WG_SHOW_GRAD:
-        snprintf(low, sizeof low, "%.2g", d->top_norm * pow(10, -WG_DECADES));
-        snprintf(high, sizeof high, "%.3g", d->top_norm);
-        put_scale(w, "gradient 2-norm", low, high, d->facts->has_adjoints ? "" : ", parameters");
-        return;
     case WG_SHOW_MEMORY:
         put_scale(w, "bytes of values", wg_bytes_text(ceil(d->top_bytes * pow(10, -WG_DECADES)), low, sizeof low),
                   wg_bytes_text(d->top_bytes, high, sizeof high), ", kept: for the backward pass");
@@ -289,15 +296,17 @@ static void write_cuts(writer *w, unsigned char *dotted)
 }
 
 /* ---- The whole --------------------------------------------------------------------------------------------------- */
+/* Side by side there are no clusters to be ranked through. */
 static void put_head(writer *w)
 {
+    bool both = w->d->side_by_side && !w->scope;
     wg_put(w->text, "digraph \"");
     wg_put_quoted(w->text, w->d->title);
     wg_put(w->text,
-           "\" {\n  graph [rankdir=\"%s\" ranksep=\"0.36\" nodesep=\"0.3\" newrank=\"true\" bgcolor=\"%s\" pad=\"0.2\"\n"
+           "\" {\n  graph [rankdir=\"%s\" ranksep=\"0.36\" nodesep=\"%s\" %sbgcolor=\"%s\" pad=\"0.2\"\n"
            "         fontname=\"" FONT
            "\" fontsize=\"11\" fontcolor=\"%s\" labelloc=\"b\" labeljust=\"l\"\n         label=",
-           w->d->options.direction == WG_RIGHT ? "LR" : "TB",
+           w->d->options.direction == WG_RIGHT ? "LR" : "TB", both ? "0.58" : "0.3", both ? "" : "newrank=\"true\" ",
            w->d->options.background ? "transparent" : C(page), C(muted));
     put_caption(w);
     wg_put(w->text,
@@ -324,24 +333,33 @@ static void write_edge_into(writer *w, const wg_edge *e, unsigned char *seen)
     seen[e->to] |= to ? 0 : AS_USER;
 }
 
-void wg_write_dot_part(const wg_drawing *d, uint32_t scope, wg_text *text)
+/* Clusters and what is in them, then the edges between. */
+static bool write_clusters(writer *w)
 {
-    writer w = {d, text, 1, d->options.theme == WG_DARK, scope};
+    const wg_drawing *d = w->d;
     unsigned char *seen = wg_arena(d->tape, (size_t)d->items + 1);
-    if (!seen) {
-        text->failed = true;
-        return;
-    }
-    put_head(&w);
-    write_scope(&w, scope);
+    if (!seen)
+        return false;
+    write_scope(w, w->scope);
     memset(seen, 0, (size_t)d->items + 1);
     for (uint32_t i = 0; i < d->ordered; i++) {
         const wg_shown *to = &d->item[d->order[i]];
         for (uint32_t e = to->first_edge; e < to->first_edge + to->edges; e++)
             if (!wg_is_beside(&d->item[d->edge[e].from]) && !d->item[d->edge[e].from].outside)
-                write_edge_into(&w, &d->edge[e], seen);
+                write_edge_into(w, &d->edge[e], seen);
     }
-    write_cuts(&w, seen);
+    write_cuts(w, seen);
+    return true;
+}
+
+void wg_write_dot_part(const wg_drawing *d, uint32_t scope, wg_text *text)
+{
+    writer w = {d, text, 1, d->options.theme == WG_DARK, scope};
+    put_head(&w);
+    if (d->side_by_side && !scope)
+        wg_write_dot_backward(&w);
+    else
+        text->failed |= !write_clusters(&w);
     wg_put(text, "}\n");
 }
 

@@ -34,6 +34,19 @@ typedef struct {
     const char *extra;
 } wg_look;
 
+/* Are gradients' norms to be seen? */
+static inline bool wg_dot_norms(const writer *w)
+{
+    return w->d->options.overlay == WG_SHOW_GRAD || (w->d->side_by_side && w->d->facts->has_gradients);
+}
+
+/* ---- dot.c ---- */
+void wg_write_dot_edge(writer *w, const wg_edge *e);
+
+/* ---- dot_backward.c ---- */
+/* The nodes and edges of both passes side by side. */
+void wg_write_dot_backward(writer *w);
+
 /* ---- dot_node.c ---- */
 void wg_put_dot_id(const writer *w, uint32_t item); /* the id in the picture: "n6", "s:block.0" */
 void wg_write_node(writer *w, uint32_t item);
@@ -41,6 +54,10 @@ wg_look wg_look_of(const writer *w, uint32_t item);
 void wg_node_begin(writer *w, uint32_t item, const wg_look *look);
 void wg_label_end(writer *w, uint32_t item, const wg_look *look);
 void wg_put_note(writer *w, const wg_look *look, const char *format, ...) WG_PRINTF(3, 4);
+/* A scope's name; without its index where it draws several. */
+void wg_put_scope_name(writer *w, const wg_place_in *scope);
+/* Where there are no clusters to tell: the scope it is in, "block ×12". */
+void wg_put_scope_note(writer *w, const wg_shown *item, const char *color);
 void wg_put_head(writer *w, const char *name, wg_color ink);
 /* "1, 2 and the like at the end": the place, where it is known. */
 void wg_put_tip_place(writer *w, const char *place);
@@ -53,6 +70,8 @@ void wg_write_dot_outside(writer *w, uint32_t item, char side);
 
 /* ---- dot_param.c ---- */
 void wg_write_params(writer *w, uint32_t item);
+/* The gradient of what it shows, beside the backward pass. */
+void wg_write_gradient(writer *w, uint32_t item);
 /* The colour of a norm; of none, where it is zero. */
 wg_color wg_heat_color(double value, double top, double decades);
 /* Does its tensor's gradient colour an edge? The colour and the pen. */

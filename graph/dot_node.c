@@ -125,6 +125,32 @@ static void put_result(writer *w, const wg_fact *node, const wg_look *look)
                 wg_number_text(t->value, 5, number, sizeof number));
 }
 
+void wg_put_scope_name(writer *w, const wg_place_in *scope)
+{
+    char name[256];
+    size_t n = scope->times > 1 ? wg_stem(scope->name) : strlen(scope->name);
+    snprintf(name, sizeof name, "%.*s", (int)(n < sizeof name ? n : sizeof name - 1), scope->name);
+    wg_put_label(w->text, name);
+}
+
+/* Of a closed scope only what is folded around it: its own name is told. */
+void wg_put_scope_note(writer *w, const wg_shown *item, const char *color)
+{
+    const wg_place_in *in = &w->d->scope[item->scope], *folded = in;
+    while (folded->depth && folded->times == 1)
+        folded = &w->d->scope[folded->parent];
+    if (!in->depth || (item->kind == WG_ITEM_CLOSED && !folded->depth))
+        return;
+    wg_put(w->text, "<BR/><FONT COLOR=\"%s\" POINT-SIZE=\"10\">", color);
+    if (folded->depth)
+        wg_put_scope_name(w, folded);
+    else
+        wg_put_label(w->text, in->path);
+    if (folded->depth)
+        wg_put(w->text, " \xc3\x97%u", folded->times);
+    wg_put(w->text, "</FONT>");
+}
+
 /* ---- Nodes ------------------------------------------------------------------------------------------------------- */
 void wg_put_dot_id(const writer *w, uint32_t item)
 {
@@ -143,7 +169,8 @@ void wg_node_begin(writer *w, uint32_t item, const wg_look *look)
     put_id(w, item);
     wg_put(w->text, " [id=\"");
     wg_put_dot_id(w, item);
-    wg_put(w->text, "\" class=\"%s\" label=<", look->class);
+    wg_put(w->text, "\" class=\"%s\" %slabel=<", look->class,
+           w->d->side_by_side && w->d->item[item].main ? "group=\"m\" " : "");
 }
 
 /* Of "train.c:42", a link to that line. */
@@ -251,6 +278,8 @@ static void write_op(writer *w, uint32_t item)
     put_views(w, node, &look);
     if (*node->options)
         put_short(w, node->options, &look);
+    if (w->d->side_by_side && shown->kind != WG_ITEM_ROOT)
+        wg_put_scope_note(w, shown, wg_color_in(look.note, w->dark));
     wg_put_values(w, shown, &look);
     put_result(w, node, &look);
     if (shown->bad)
@@ -275,29 +304,23 @@ static void put_content(writer *w, const wg_place_in *scope, const wg_look *look
         wg_put_note(w, look, "%s parameters%s", wg_count_text(scope->parameters, count, sizeof count), each);
 }
 
-static void put_scope_name(writer *w, const wg_place_in *scope, const wg_look *look)
-{
-    char stem[128];
-    size_t n = scope->times > 1 ? wg_stem(scope->name) : strlen(scope->name);
-    snprintf(stem, sizeof stem, "%.*s", (int)(n < sizeof stem ? n : sizeof stem - 1), scope->name);
-    wg_put(w->text, "<FONT COLOR=\"%s\" POINT-SIZE=\"12\"><B>", wg_color_in(look->ink, w->dark));
-    wg_put_label(w->text, stem);
-    if (scope->times > 1)
-        wg_put(w->text, "&#160; \xc3\x97%u", scope->times);
-    wg_put(w->text, "</B></FONT>");
-}
-
 static void write_closed(writer *w, uint32_t item)
 {
     const wg_shown *shown = &w->d->item[item];
     const wg_place_in *scope = &w->d->scope[shown->stands_for];
     const wg_look look = wg_look_of(w, item);
-    bool norms = w->d->options.overlay == WG_SHOW_GRAD && shown->norm_high >= 0;
+    bool norms = wg_dot_norms(w) && !w->d->side_by_side && shown->norm_high >= 0;
     wg_node_begin(w, item, &look);
     if (norms)
         wg_put(w->text, "<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"2\" CELLPADDING=\"0\"><TR><TD COLSPAN=\"2\">");
-    put_scope_name(w, scope, &look);
+    wg_put(w->text, "<FONT COLOR=\"%s\" POINT-SIZE=\"12\"><B>", wg_color_in(look.ink, w->dark));
+    wg_put_scope_name(w, scope);
+    if (scope->times > 1)
+        wg_put(w->text, "&#160; \xc3\x97%u", scope->times);
+    wg_put(w->text, "</B></FONT>");
     put_content(w, scope, &look);
+    if (w->d->side_by_side)
+        wg_put_scope_note(w, shown, wg_color_in(look.note, w->dark));
     wg_put_values(w, shown, &look);
     if (shown->bad)
         wg_put_bad(w, shown, &look);

@@ -23,7 +23,7 @@ bool wg_edge_heat(const writer *w, const wg_edge *e, wg_color *color, double *pe
 {
     const wg_fact *node = fact_of(w, e->node);
     const wg_tensor_fact *t = &w->d->facts->output[node->output + (uint32_t)e->output];
-    if (w->d->options.overlay != WG_SHOW_GRAD || !t->gradient || node->kind == WG_FACT_PARAMETER)
+    if (w->d->options.overlay != WG_SHOW_GRAD || w->d->side_by_side || !t->gradient || node->kind == WG_FACT_PARAMETER)
         return false;
     int step = step_of(t->gradient->norm, w->d->top_norm, WG_DECADES);
     *color = wg_heat_color(t->gradient->norm, w->d->top_norm, WG_DECADES);
@@ -52,7 +52,7 @@ static void put_gradient(writer *w, uint32_t param)
         low = gradient ? fmin(low, gradient->norm) : low;
         high = gradient ? fmax(high, gradient->norm) : high;
     }
-    if (w->d->options.overlay == WG_SHOW_GRAD && high >= 0)
+    if (wg_dot_norms(w) && high >= 0)
         wg_put_gradient_cells(w, low, high);
 }
 
@@ -72,7 +72,7 @@ static const char *short_name(const writer *w, uint32_t param, uint32_t scope)
     return name;
 }
 
-static void put_row(writer *w, uint32_t param, uint32_t scope, const wg_look *look)
+static void put_row(writer *w, uint32_t param, uint32_t scope, const wg_look *look, bool gradient)
 {
     char form[96];
     wg_put(w->text, "<TR><TD ALIGN=\"LEFT\"><FONT COLOR=\"%s\"><B>", wg_color_in(look->ink, w->dark));
@@ -81,7 +81,8 @@ static void put_row(writer *w, uint32_t param, uint32_t scope, const wg_look *lo
            wg_color_in(look->note, w->dark),
            wg_form_text(&wg_fact_output(w->d->facts, param)->type, w->d->facts->usual, form, sizeof form),
            fact_of(w, param)->frozen ? " frozen" : "");
-    put_gradient(w, param);
+    if (gradient)
+        put_gradient(w, param);
     wg_put(w->text, "</TR>");
 }
 
@@ -113,7 +114,7 @@ void wg_write_params(writer *w, uint32_t item)
     static const wg_look frozen_card = {"frozen",       "cylinder",     "solid", WG_COLOR_page, WG_COLOR_constant_line,
                                         WG_COLOR_ink, WG_COLOR_muted, "margin=\"0.06,0.03\" "};
     const wg_shown *shown = &w->d->item[item];
-    uint32_t rows = shown->rows ? shown->rows : 1;
+    uint32_t rows = shown->rows ? shown->rows : 1, scope = w->d->side_by_side ? 0 : shown->scope;
     const uint32_t *row = shown->rows ? &w->d->row[shown->first_row] : &shown->node;
     bool frozen = shown->kind != WG_ITEM_UNUSED && !shown->bad;
     for (uint32_t r = 0; r < rows; r++)
@@ -122,7 +123,7 @@ void wg_write_params(writer *w, uint32_t item)
     wg_node_begin(w, item, &look);
     wg_put(w->text, "<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"2\" CELLPADDING=\"1\">");
     for (uint32_t r = 0; r < rows && r < MOST_ROWS; r++)
-        put_row(w, row[r], shown->scope, &look);
+        put_row(w, row[r], scope, &look, !w->d->side_by_side);
     if (rows > MOST_ROWS)
         put_note_row(w, look.note, "and %u more", rows - MOST_ROWS);
     if (shown->kind == WG_ITEM_PARAM && shown->uses > 1)
@@ -137,5 +138,28 @@ void wg_write_params(writer *w, uint32_t item)
         wg_put(w->text, r ? "\\n" : "");
         put_tip(w, row[r]);
     }
+    wg_put(w->text, "\"];\n");
+}
+
+void wg_write_gradient(writer *w, uint32_t item)
+{
+    static const wg_look look = {"grad",       "cylinder",     "dashed", WG_COLOR_page, WG_COLOR_param_line,
+                                 WG_COLOR_ink, WG_COLOR_muted, ""};
+    const wg_shown *shown = &w->d->item[item];
+    uint32_t rows = shown->rows ? shown->rows : 1;
+    const uint32_t *row = shown->rows ? &w->d->row[shown->first_row] : &shown->node;
+    line_start(w);
+    wg_put(w->text,
+           "g%u [id=\"g%u\" class=\"grad\" label=<<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"2\" CELLPADDING=\"1\">",
+           shown->node, shown->node);
+    for (uint32_t r = 0; r < rows && r < MOST_ROWS; r++)
+        if (!fact_of(w, row[r])->frozen)
+            put_row(w, row[r], 0, &look, true);
+    if (rows > MOST_ROWS)
+        put_note_row(w, look.note, "and %u more", rows - MOST_ROWS);
+    wg_put(w->text, "</TABLE>> shape=\"%s\" style=\"%s\" fillcolor=\"%s\" color=\"%s\" margin=\"0.06,0.03\" tooltip=\"gradient of ",
+           fact_of(w, row[0])->kind == WG_FACT_PARAMETER ? "cylinder" : "ellipse", look.style,
+           wg_color_in(look.fill, w->dark), wg_color_in(look.line, w->dark));
+    wg_put_quoted(w->text, wg_fact_output(w->d->facts, row[0])->name);
     wg_put(w->text, "\"];\n");
 }

@@ -209,6 +209,27 @@ static wg_status options_good(const wg_drawing *d, const char *name)
     return WG_OK;
 }
 
+/* ---- Derivatives ------------------------------------------------------------------------------------------------- */
+/* Marks what a derivative with respect to the parameters passes through; to the inputs, where there are none. False: no
+ * memory. */
+static bool flows_mark(wg_drawing *d)
+{
+    const wg_facts *f = d->facts;
+    unsigned char *flows = zeroed(d->tape, f->nodes, 1);
+    wg_fact_kind target = f->parameters ? WG_FACT_PARAMETER : WG_FACT_INPUT;
+    for (uint32_t i = 0; flows && i < f->used; i++) {
+        const wg_fact *node = &f->node[i];
+        bool flow = node->kind == target && !node->frozen;
+        for (uint32_t k = 0; !node->cut && k < node->operands; k++)
+            flow |= flows[f->operand[node->operand + k].from];
+        flows[i] = flow && wg_is_float(wg_fact_output(f, i)->type.dtype);
+        uint32_t item = flows[i] ? wg_item_of(d, i) : WG_NOWHERE;
+        if (item != WG_NOWHERE)
+            d->item[wg_seen_as(d, item)].flows = true;
+    }
+    return flows;
+}
+
 /* ---- The whole --------------------------------------------------------------------------------------------------- */
 /* No more items than nodes, a card an operation and a closed scope an operation. */
 static bool tables_made(wg_drawing *d)
@@ -245,7 +266,7 @@ static bool drawing_filled(wg_drawing *d)
             d->item_of[i] = WG_NOWHERE;
         items_make(d);
     }
-    return wg_scopes_close(d) && wg_edges_make(d);
+    return wg_scopes_close(d) && wg_edges_make(d) && flows_mark(d);
 }
 
 wg_drawing *wg_drawing_make(const wg_facts *facts, const char *name, const wg_draw_options *options)
@@ -257,6 +278,7 @@ wg_drawing *wg_drawing_make(const wg_facts *facts, const char *name, const wg_dr
         d->facts = facts;
         d->options = *options;
         d->title = options->title ? options->title : facts->title;
+        d->side_by_side = options->backward && !facts->has_backward;
     }
     if (!d || !drawing_filled(d)) {
         wg_no_memory(tape, name, sizeof *d);

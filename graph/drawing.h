@@ -32,6 +32,7 @@ typedef struct {
     bool main;           /* on the straight column from the root up */
     bool bad;            /* where something that is not finite starts */
     bool placed;         /* in `order` already */
+    bool flows;          /* a derivative passes through it, or goes into it */
     bool outside;        /* of the neighbourhood that is drawn */
     /* Of all nodes that it stands for. */
     double bytes, kept, flops, seconds;
@@ -89,6 +90,7 @@ typedef struct {
     uint32_t folded;           /* scopes that are drawn by an equal one */
     uint32_t closed_by_itself; /* scopes and runs */
     int depth;                 /* scopes deeper than this are closed */
+    bool side_by_side;         /* the backward pass is drawn beside the forward pass */
     uint32_t drawn;            /* nodes of the picture */
     double top_norm;           /* the largest gradient norm, for the scale */
     double top_bytes, top_seconds, seconds; /* of what is drawn as one node; of all */

@@ -292,18 +292,27 @@ static double kept_by(const filling *s, uint32_t first)
     return bytes;
 }
 
-/* "x w"; of an elementwise entry that says nothing, all there is. */
+/* "x w": of those that are there. */
 static const char *saves_of(const filling *s, const wg_node *node)
 {
-    char text[64];
+    char text[200] = "";
+    size_t used = 0;
+    const wg_op *op = node->op;
     if (is_leaf(node) || wg_node_is(node, WG_NODE_CUT))
         return "";
-    if (!reads_all(node->op))
-        return node->op->saves ? node->op->saves : "";
-    size_t used = 0;
-    for (int k = 0; k < node->n_in && k < 3; k++)
-        used += (size_t)snprintf(text + used, sizeof text - used, "%.15s ", wg_operand_name(node->op, k));
-    used += (size_t)snprintf(text + used, sizeof text - used, "y");
+    for (int k = 0; k < node->n_in && used + 64 < sizeof text; k++) {
+        const char *name = wg_operand_name(op, k);
+        bool known = wg_word_in(text, name) || (node->n_in && wg_node_in(node)[k] == WG_ABSENT);
+        if (name && !known && (reads_all(op) || wg_word_in(op->saves, name)))
+            used += (size_t)snprintf(text + used, sizeof text - used, "%s%.30s", used ? " " : "", name);
+    }
+    for (int k = 0; k < WG_MAX_OUTPUTS && k < node->n_out && used + 64 < sizeof text; k++) {
+        const char *name = op->out[0] ? op->out[k] : k ? NULL : "y";
+        if (name && (reads_all(op) || wg_word_in(op->saves, name)))
+            used += (size_t)snprintf(text + used, sizeof text - used, "%s%.30s", used ? " " : "", name);
+    }
+    for (int k = 0; k < WG_MAX_OUTPUTS && op->saved[k] && used + 64 < sizeof text; k++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%.30s", used ? " " : "", op->saved[k]);
     return copied(s, text, used);
 }
 

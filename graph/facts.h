@@ -75,6 +75,7 @@ typedef struct {
     int64_t parameters; /* elements of those used */
     double parameter_bytes;
     wg_dtype usual;     /* the commonest float dtype */
+    bool has_backward;   /* operations that a derivative recorded */
     bool has_gradients;  /* of parameters */
     bool has_adjoints;   /* of what is in between too */
     bool has_times;

@@ -10,7 +10,7 @@
 #include "models.h"
 #include "nearest.h"
 
-enum { FORMAT = 256, DEPTH, FOLD, OPEN, CLOSE, AROUND, RADIUS, OVERLAY, DIRECTION, PARAMS, VIEWS, THEME,
+enum { FORMAT = 256, BACKWARD, DEPTH, FOLD, OPEN, CLOSE, AROUND, RADIUS, OVERLAY, DIRECTION, PARAMS, VIEWS, THEME,
        BACKGROUND, LINK, BATCH, TITLE };
 
 #define MOST_NAMES 64
@@ -26,6 +26,7 @@ typedef struct {
 static const struct argp_option options[] = {
     {"output", 'o', "FILE", 0, "The picture: .svg, .png, .html, .dot, .json, or .txt for the table; - for standard output", 1},
     {"format", FORMAT, "NAME", 0, "svg, png, html, dot, json or txt, on standard output", 1},
+    {"backward", BACKWARD, NULL, 0, "The backward pass beside the forward one, with the gradients", 1},
     {"overlay", OVERLAY, "NAME", 0, "values, grad (after a backward pass), memory", 1},
     {"depth", DEPTH, "N|all", 0, "Close scopes that are nested deeper (default: as many open as fit a page)", 1},
     {"fold", FOLD, "yes|no", 0, "Draw equal neighbouring scopes once (default: where not all fits a page)", 1},
@@ -121,6 +122,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
         return 0;
     case PARAMS:
         s->draw.params = (wg_params)one_of(state, "params", text, cards, COUNT(cards));
+        return 0;
+    case BACKWARD:
+        s->draw.backward = true;
         return 0;
     case AROUND:
         s->draw.around = text;
@@ -245,7 +249,8 @@ static void show_network(wg_tape *tape, const built_in *network, settings *s)
     if (!s->draw.title)
         s->draw.title = title;
     wg_tensor loss = network ? network->loss(tape, batch) : saved_loss(tape, s->what, batch);
-    if (!wg_failed(tape) && (s->draw.overlay != WG_SHOW_GRAD || !wg_backward(loss)))
+    bool gradients = s->draw.backward || s->draw.overlay == WG_SHOW_GRAD;
+    if (!wg_failed(tape) && (!gradients || !wg_backward(loss)))
         shown(tape, loss, NULL, s);
 }
 

@@ -64,6 +64,10 @@ typedef struct {
      * are cut end in dots. */
     const char *around;
     int radius;
+    /* The backward pass beside the forward one: what it keeps, each operation's derivative, the gradients, with their norms
+     * where they are known. Where a derivative was recorded (create_graph), its operations are there anyway, in a scope
+     * "backward". */
+    bool backward;
     wg_overlay overlay;
     wg_direction direction;
     wg_params params;

@@ -102,6 +102,9 @@ START_TEST(options_change_the_picture)
     ck_assert_int_eq(run("graph gpt2 -o - --format dot --close attn"), 0);
     said("\xc3\x97" "12");
     said("9 ops");
+    ck_assert_int_eq(run("graph lenet -o - --format dot --backward"), 0);
+    said("gradient 2-norm");
+    said("\xe2\x88\x82&#160;conv2d");
     ck_assert_int_eq(run("graph mlp -o - --format dot --params hide --overlay memory"), 0);
     said("32 KiB \xc2\xb7 kept");
     ck_assert_int_eq(run("graph lenet -o - --format dot --overlay values"), 0);
