@@ -182,6 +182,8 @@ static bool differenced(const line *l, finding *f, double h, bool *kink)
     const double t[] = {h / 2, -h / 2, h, -h};
     *kink = false;
     wg_replay_unmoved(r);
+    if (!isfinite(r->unmoved.hi))
+        return false;
     for (int i = 0; i < 4; i++) {
         at[i] = replayed(l, t[i]);
         if (!isfinite(at[i].hi))

@@ -75,15 +75,25 @@ static bool taken(wg_replay *r, uint32_t i)
     return has_memory(r, i);
 }
 
-/* Nodes [low, y] that depend on x, by whatever operand. */
-static void mark_dependent(const wg_replay *r, uint32_t low, unsigned char *depends)
+#define DEPENDS 1 /* on x, by whatever operand */
+#define REACHED 2 /* y is made of it */
+
+/* Of nodes [low, y]. */
+static void mark_between(const wg_replay *r, uint32_t low, unsigned char *depends)
 {
     for (int i = 0; i < r->n; i++)
-        depends[r->x[i].node] = 1;
+        depends[r->x[i].node] = DEPENDS;
     for (uint32_t i = low; i <= r->y.node; i++) {
         const wg_node *node = wg_node_at(r->tape, i);
         for (int k = 0; k < node->n_in && !wg_node_is(node, WG_NODE_LEAF); k++)
             depends[i] |= wg_node_in(node)[k] != WG_ABSENT && depends[wg_node_in(node)[k]];
+    }
+    depends[r->y.node] |= REACHED;
+    for (uint32_t i = r->y.node + 1; i-- > low;) {
+        const wg_node *node = wg_node_at(r->tape, i);
+        for (int k = 0; k < node->n_in && depends[i] & REACHED && !wg_node_is(node, WG_NODE_LEAF); k++)
+            if (wg_node_in(node)[k] != WG_ABSENT)
+                depends[wg_node_in(node)[k]] |= REACHED;
     }
 }
 
@@ -108,13 +118,37 @@ static bool has_formula(const wg_op *op)
     return !wg_dd_find(op->name) && (strncmp(op->map->value, op->name, n) != 0 || op->map->value[n] != '(');
 }
 
-/* Records what node i computes at the tape's end, as graph code, where it has no form of its own. */
-static void write_out(wg_replay *r, uint32_t i)
+/* Also what is x itself, and lets no derivative pass: wg_stop_gradient. */
+static bool is_constant(const wg_node *node)
+{
+    const wg_map *map = node->op->map;
+    return wg_node_is(node, WG_NODE_LEAF) || (map && !map->slope[0] && !strcmp(map->value, "x"));
+}
+
+/* Room for what is known of every node there is. */
+static bool texts_grown(wg_replay *r)
+{
+    size_t nodes = wg_tape_nodes(r->tape);
+    if (nodes <= r->room)
+        return true;
+    wg_replay_text *more = wg_arena(r->tape, 2 * nodes * sizeof *more);
+    if (!more)
+        return cannot(r, "more memory");
+    memset(more, 0, 2 * nodes * sizeof *more);
+    if (r->room)
+        memcpy(more, r->text, r->room * sizeof *more);
+    r->text = more;
+    r->room = 2 * nodes;
+    return true;
+}
+
+/* Records what node i computes at the tape's end, as graph code, where it has no form of its own, and marks what of it leads
+ * to the result. */
+static bool write_out(wg_replay *r, uint32_t i)
 {
     const wg_node *node = wg_node_at(r->tape, i);
-    const wg_op *op = node->op;
-    r->text[i] = (wg_replay_text){i, (uint32_t)wg_tape_nodes(r->tape), 0};
-    if (!wg_node_is(node, WG_NODE_LEAF) && has_formula(op)) {
+    uint32_t start = (uint32_t)wg_tape_nodes(r->tape), result = i;
+    if (!is_constant(node) && has_formula(node->op)) {
         wg_type type = wg_node_type(node), found = {0};
         int which = node->out;
         wg_call *c = wg_call_again(r->tape, i);
@@ -123,41 +157,39 @@ static void write_out(wg_replay *r, uint32_t i)
         if (wg_is_tensor(y))
             found = wg_type_of(y);
         if (wg_is_tensor(y) && wg_type_equal(&type, &found))
-            r->text[i].result = y.node;
+            result = y.node;
     }
-    r->text[i].end = (uint32_t)wg_tape_nodes(r->tape);
+    if (!texts_grown(r))
+        return false;
+    uint32_t end = result == i ? start : (uint32_t)wg_tape_nodes(r->tape);
+    r->text[i] = (wg_replay_text){result, start, end, r->text[i].needed};
+    if (result >= start && result != i)
+        r->text[result].needed = true;
+    for (uint32_t k = end; k-- > start;) {
+        const wg_node *part = wg_node_at(r->tape, k);
+        for (int j = 0; j < part->n_in && r->text[k].needed && !is_constant(part); j++)
+            if (wg_node_in(part)[j] != WG_ABSENT && wg_node_in(part)[j] >= start)
+                r->text[wg_node_in(part)[j]].needed = true;
+    }
+    return true;
 }
 
 /* Writes out the marked nodes from `low` on, and what that records in turn. */
 static bool all_written_out(wg_replay *r, uint32_t low, const unsigned char *depends)
 {
     int64_t elements = 0;
-    size_t room = 0;
+    if (!texts_grown(r))
+        return false;
     for (uint32_t i = low; i < wg_tape_nodes(r->tape); i++) {
-        if (i >= room) {
-            wg_replay_text *more = wg_arena(r->tape, 2 * (wg_tape_nodes(r->tape) + 1) * sizeof *more);
-            if (!more)
-                return cannot(r, "more memory");
-            if (r->text)
-                memcpy(more, r->text, i * sizeof *more);
-            room = 2 * (wg_tape_nodes(r->tape) + 1);
-            r->text = more;
-        }
-        if (i < r->nodes && !depends[i])
+        if (i < r->nodes ? !depends[i] : !r->text[i].needed)
             continue;
         elements += wg_node_count(wg_node_at(r->tape, i));
         if (elements > MOST_ELEMENTS)
             return cannot(r, "so many elements");
-        write_out(r, i);
+        if (!write_out(r, i))
+            return false;
     }
     return true;
-}
-
-/* Also what is x itself, and lets no derivative pass: wg_stop_gradient. */
-static bool is_constant(const wg_node *node)
-{
-    const wg_map *map = node->op->map;
-    return wg_node_is(node, WG_NODE_LEAF) || (map && !map->slope[0] && !strcmp(map->value, "x"));
 }
 
 /* Takes up node i, or those nodes of its formula that lead to the result; they may have formulas in turn. */
@@ -166,20 +198,8 @@ static bool node_taken(wg_replay *r, uint32_t i)
     wg_replay_text text = r->text[i];
     if (text.result == i)
         return taken(r, i);
-    unsigned char *needed = wg_arena(r->tape, (size_t)(text.end - text.start) + 1);
-    if (!needed)
-        return cannot(r, "more memory");
-    memset(needed, 0, (size_t)(text.end - text.start) + 1);
-    if (text.result >= text.start)
-        needed[text.result - text.start] = 1;
-    for (uint32_t k = text.end; k-- > text.start;) {
-        const wg_node *node = wg_node_at(r->tape, k);
-        for (int j = 0; j < node->n_in && needed[k - text.start] && !is_constant(node); j++)
-            if (wg_node_in(node)[j] != WG_ABSENT && wg_node_in(node)[j] >= text.start)
-                needed[wg_node_in(node)[j] - text.start] = 1;
-    }
     for (uint32_t k = text.start; k < text.end; k++)
-        if (needed[k - text.start] && !is_constant(wg_node_at(r->tape, k)) && !node_taken(r, k))
+        if (r->text[k].needed && !is_constant(wg_node_at(r->tape, k)) && !node_taken(r, k))
             return false;
     if (!has_memory(r, text.result))
         return false;
@@ -225,9 +245,9 @@ bool wg_replay_make(wg_replay *r, uint32_t low)
     if (!depends)
         return cannot(r, "more memory");
     memset(depends, 0, r->nodes);
-    mark_dependent(r, low, depends);
+    mark_between(r, low, depends);
     for (uint32_t i = low; i < r->nodes; i++)
-        depends[i] = depends[i] && i <= r->y.node && !wg_node_is(wg_node_at(r->tape, i), WG_NODE_LEAF);
+        depends[i] = depends[i] == (DEPENDS | REACHED) && !wg_node_is(wg_node_at(r->tape, i), WG_NODE_LEAF);
     if (!all_written_out(r, low, depends) || !tables_made(r, (uint32_t)wg_tape_nodes(r->tape)))
         return false;
     for (uint32_t i = low; i < r->nodes; i++)

@@ -10,6 +10,7 @@
 
 typedef struct {
     uint32_t result, start, end;
+    bool needed; /* one of another node's [start, end), and it leads to that one's result */
 } wg_replay_text;
 
 typedef struct {
@@ -22,7 +23,8 @@ typedef struct {
     uint32_t *step;        /* their nodes, in order */
     uint32_t *moves;       /* by node: bit i where it depends on x[i] */
     int last;              /* the input that the last run moved; -1: there was none */
-    wg_replay_text *text;  /* by node: what it is computed by */
+    wg_replay_text *text;  /* by node: what it is computed by; of `room` nodes */
+    size_t room;
     wg_dd **value;         /* by node; NULL: not needed */
     wg_dd **start;         /* the values of x, one an input */
     uint64_t *branch;      /* by step: a hash of the branches it took */

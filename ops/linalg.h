@@ -65,6 +65,15 @@ void wg_keep_triangle(wg_dtype dtype, wg_part part, int m, int n, void *a);
 /* What a routine of LAPACK asked with lwork = -1 has answered: elements of its work. */
 int wg_work_asked(wg_dtype dtype, const void *answer);
 
+/* ---- Formulas ---------------------------------------------------------------------------------------------------- */
+#define WG_MOST_ELIMINATED 16 /* rows; a larger matrix gets no formula */
+wg_tensor wg_inverse_formula(wg_tensor a);
+/* a = l u without exchanging rows, l with ones on its diagonal, and the pivots [..., k]; each may be NULL. */
+void wg_elimination_formula(wg_tensor a, wg_tensor *l, wg_tensor *u, wg_tensor *pivots);
+wg_tensor wg_cholesky_formula(wg_tensor a); /* lower */
+/* Of a symmetric a whose vectors are known in double: values and vectors. */
+void wg_eigh_formula(wg_tensor a, wg_tensor vectors, wg_tensor *values, wg_tensor *better);
+
 /* ---- Graph code -------------------------------------------------------------------------------------------------- */
 wg_tensor wg_identity_like(wg_tensor a); /* [n, n], of the size of a's last axis */
 wg_tensor wg_symmetrised(wg_tensor a);   /* (a + a') / 2 */

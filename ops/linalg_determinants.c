@@ -317,6 +317,13 @@ static wg_status det_run(const wg_call *c) { return each_factorised(c, det_each)
 static wg_tensor det_da(const wg_call *c, wg_tensor g) { return wg_each_times(g, wg_cofactors(c->in[0])); }
 static wg_tensor det_jvp(const wg_call *c) { return wg_matrix_inner(wg_cofactors(c->in[0]), c->t[0]); }
 
+static void det_formula(const wg_call *c, wg_tensor *out)
+{
+    wg_tensor pivots = WG_NONE;
+    wg_elimination_formula(c->in[0], NULL, NULL, &pivots);
+    if (wg_is_tensor(pivots))
+        out[0] = wg_prod(pivots, .axis = WG_AXES(-1));
+}
 WG_OP(det) = {
     .name = "det",
     .doc = "y = det a, of a singular a 0 but for rounding, with the cofactors as gradient for every rank; 1 of a 0 x 0 matrix",
@@ -327,6 +334,7 @@ WG_OP(det) = {
     .vjp = {det_da},
     .jvp = det_jvp,
     .saves = "a",
+    .formula = det_formula,
     .samples = {"[3,3]", "[2,4,4]", "[2,2]", "[1,1]", "[3,3]:1", "[0,0]", "[0,2,2]"},
 };
 wg_tensor (wg_det)(wg_tensor a) { return WG_RECORD(det, NULL, a); }
@@ -360,6 +368,13 @@ static wg_tensor slogdet_jvp(const wg_call *c)
     return c->which == 0 ? WG_NONE : wg_matrix_inner(wg_matrix_transpose(wg_inv(c->in[0])), c->t[0]);
 }
 
+static void slogdet_formula(const wg_call *c, wg_tensor *out)
+{
+    wg_tensor pivots = WG_NONE;
+    wg_elimination_formula(c->in[0], NULL, NULL, &pivots);
+    if (wg_is_tensor(pivots))
+        out[1] = wg_sum(wg_log(wg_abs(pivots)), .axis = WG_AXES(-1));
+}
 WG_OP(slogdet) = {
     .name = "slogdet",
     .doc = "sign, logabsdet with det a = sign exp(logabsdet); of a singular a: 0, -inf, and no gradient",
@@ -371,6 +386,7 @@ WG_OP(slogdet) = {
     .vjp = {slogdet_da},
     .jvp = slogdet_jvp,
     .saves = "a",
+    .formula = slogdet_formula,
     .samples = {"[3,3]", "[2,4,4]", "[1,1]", "[0,0]", "[0,2,2]"},
     .constant_outputs = 1,
 };
@@ -417,6 +433,13 @@ static wg_tensor logdet_spd_jvp(const wg_call *c)
     return wg_matrix_inner(inverse_of(c->in[0]), wg_symmetrised(c->t[0]));
 }
 
+static void logdet_spd_formula(const wg_call *c, wg_tensor *out)
+{
+    wg_tensor pivots = WG_NONE;
+    wg_elimination_formula(c->in[0], NULL, NULL, &pivots);
+    if (wg_is_tensor(pivots))
+        out[0] = wg_sum(wg_log(pivots), .axis = WG_AXES(-1));
+}
 WG_OP(logdet_spd) = {
     .name = "logdet_spd",
     .doc = "y = log det a of a symmetric positive definite a, of which the lower triangle is read; its gradient is symmetric",
@@ -428,6 +451,7 @@ WG_OP(logdet_spd) = {
     .vjp = {logdet_spd_da},
     .jvp = logdet_spd_jvp,
     .saves = "a",
+    .formula = logdet_spd_formula,
     .samples = {"[3,3]:definite", "[2,4,4]:definite", "[1,1]:definite", "[0,0]", "[0,2,2]"},
 };
 wg_tensor (wg_logdet_spd)(wg_tensor a) { return WG_RECORD(logdet_spd, NULL, a); }

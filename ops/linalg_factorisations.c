@@ -93,6 +93,12 @@ static wg_tensor cholesky_jvp(const wg_call *c)
     return lower ? dl : transposed(dl);
 }
 
+static void cholesky_formula(const wg_call *c, wg_tensor *out)
+{
+    const wg_cholesky_options *o = c->options;
+    wg_tensor l = wg_cholesky_formula(c->in[0]);
+    out[0] = o->lower || wg_is_none(l) ? l : wg_matrix_transpose(l);
+}
 WG_OP(cholesky) = {
     .name = "cholesky",
     .doc = "y = the lower l with l l' = a, of a's lower triangle; with lower = false the upper u with u' u = a, of the upper "
@@ -106,6 +112,7 @@ WG_OP(cholesky) = {
     .vjp = {cholesky_da},
     .jvp = cholesky_jvp,
     .saves = "y",
+    .formula = cholesky_formula,
     .samples = {"[3,3]:definite", "[3,3]:definite lower=false", "[2,4,4]:definite", "[2,2,2]:definite lower=false",
                 "[1,1]:definite", "[0,0]", "[0,2,2]"},
 };
@@ -246,6 +253,12 @@ static wg_tensor lu_jvp(const wg_call *c)
     return c->which == 1 ? dl1 : du1;
 }
 
+/* The rows are exchanged as they were. */
+static void lu_formula(const wg_call *c, wg_tensor *out)
+{
+    wg_tensor order = wg_matrix_transpose(wg_stop_gradient(c->out[0]));
+    wg_elimination_formula(wg_matmul(order, c->in[0]), &out[1], &out[2], NULL);
+}
 WG_OP(lu) = {
     .name = "lu",
     .doc = "p, l, u with a = p l u, rows exchanged for the largest pivot: p a permutation, l [..., m, k] with a diagonal of "
@@ -259,6 +272,7 @@ WG_OP(lu) = {
     .vjp = {lu_da},
     .jvp = lu_jvp,
     .saves = "p l u",
+    .formula = lu_formula,
     .samples = {"[3,3]", "[2,4,4]", "[4,2]", "[2,4]", "[2,3,2]", "[2,2,3]", "[1,1]", "[0,0]", "[0,2]", "[2,0]", "[0,2,2]"},
     .constant_outputs = 1,
 };
@@ -488,6 +502,19 @@ static wg_tensor qr_jvp(const wg_call *c)
     return wg_concat(WG_TENSORS(dr, beside), .axis = -1);
 }
 
+/* r's first columns are the transpose of cholesky's factor of a' a, as its diagonal is positive. */
+static void qr_formula(const wg_call *c, wg_tensor *out)
+{
+    const wg_type *x = &c->x[0];
+    int64_t m = x->dim[x->rank - 2], n = x->dim[x->rank - 1], k = m < n ? m : n;
+    if (!wg_type_count(x) || c->y[0].dim[x->rank - 1] != k) /* a complete q has more columns */
+        return;
+    wg_tensor first = wg_narrow(c->in[0], -1, 0, k), l = wg_cholesky_formula(wg_matmul(wg_matrix_transpose(first), first));
+    if (wg_is_none(l))
+        return;
+    out[0] = wg_matmul(first, wg_inverse_formula(wg_matrix_transpose(l)));
+    out[1] = wg_matmul(wg_matrix_transpose(out[0]), c->in[0]);
+}
 WG_OP(qr) = {
     .name = "qr",
     .doc = "q, r with a = q r: q's columns orthonormal, r upper with a positive diagonal; \"reduced\" q [..., m, k], r "
@@ -503,6 +530,7 @@ WG_OP(qr) = {
     .vjp = {qr_da},
     .jvp = qr_jvp,
     .saves = "a q r",
+    .formula = qr_formula,
     .samples = {"[3,3]", "[4,2]", "[2,4]", "[2,3,2]", "[2,2,3]", "[3,3] mode=complete", "[4,2] mode=complete",
                 "[2,3,1] mode=complete", "[2,3] mode=complete", "[1,1]", "[0,0]", "[0,2]", "[3,0] mode=complete",
                 "[0,3,2] mode=complete"},

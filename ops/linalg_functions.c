@@ -144,6 +144,16 @@ static wg_tensor matrix_power_jvp(const wg_call *c)
     return along(c, positive_power, b, inverse_moved(b, c->t[0]));
 }
 
+static void matrix_power_formula(const wg_call *c, wg_tensor *out)
+{
+    int64_t n = power_of(c), times = n < 0 ? -n : n;
+    if (!wg_type_count(&c->x[0]) || !n || times > 64)
+        return;
+    wg_tensor a = n < 0 ? wg_inverse_formula(c->in[0]) : c->in[0];
+    out[0] = a;
+    for (int64_t i = 1; i < times; i++)
+        out[0] = wg_matmul(out[0], a);
+}
 WG_OP(matrix_power) = {
     .name = "matrix_power",
     .doc = "y = a a ... a, n times; the identity for n = 0, the power of the inverse for a negative n",
@@ -155,6 +165,7 @@ WG_OP(matrix_power) = {
     .vjp = {matrix_power_da},
     .jvp = matrix_power_jvp,
     .saves = "a",
+    .formula = matrix_power_formula,
     .samples = {"[3,3] n=3", "[2,3,3] n=2", "[3,3] n=1", "[3,3] n=0", "[2,2] n=7", "[3,3]:definite n=-1",
                 "[2,2,2]:definite n=-3", "[1,1] n=5", "[0,0] n=2", "[0,2,2] n=-2"},
 };
@@ -340,6 +351,23 @@ static wg_tensor expm_da(const wg_call *c, wg_tensor g)
 }
 static wg_tensor expm_jvp(const wg_call *c) { return along(c, exponential_of, c->in[0], c->t[0]); }
 
+/* The sum for a / 2^s, squared s times. */
+static void expm_formula(const wg_call *c, wg_tensor *out)
+{
+    if (!wg_type_count(&c->x[0]))
+        return;
+    int halvings = (int)fmax(0, ceil(log2(wg_item(wg_norm(c->in[0])) + 1e-300)) + 2);
+    if (halvings > 16)
+        return;
+    wg_tensor a = wg_multiply(c->in[0], exp2(-halvings)), term = a, sum = wg_add(wg_identity_like(a), a);
+    for (int k = 2; k <= 22; k++) {
+        term = wg_divide(wg_matmul(term, a), k);
+        sum = wg_add(sum, term);
+    }
+    for (int i = 0; i < halvings; i++)
+        sum = wg_matmul(sum, sum);
+    out[0] = sum;
+}
 WG_OP(expm) = {
     .name = "expm",
     .doc = "y = the sum of a^k / k! over k >= 0, a [..., n, n]",
@@ -350,6 +378,7 @@ WG_OP(expm) = {
     .vjp = {expm_da},
     .jvp = expm_jvp,
     .saves = "a",
+    .formula = expm_formula,
     .samples = {"[3,3]", "[2,3,3]", "[2,2]:-9..9", "[1,1]", "[2,2]:0", "[0,0]", "[0,2,2]"},
 };
 wg_tensor (wg_expm)(wg_tensor a) { return WG_RECORD(expm, NULL, a); }

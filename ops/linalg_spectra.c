@@ -161,6 +161,11 @@ static wg_tensor eigh_jvp(const wg_call *c)
     return wg_matmul(v, wg_multiply(inverse_gaps(w), wg_matmul(transposed(v), tv)));
 }
 
+static void eigh_formula(const wg_call *c, wg_tensor *out)
+{
+    if (wg_type_count(&c->x[0]))
+        wg_eigh_formula(c->in[0], c->out[1], &out[0], &out[1]);
+}
 WG_OP(eigh) = {
     .name = "eigh",
     .doc = "values, vectors with a = vectors diag(values) vectors', of one triangle of a symmetric a: values ascending, "
@@ -175,6 +180,7 @@ WG_OP(eigh) = {
     .vjp = {eigh_da},
     .jvp = eigh_jvp,
     .saves = "values vectors",
+    .formula = eigh_formula,
     .samples = {"[3,3]:definite", "[3,3]:definite lower=false", "[2,4,4]:definite", "[1,1]", "[0,0]", "[0,2,2]"},
 };
 wg_eigh_result (wg_eigh)(wg_tensor a, wg_eigh_options options)
@@ -213,6 +219,12 @@ static wg_tensor eigvalsh_jvp(const wg_call *c)
     return wg_sum(wg_multiply(v, wg_matmul(wg_symmetrised(c->t[0]), v)), .axis = WG_AXES(-2));
 }
 
+static void eigvalsh_formula(const wg_call *c, wg_tensor *out)
+{
+    wg_tensor vectors;
+    if (wg_type_count(&c->x[0]))
+        wg_eigh_formula(c->in[0], wg_eigh(c->in[0]).vectors, &out[0], &vectors);
+}
 WG_OP(eigvalsh) = {
     .name = "eigvalsh",
     .doc = "y = the eigenvalues, ascending, of one triangle of a symmetric a; the gradient is symmetric",
@@ -224,6 +236,7 @@ WG_OP(eigvalsh) = {
     .vjp = {eigvalsh_da},
     .jvp = eigvalsh_jvp,
     .saves = "a",
+    .formula = eigvalsh_formula,
     .samples = {"[3,3]:definite", "[3,3]:definite lower=false", "[2,4,4]:definite", "[1,1]", "[0,0]", "[0,2,2]"},
 };
 wg_tensor (wg_eigvalsh)(wg_tensor a, wg_eigvalsh_options options) { return WG_RECORD(eigvalsh, &options, a); }
@@ -380,6 +393,23 @@ static wg_tensor svd_jvp(const wg_call *c)
     return transposed(dv);
 }
 
+/* From the spectrum of a' a, or of a a' where that is the smaller one. */
+static void singular_formula(wg_tensor a, wg_tensor u, wg_tensor vh, wg_tensor out[3])
+{
+    wg_type type = wg_type_of(a);
+    bool tall = type.dim[type.rank - 2] >= type.dim[type.rank - 1];
+    wg_tensor transposed = wg_matrix_transpose(a), gram = tall ? wg_matmul(transposed, a) : wg_matmul(a, transposed), v, x;
+    wg_eigh_formula(gram, tall ? wg_matrix_transpose(vh) : u, &v, &x);
+    out[1] = wg_sqrt(v);
+    wg_tensor other = wg_divide(wg_matmul(tall ? a : transposed, x), wg_expand_dims(out[1], -2));
+    out[0] = tall ? other : x;
+    out[2] = wg_matrix_transpose(tall ? x : other);
+}
+static void svd_formula(const wg_call *c, wg_tensor *out)
+{
+    if (wg_type_count(&c->x[0]))
+        singular_formula(c->in[0], c->out[0], c->out[2], out);
+}
 WG_OP(svd) = {
     .name = "svd",
     .doc = "u, s, vh with a = u diag(s) vh: u [..., m, k], s [..., k] descending, vh [..., k, n], k = min(m, n); the largest "
@@ -393,6 +423,7 @@ WG_OP(svd) = {
     .vjp = {svd_da},
     .jvp = svd_jvp,
     .saves = "u s vh",
+    .formula = svd_formula,
     .samples = {"[3,3]", "[2,4,4]", "[4,2]", "[2,4]", "[2,3,2]", "[1,1]", "[0,0]", "[0,2]", "[3,0]", "[0,2,3]"},
 };
 wg_svd_result (wg_svd)(wg_tensor a)
@@ -432,6 +463,15 @@ static wg_tensor svdvals_jvp(const wg_call *c)
     return wg_sum(wg_multiply(a.u, wg_matmul(c->t[0], transposed(a.vh))), .axis = WG_AXES(-2));
 }
 
+static void svdvals_formula(const wg_call *c, wg_tensor *out)
+{
+    wg_tensor all[3];
+    if (!wg_type_count(&c->x[0]))
+        return;
+    wg_svd_result known = wg_svd(c->in[0]);
+    singular_formula(c->in[0], known.u, known.vh, all);
+    out[0] = all[1];
+}
 WG_OP(svdvals) = {
     .name = "svdvals",
     .doc = "y = the singular values of a [..., m, n], descending",
@@ -442,6 +482,7 @@ WG_OP(svdvals) = {
     .vjp = {svdvals_da},
     .jvp = svdvals_jvp,
     .saves = "a",
+    .formula = svdvals_formula,
     .samples = {"[3,3]", "[2,4,4]", "[4,2]", "[2,4]", "[1,1]", "[0,0]", "[0,2]", "[0,2,3]"},
 };
 wg_tensor (wg_svdvals)(wg_tensor a) { return WG_RECORD(svdvals, NULL, a); }
@@ -550,6 +591,18 @@ static wg_tensor direction(const wg_call *c)
 static wg_tensor matrix_norm_da(const wg_call *c, wg_tensor g) { return wg_each_times(g, direction(c)); }
 static wg_tensor matrix_norm_jvp(const wg_call *c) { return wg_matrix_inner(direction(c), c->t[0]); }
 
+static void matrix_norm_formula(const wg_call *c, wg_tensor *out)
+{
+    const wg_matrix_norm_options *o = c->options;
+    if (!wg_type_count(&c->x[0]))
+        return;
+    if (wg_choice_is(o->ord, "fro"))
+        out[0] = wg_norm(c->in[0], .axis = WG_AXES(-2, -1));
+    else if (wg_choice_is(o->ord, "nuc"))
+        out[0] = wg_sum(wg_svdvals(c->in[0]), .axis = WG_AXES(-1));
+    else
+        out[0] = wg_select(wg_svdvals(c->in[0]), -1, 0);
+}
 WG_OP(matrix_norm) = {
     .name = "matrix_norm",
     .doc = "y = the root of the sum of squares (\"fro\"), the sum (\"nuc\") or the largest (\"2\") of a's singular values; the "
@@ -562,6 +615,7 @@ WG_OP(matrix_norm) = {
     .vjp = {matrix_norm_da},
     .jvp = matrix_norm_jvp,
     .saves = "a y",
+    .formula = matrix_norm_formula,
     .samples = {"[3,3]", "[2,3,4]", "[4,2] ord=nuc", "[2,3,3] ord=nuc", "[3,4] ord=2", "[2,3,3] ord=2", "[0,2]",
                 "[2,0] ord=nuc", "[0,2,3] ord=2", "[1,1]"},
 };

@@ -107,6 +107,11 @@ static double solve_flops(const wg_call *c)
     return n * n * (2.0 / 3 * (double)wg_type_count(&c->x[0]) / (n > 0 ? n : 1)) + 2 * n * (double)wg_type_count(&c->y[0]);
 }
 
+static void solve_formula(const wg_call *c, wg_tensor *out)
+{
+    if (wg_type_count(&c->y[0]))
+        out[0] = wg_matmul(wg_inverse_formula(c->in[0]), c->in[1]);
+}
 WG_OP(solve) = {
     .name = "solve",
     .doc = "the x with a x = b, a [..., n, n]; b is a vector where it is 1-D, else a matrix [..., n, k]",
@@ -118,6 +123,7 @@ WG_OP(solve) = {
     .vjp = {solve_da, solve_db},
     .jvp = solve_jvp,
     .saves = "a y",
+    .formula = solve_formula,
     .samples = {"[3,3] [3]", "[3,3] [3,2]", "[2,3,3] [2,3,2]", "[2,3,3] [3]", "[2,1,2,2] [3,2,1]", "[4,4] [4,4]",
                 "[0,0] [0,2]", "[3,3] [3,0]", "[0,2,2] [2,1]", "[1,1] [1]"},
     .flops = solve_flops,
@@ -206,6 +212,16 @@ static wg_tensor triangular_solve_jvp(const wg_call *c)
     return down(c, (wg_triangular_solve)(c->in[0], moved(up(c, c->t[1]), ta, up(c, c->out[0])), *o));
 }
 
+static void triangular_solve_formula(const wg_call *c, wg_tensor *out)
+{
+    const wg_triangular_solve_options *o = c->options;
+    if (!wg_type_count(&c->y[0]))
+        return;
+    wg_tensor a = o->lower ? wg_tril(c->in[0]) : wg_triu(c->in[0]), one = wg_identity_like(a);
+    if (o->unit_diagonal)
+        a = wg_add(wg_subtract(a, wg_multiply(a, one)), one);
+    out[0] = wg_matmul(wg_inverse_formula(o->transpose ? wg_matrix_transpose(a) : a), c->in[1]);
+}
 WG_OP(triangular_solve) = {
     .name = "triangular_solve",
     .doc = "the x with op(a) x = b, a's lower or upper triangle or its transpose; the other triangle has gradient 0",
@@ -219,6 +235,7 @@ WG_OP(triangular_solve) = {
     .vjp = {triangular_solve_da, triangular_solve_db},
     .jvp = triangular_solve_jvp,
     .saves = "a y",
+    .formula = triangular_solve_formula,
     .samples = {"[3,3]:0.5..2 [3]", "[3,3]:0.5..2 [3,2] lower=false", "[2,3,3]:0.5..2 [2,3,2] transpose=true",
                 "[2,2,2]:0.5..2 [2] lower=false transpose=true", "[3,3] [3,2] unit_diagonal=true", "[4,4]:0.5..2 [4,4]",
                 "[3,3] [2,3,1] lower=false unit_diagonal=true transpose=true", "[0,0] [0,2]", "[3,3] [3,0]"},
@@ -262,6 +279,14 @@ static wg_tensor cholesky_solve_jvp(const wg_call *c)
     return down(c, again_solved(c, moved(up(c, c->t[1]), ta, up(c, c->out[0]))));
 }
 
+static void cholesky_solve_formula(const wg_call *c, wg_tensor *out)
+{
+    const wg_cholesky_solve_options *o = c->options;
+    if (!wg_type_count(&c->y[0]))
+        return;
+    wg_tensor l = o->lower ? wg_tril(c->in[0]) : wg_matrix_transpose(wg_triu(c->in[0]));
+    out[0] = wg_matmul(wg_inverse_formula(wg_matmul(l, wg_matrix_transpose(l))), c->in[1]);
+}
 WG_OP(cholesky_solve) = {
     .name = "cholesky_solve",
     .doc = "the x with l l' x = b, or l' l x = b for an upper factor; the other triangle has gradient 0",
@@ -274,6 +299,7 @@ WG_OP(cholesky_solve) = {
     .vjp = {cholesky_solve_dl, cholesky_solve_db},
     .jvp = cholesky_solve_jvp,
     .saves = "l y",
+    .formula = cholesky_solve_formula,
     .samples = {"[3,3]:0.5..2 [3]", "[3,3]:0.5..2 [3,2] lower=false", "[2,3,3]:0.5..2 [3,2]", "[2,2,2]:0.5..2 [2]",
                 "[3,3]:0.5..2 [3,3] lower=false", "[0,0] [0,2]", "[0,2,2] [2,1]"},
 };
@@ -387,6 +413,19 @@ static wg_tensor lstsq_jvp(const wg_call *c)
     return down(c, dx);
 }
 
+static wg_tensor pinv_of(wg_tensor a)
+{
+    wg_tensor transposed = wg_matrix_transpose(a);
+    wg_type type = wg_type_of(a);
+    if (type.dim[type.rank - 2] >= type.dim[type.rank - 1])
+        return wg_matmul(wg_inverse_formula(wg_matmul(transposed, a)), transposed);
+    return wg_matmul(transposed, wg_inverse_formula(wg_matmul(a, transposed)));
+}
+static void lstsq_formula(const wg_call *c, wg_tensor *out)
+{
+    if (wg_type_count(&c->y[0]) && wg_type_count(&c->x[0]))
+        out[0] = wg_matmul(pinv_of(c->in[0]), c->in[1]);
+}
 WG_OP(lstsq) = {
     .name = "lstsq",
     .doc = "the x that makes |a x - b| least, a [..., m, n] of full rank; for m < n the shortest with a x = b",
@@ -398,6 +437,7 @@ WG_OP(lstsq) = {
     .vjp = {lstsq_da, lstsq_db},
     .jvp = lstsq_jvp,
     .saves = "a b y",
+    .formula = lstsq_formula,
     .samples = {"[4,3] [4]", "[4,2] [4,2]", "[2,4] [2]", "[2,3] [2,2]", "[2,4,2] [2,4,2]", "[2,2,3] [2]", "[3,3] [3,3]",
                 "[0,3,2] [3,1]", "[3,0] [3,2]", "[0,2] [0,2]"},
 };
@@ -430,6 +470,11 @@ static wg_tensor sandwiched(wg_tensor y, wg_tensor t) { return wg_negative(wg_ma
 static wg_tensor inv_da(const wg_call *c, wg_tensor g) { return sandwiched(wg_matrix_transpose(c->out[0]), g); }
 static wg_tensor inv_jvp(const wg_call *c) { return sandwiched(c->out[0], c->t[0]); }
 
+static void inv_formula(const wg_call *c, wg_tensor *out)
+{
+    if (wg_type_count(&c->y[0]))
+        out[0] = wg_inverse_formula(c->in[0]);
+}
 WG_OP(inv) = {
     .name = "inv",
     .doc = "y = a^-1, a [..., n, n]",
@@ -441,6 +486,7 @@ WG_OP(inv) = {
     .vjp = {inv_da},
     .jvp = inv_jvp,
     .saves = "y",
+    .formula = inv_formula,
     .samples = {"[3,3]", "[2,3,3]", "[1,1]", "[0,0]", "[0,2,2]"},
 };
 wg_tensor (wg_inv)(wg_tensor a) { return WG_RECORD(inv, NULL, a); }
@@ -519,6 +565,11 @@ static wg_tensor pinv_da(const wg_call *c, wg_tensor g)
     return da;
 }
 
+static void pinv_formula(const wg_call *c, wg_tensor *out)
+{
+    if (wg_type_count(&c->y[0]))
+        out[0] = pinv_of(c->in[0]);
+}
 WG_OP(pinv) = {
     .name = "pinv",
     .doc = "y = the pseudo-inverse [..., n, m] of a [..., m, n] of full rank",
@@ -530,6 +581,7 @@ WG_OP(pinv) = {
     .vjp = {pinv_da},
     .jvp = pinv_jvp,
     .saves = "a y",
+    .formula = pinv_formula,
     .samples = {"[4,2]", "[2,4]", "[3,3]", "[2,3,2]", "[2,2,3]", "[0,2]", "[3,0]", "[0,3,2]"},
 };
 wg_tensor (wg_pinv)(wg_tensor a) { return WG_RECORD(pinv, NULL, a); }

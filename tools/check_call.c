@@ -1,6 +1,7 @@
 /* A sample call of an operation, to be checked. */
 #include "check_call.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 /* ---- A sample call ----------------------------------------------------------------------------------------------- */
@@ -77,4 +78,35 @@ wg_tensor call_again(const wg_tensor *x, void *user)
     }
     recorded(c, &sample, out);
     return out[c->output];
+}
+
+/* ---- The transpose ----------------------------------------------------------------------------------------------- */
+#define CLOSE 1e-10        /* relatively */
+#define CLOSE_FLOAT32 1e-5 /* where float32 is among the numbers */
+
+static double inner(wg_tensor a, wg_tensor b, double *size)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < wg_size(a); i++) {
+        double part = wg_element(a, i) * wg_element(b, i);
+        sum += part;
+        *size += fabs(part);
+    }
+    return sum;
+}
+
+bool call_transposes(const call *c, double *out, double *in)
+{
+    wg_tensor dx[WG_SAMPLE_OPERANDS], dy[OUTPUTS];
+    double size = 1e-3;
+    *out = *in = 0;
+    if (wg_vjp(c->out, c->g, c->n_out, c->x, c->n_x, dx) || wg_jvp(c->out, c->n_out, c->x, c->t, c->n_x, dy))
+        return false;
+    for (int k = 0; k < c->n_out; k++)
+        if (!wg_is_none(c->g[k]))
+            *out += inner(c->g[k], dy[k], &size);
+    for (int j = 0; j < c->n_x; j++)
+        *in += inner(dx[j], c->t[j], &size);
+    bool single = wg_type_of(c->out[0]).dtype == WG_FLOAT32;
+    return fabs(*out - *in) <= (single ? CLOSE_FLOAT32 : CLOSE) * size;
 }

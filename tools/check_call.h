@@ -23,5 +23,7 @@ typedef struct {
 bool call_make(call *c);
 /* Output c->output of the same call on other differentiable operands x; `user` is the call. */
 wg_tensor call_again(const wg_tensor *x, void *user);
+/* Is the jvp the vjp's transpose, *out = <u, J v> = <J' u, v> = *in? */
+bool call_transposes(const call *c, double *out, double *in);
 
 #endif

@@ -40,6 +40,8 @@ START_TEST(mutants_are_caught)
     said(" 0 not.");
     said("| tanh | x | x | x | x | x | x | = | . | x | . | . | x |");
     said("| embedding | x | x | x | x | x | x | . | x |");
+    said("## The chain rule forward");
+    said("| tanh | x | x | x | x | x | x | x | . | . | x |");
 }
 END_TEST
 
