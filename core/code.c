@@ -642,9 +642,24 @@ void wg_subscript_put(wg_source *s, int64_t offset, int n, const int64_t *step, 
         wg_source_put(s, "0");
 }
 
+const char *wg_code_operand(const wg_call *c, int i)
+{
+    int named = wg_op_operands(c->op);
+    const char *name = c->op->in[i < named ? i : named - 1].name;
+    if (i < named && !(c->op->in[i].flags & WG_VARIADIC))
+        return name;
+    wg_source text = {.tape = c->tape};
+    wg_source_put(&text, "%s%d", name, i - named + 1);
+    return text.data ? text.data : name;
+}
+
 const char *wg_code_output(const wg_op *op, int k)
 {
+    static const char *const numbered[] = {"y0", "y1", "y2", "y3", "y4", "y5", "y6", "y7", "y8", "y9", "y10", "y11", "y12",
+                                           "y13", "y14", "y15"};
     int named = wg_op_outputs(op);
+    if (op->count)
+        return k < 16 ? numbered[k] : "y_";
     if (k >= named)
         return op->saved[k - named];
     if (op->out[0])

@@ -55,6 +55,8 @@ extern const wg_helper *const *const wg_helpers[]; /* lists, NULL at their ends 
 
 /* A text that is an expression, in one line. */
 wg_status wg_code_expression(wg_code *w, const char *text);
+/* The word for operand i: the entry's name for it, a number behind it where it is one of any number; NULL: no memory. */
+const char *wg_code_operand(const wg_call *c, int i);
 /* The word for output k, saved ones behind the others: the entry's name for it; else y, or z where an operand is y. */
 const char *wg_code_output(const wg_op *op, int k);
 /* "3 + 12 * i + j": the sum of the indices, each a letter, times their steps. */

@@ -159,7 +159,7 @@ static void steps_found(wg_export *e)
             s->end = i + 1;
             continue;
         }
-        e->step[e->n_steps++] = (wg_export_step){kind_of(e, i), i, i + 1};
+        e->step[e->n_steps++] = (wg_export_step){kind_of(e, i), i, i + wg_plan_node(&e->p, i)->n_out};
         n = 1;
     }
 }

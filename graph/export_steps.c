@@ -34,16 +34,13 @@ bool wg_export_mentions(const wg_source *text, const char *word)
 /* Calls the function in the body. What the step makes in the workspace gets its pointer before. */
 void wg_export_call_put(wg_export *e, const char *name, bool may_fail, const wg_source *list)
 {
-    for (uint32_t i = e->at ? e->at->first : 0; e->at && i < e->at->end; i++)
-        for (uint32_t k = i; k < i + wg_plan_node(&e->p, i)->n_out; k++) {
-            const wg_export_value *v = &e->value[k];
-            const wg_node *node = wg_plan_node(&e->p, k);
-            if (v->home != WG_HOME_WORK || !v->name || !node->rank || node->out != k - i || !wg_export_mentions(list, v->name))
-                continue;
-            wg_type type = wg_node_type(node);
+    for (uint32_t i = e->at ? e->at->first : 0; e->at && i < e->at->end; i++) {
+        const wg_export_value *v = &e->value[i];
+        wg_type type = wg_node_type(wg_plan_node(&e->p, i));
+        if (v->home == WG_HOME_WORK && v->name && type.rank && wg_export_mentions(list, v->name))
             wg_source_put(&e->body, "    %s *const %s = work->%s + %zu; /* %s */\n", wg_c_type(type.dtype), v->name,
                           wg_export_member(type.dtype), v->at, wg_export_shape(e, &type));
-        }
+    }
     wg_source_put(&e->body, may_fail ? "    if (%s(%s))\n        return 1;\n" : "    %s(%s);\n", name,
                   list->data ? list->data : "");
     e->may_fail |= may_fail;
@@ -102,14 +99,6 @@ typedef struct {
     int n_copies;
 } call;
 
-static const char *operand_word(wg_export *e, const wg_call *c, int i)
-{
-    int named = wg_op_operands(c->op);
-    if (i < named && !(c->op->in[i].flags & WG_VARIADIC))
-        return c->op->in[i].name;
-    return wg_export_text(e, "%s%d", c->op->in[named - 1].name, i - named + 1);
-}
-
 static const char *operand_at(call *of, uint32_t x)
 {
     wg_export *e = of->e;
@@ -135,7 +124,7 @@ static bool arguments_found(call *of)
         return false;
     for (int i = 0; i < c->n_in; i++)
         if (in[i] != WG_ABSENT)
-            of->argument[of->n++] = (argument){operand_word(of->e, c, i), operand_at(of, in[i]), c->x[i].dtype, false};
+            of->argument[of->n++] = (argument){wg_code_operand(c, i), operand_at(of, in[i]), c->x[i].dtype, false};
     for (int k = 0; k < c->n_out; k++)
         of->argument[of->n++] =
             (argument){wg_code_output(c->op, k), wg_export_pointer(of->e, of->first + (uint32_t)k), c->y[k].dtype, true};
@@ -192,7 +181,7 @@ static wg_status call_exported(wg_export *e, uint32_t first)
         copy_put(e, wg_node_in(wg_plan_node(&e->p, first))[0], wg_export_pointer(e, first));
         return e->p.tape->status;
     }
-    if (!c->op->c)
+    if (!c->op->c || (c->op->count && c->n_out > 16))
         return wg_fail(c, WG_ERROR_UNSUPPORTED, "it has no C that could be exported");
     call of = {.e = e, .c = c, .first = first};
     return call_put(&of, c);

@@ -1,5 +1,6 @@
 /* Entries taken at indices, and the hidden operations that pull a gradient back to where they came from. Indices are
  * read once, checked and counted from the front; then rows are copied. */
+#include "ops/code.h"
 #include "ops/index.h"
 #include "wengert/map.h"
 
@@ -63,6 +64,40 @@ const int64_t *wg_places(const wg_call *c, int i, int axis, int64_t size, bool f
     }
     return place;
 }
+
+/* ---- Their C ----------------------------------------------------------------------------------------------------- */
+/* How many there are, sizes of a tensor seen along one axis, and the least index there may be. */
+static void lines_c(wg_code *w, wg_lines l, int64_t count, bool from_end)
+{
+    wg_code_size(w, "outer", l.outer);
+    wg_code_size(w, "n", l.n);
+    wg_code_size(w, "inner", l.inner);
+    wg_code_size(w, "count", count);
+    wg_code_size(w, "lowest", from_end ? -l.n : 0);
+}
+
+static wg_status rows_c(wg_code *w, wg_lines x, int64_t count, bool from_end, const char *text)
+{
+    lines_c(w, x, count, from_end);
+    return wg_code_text(w, text);
+}
+
+#define ROWS_TAKEN(x)                                                                                                  \
+    WG_C((void)outer; for (int k = 0; k < count; k++) {                                                                \
+        int64_t at = indices[k];                                                                                       \
+        if (at < lowest || at >= n) FAIL;                                                                              \
+        at = at < 0 ? at + n : at;                                                                                     \
+        for (int i = 0; i < outer; i++) for (int j = 0; j < inner; j++)                                                \
+            y[(i * count + k) * inner + j] = x[(i * n + at) * inner + j];                                              \
+    })
+#define ROWS_ADDED(g, unless)                                                                                          \
+    WG_C(for (int k = 0; k < count; k++) {                                                                             \
+        int64_t at = indices[k];                                                                                       \
+        if (at < lowest || at >= n) FAIL;                                                                              \
+        at = at < 0 ? at + n : at;                                                                                     \
+        for (int i = 0; i < outer; i++) for (int j = 0; j < inner && unless; j++)                                      \
+            y[(i * n + at) * inner + j] += g[(i * count + k) * inner + j];                                             \
+    })
 
 /* ---- Rows -------------------------------------------------------------------------------------------------------- */
 typedef struct {
@@ -266,6 +301,12 @@ static wg_tensor take_dx(const wg_call *c, wg_tensor g)
     return wg_take_back(c->in[1], g, o->axis, c->x[0].dim[o->axis], WG_NO_INTEGER);
 }
 
+static wg_status take_c(const wg_call *c, wg_code *w)
+{
+    const wg_along_options *o = c->options;
+    return rows_c(w, wg_lines_of(&c->x[0], o->axis), wg_type_count(&c->x[1]), true, ROWS_TAKEN(x));
+}
+
 WG_OP(take) = {
     .name = "take",
     .doc = "y = the entries of x along `axis` at the indices, whose shape stands in the axis's place",
@@ -273,6 +314,7 @@ WG_OP(take) = {
     .options = WG_SCHEMA(wg_along, WG_ATTR_REQUIRED(wg_along, axis)),
     .type = take_type,
     .run = take_run,
+    .c = take_c,
     .vjp = {take_dx},
     .linear = WG_JOINTLY,
     .saves = "indices",
@@ -329,6 +371,14 @@ static wg_tensor take_back_dg(const wg_call *c, wg_tensor h)
     return without(wg_take(h, c->in[0], o->axis), c->in[0], o->skip);
 }
 
+static wg_status take_back_c(const wg_call *c, wg_code *w)
+{
+    const wg_take_back_options *o = c->options;
+    wg_code_fill(w, "y", wg_type_count(&c->y[0]), "0");
+    wg_code_size(w, "skip", o->skip == WG_NO_INTEGER ? -1 : o->skip);
+    return rows_c(w, wg_lines_of(&c->y[0], o->axis), wg_type_count(&c->x[0]), true, ROWS_ADDED(g, at != skip));
+}
+
 WG_OP(take_back) = {
     .name = "take_back",
     .doc = "y = zeros, with g added along `axis` at the indices: take's pullback",
@@ -337,6 +387,7 @@ WG_OP(take_back) = {
                          WG_ATTR_REQUIRED(wg_take_back, size), WG_ATTR(wg_take_back, skip)),
     .type = take_back_type,
     .run = take_back_run,
+    .c = take_back_c,
     .vjp = {NULL, take_back_dg},
     .linear = WG_JOINTLY,
     .saves = "indices",
@@ -384,6 +435,11 @@ static wg_tensor embedding_jvp(const wg_call *c)
     return without(wg_take(c->t[0], c->in[1], 0), c->in[1], o->padding_idx);
 }
 
+static wg_status embedding_c(const wg_call *c, wg_code *w)
+{
+    return rows_c(w, wg_lines_of(&c->x[0], 0), wg_type_count(&c->x[1]), false, ROWS_TAKEN(weight));
+}
+
 WG_OP(embedding) = {
     .name = "embedding",
     .doc = "y = the rows of weight at the indices; the row padding_idx has gradient 0",
@@ -391,6 +447,7 @@ WG_OP(embedding) = {
     .options = WG_SCHEMA(wg_embedding, WG_ATTR(wg_embedding, padding_idx)),
     .type = embedding_type,
     .run = embedding_run,
+    .c = embedding_c,
     .vjp = {embedding_dweight},
     .jvp = embedding_jvp,
     .saves = "indices",
@@ -450,6 +507,18 @@ static wg_tensor take_along_axis_dx(const wg_call *c, wg_tensor g)
     return wg_take_along_axis_back(c->in[1], g, o->axis, c->x[0].dim[o->axis]);
 }
 
+static wg_status take_along_axis_c(const wg_call *c, wg_code *w)
+{
+    const wg_along_options *o = c->options;
+    return rows_c(w, wg_lines_of(&c->x[0], o->axis), wg_lines_of(&c->y[0], o->axis).n, true,
+                  WG_C(for (int i = 0; i < outer; i++) for (int k = 0; k < count; k++) for (int j = 0; j < inner; j++) {
+                      int64_t at = indices[(i * count + k) * inner + j];
+                      if (at < lowest || at >= n) FAIL;
+                      at = at < 0 ? at + n : at;
+                      y[(i * count + k) * inner + j] = x[(i * n + at) * inner + j];
+                  }));
+}
+
 WG_OP(take_along_axis) = {
     .name = "take_along_axis",
     .doc = "y[i, j, k] = x[i, indices[i, j, k], k], here for axis 1",
@@ -457,6 +526,7 @@ WG_OP(take_along_axis) = {
     .options = WG_SCHEMA(wg_along, WG_ATTR_REQUIRED(wg_along, axis)),
     .type = take_along_axis_type,
     .run = take_along_axis_run,
+    .c = take_along_axis_c,
     .vjp = {take_along_axis_dx},
     .linear = WG_JOINTLY,
     .saves = "indices",
@@ -499,6 +569,19 @@ static wg_tensor take_along_axis_back_dg(const wg_call *c, wg_tensor h)
     return wg_take_along_axis(h, c->in[0], o->axis);
 }
 
+static wg_status take_along_axis_back_c(const wg_call *c, wg_code *w)
+{
+    const wg_take_along_axis_back_options *o = c->options;
+    wg_code_fill(w, "y", wg_type_count(&c->y[0]), "0");
+    return rows_c(w, wg_lines_of(&c->y[0], o->axis), wg_lines_of(&c->x[1], o->axis).n, true,
+                  WG_C(for (int i = 0; i < outer; i++) for (int k = 0; k < count; k++) for (int j = 0; j < inner; j++) {
+                      int64_t at = indices[(i * count + k) * inner + j];
+                      if (at < lowest || at >= n) FAIL;
+                      at = at < 0 ? at + n : at;
+                      y[(i * n + at) * inner + j] += g[(i * count + k) * inner + j];
+                  }));
+}
+
 WG_OP(take_along_axis_back) = {
     .name = "take_along_axis_back",
     .doc = "y = zeros, with g[i, j, k] added at [i, indices[i, j, k], k], here for axis 1: take_along_axis's pullback",
@@ -507,6 +590,7 @@ WG_OP(take_along_axis_back) = {
                          WG_ATTR_REQUIRED(wg_take_along_axis_back, size)),
     .type = take_along_axis_back_type,
     .run = take_along_axis_back_run,
+    .c = take_along_axis_back_c,
     .vjp = {NULL, take_along_axis_back_dg},
     .linear = WG_JOINTLY,
     .saves = "indices",
@@ -598,12 +682,40 @@ static wg_tensor gather_nd_dx(const wg_call *c, wg_tensor g)
     return gather_nd_back(c->in[1], g, wg_type_shape(&c->x[0]));
 }
 
+/* The sizes of the axes that coordinates name, and a row of them. */
+static void coordinates_c(wg_code *w, const wg_type *x, const wg_type *indices, wg_lines lines)
+{
+    int64_t q = coordinates_of(indices);
+    wg_code_sizes(w, "size", (int)q, x->dim);
+    wg_code_size(w, "axes", q);
+    wg_code_size(w, "count", lead_count(indices));
+    wg_code_size(w, "inner", lines.inner);
+}
+
+#define ROW_NAMED                                                                                                      \
+    int64_t row = 0;                                                                                                   \
+    for (int l = 0; l < axes; l++) {                                                                                   \
+        const int64_t at = indices[k * axes + l];                                                                      \
+        if (at < -size[l] || at >= size[l]) FAIL;                                                                      \
+        row = row * size[l] + (at < 0 ? at + size[l] : at);                                                            \
+    }
+
+static wg_status gather_nd_c(const wg_call *c, wg_code *w)
+{
+    coordinates_c(w, &c->x[0], &c->x[1], rows_of(&c->x[0], coordinates_of(&c->x[1])));
+    return wg_code_text(w, TEXT_OF(for (int k = 0; k < count; k++) {
+        ROW_NAMED
+        for (int j = 0; j < inner; j++) y[k * inner + j] = x[row * inner + j];
+    }));
+}
+
 WG_OP(gather_nd) = {
     .name = "gather_nd",
     .doc = "y[..., :] = x[indices[..., 0], indices[..., 1], ..., :]: the last axis of indices holds coordinates",
     .in = {{"x", WG_ANY}, {"indices", WG_INTEGER}},
     .type = gather_nd_type,
     .run = gather_nd_run,
+    .c = gather_nd_c,
     .vjp = {gather_nd_dx},
     .linear = WG_JOINTLY,
     .saves = "indices",
@@ -637,6 +749,16 @@ static wg_status gather_nd_back_run(const wg_call *c)
 
 static wg_tensor gather_nd_back_dg(const wg_call *c, wg_tensor h) { return wg_gather_nd(h, c->in[0]); }
 
+static wg_status gather_nd_back_c(const wg_call *c, wg_code *w)
+{
+    wg_code_fill(w, "y", wg_type_count(&c->y[0]), "0");
+    coordinates_c(w, &c->y[0], &c->x[0], rows_of(&c->y[0], coordinates_of(&c->x[0])));
+    return wg_code_text(w, TEXT_OF(for (int k = 0; k < count; k++) {
+        ROW_NAMED
+        for (int j = 0; j < inner; j++) y[row * inner + j] += g[k * inner + j];
+    }));
+}
+
 WG_OP(gather_nd_back) = {
     .name = "gather_nd_back",
     .doc = "y = zeros, with g added at the coordinates: gather_nd's pullback",
@@ -644,6 +766,7 @@ WG_OP(gather_nd_back) = {
     .options = WG_SCHEMA(wg_gather_nd_back, WG_ATTR_REQUIRED(wg_gather_nd_back, shape)),
     .type = gather_nd_back_type,
     .run = gather_nd_back_run,
+    .c = gather_nd_back_c,
     .vjp = {NULL, gather_nd_back_dg},
     .linear = WG_JOINTLY,
     .saves = "indices",
@@ -686,6 +809,17 @@ static wg_status one_hot_run(const wg_call *c)
     return WG_OK;
 }
 
+static wg_status one_hot_c(const wg_call *c, wg_code *w)
+{
+    wg_code_fill(w, "y", wg_type_count(&c->y[0]), "0");
+    wg_code_size(w, "classes", ((const wg_one_hot_options *)c->options)->num_classes);
+    wg_code_size(w, "count", wg_type_count(&c->x[0]));
+    return wg_code_text(w, WG_C(for (int k = 0; k < count; k++) {
+        if (indices[k] < 0 || indices[k] >= classes) FAIL;
+        y[k * classes + indices[k]] = 1;
+    }));
+}
+
 WG_OP(one_hot) = {
     .name = "one_hot",
     .doc = "y[..., k] = 1 where k is the index, else 0, as int64",
@@ -693,6 +827,7 @@ WG_OP(one_hot) = {
     .options = WG_SCHEMA(wg_one_hot, WG_ATTR_REQUIRED(wg_one_hot, num_classes)),
     .type = one_hot_type,
     .run = one_hot_run,
+    .c = one_hot_c,
     .saves = "",
     .samples = {"[2,3]:int64:0..4 num_classes=5", "[]:int32:1 num_classes=2", "[0]:int64 num_classes=3"},
     .output_gradient_free = true,

@@ -1,5 +1,6 @@
 /* Joining and splitting: tensors one behind the other along an axis, and the way back. In memory both are the same copy: of
  * an array [before, axis, behind] each of the `before` blocks is made of one stretch from each piece. */
+#include "ops/code.h"
 #include "core/tape.h"
 #include "ops/shape.h"
 
@@ -91,6 +92,23 @@ static wg_tensor concat_dx(const wg_call *c, wg_tensor g)
     return wg_narrow(g, o->axis, start, c->x[c->which].dim[o->axis]);
 }
 
+/* Each stretch moved to its place. */
+static wg_status concat_c(const wg_call *c, wg_code *w)
+{
+    const wg_concat_options *o = c->options;
+    stretches y = along(&c->y[0], o->axis);
+    int64_t entry = (int64_t)(y.entry / wg_dtype_size(c->y[0].dtype)), row = entry * c->y[0].dim[o->axis], at = 0;
+    for (int i = 0; i < c->n_in; i++) {
+        int64_t n = entry * c->x[i].dim[o->axis];
+        wg_type shape = {.dtype = c->y[0].dtype, .rank = 2, .dim = {y.blocks, n}};
+        if (n)
+            wg_code_move(w, &shape, (wg_code_array){"y", at, (const int64_t[]){row, 1}}, "=",
+                         (wg_code_array){wg_code_operand(c, i), 0, NULL});
+        at += n;
+    }
+    return WG_OK;
+}
+
 WG_OP(concat) = {
     .name = "concat",
     .doc = "y = the tensors one behind the other along `axis`; their other sizes are equal",
@@ -98,6 +116,7 @@ WG_OP(concat) = {
     .options = WG_SCHEMA(wg_concat, WG_ATTR(wg_concat, axis)),
     .type = concat_type,
     .run = concat_run,
+    .c = concat_c,
     .vjp = {concat_dx},
     .linear = WG_JOINTLY,
     .saves = "",
@@ -138,6 +157,18 @@ static wg_tensor stack_dx(const wg_call *c, wg_tensor g)
     return wg_select(g, o->axis, c->which);
 }
 
+static wg_status stack_c(const wg_call *c, wg_code *w)
+{
+    const wg_stack_options *o = c->options;
+    stretches y = along(&c->y[0], o->axis);
+    int64_t entry = (int64_t)(y.entry / wg_dtype_size(c->y[0].dtype));
+    wg_type shape = {.dtype = c->y[0].dtype, .rank = 2, .dim = {y.blocks, entry}};
+    for (int i = 0; i < c->n_in; i++)
+        wg_code_move(w, &shape, (wg_code_array){"y", i * entry, (const int64_t[]){entry * c->n_in, 1}}, "=",
+                     (wg_code_array){wg_code_operand(c, i), 0, NULL});
+    return WG_OK;
+}
+
 WG_OP(stack) = {
     .name = "stack",
     .doc = "y = tensors of one shape along a new axis, which is axis `axis` of y",
@@ -145,6 +176,7 @@ WG_OP(stack) = {
     .options = WG_SCHEMA(wg_stack, WG_ATTR(wg_stack, axis, .extra_rank = 1)),
     .type = stack_type,
     .run = stack_run,
+    .c = stack_c,
     .vjp = {stack_dx},
     .linear = WG_JOINTLY,
     .saves = "",
@@ -191,6 +223,18 @@ static wg_tensor unstack_dx(const wg_call *c, wg_tensor g)
     return all ? wg_stack(((wg_tensors){all, c->n_out}), .axis = o->axis) : WG_INVALID;
 }
 
+static wg_status unstack_c(const wg_call *c, wg_code *w)
+{
+    const wg_unstack_options *o = c->options;
+    stretches x = along(&c->x[0], o->axis);
+    int64_t entry = (int64_t)(x.entry / wg_dtype_size(c->x[0].dtype));
+    wg_type shape = {.dtype = c->x[0].dtype, .rank = 2, .dim = {x.blocks, entry}};
+    for (int k = 0; k < c->n_out; k++)
+        wg_code_move(w, &shape, (wg_code_array){wg_code_output(c->op, k), 0, NULL}, "=",
+                     (wg_code_array){"x", k * entry, (const int64_t[]){entry * c->n_out, 1}});
+    return WG_OK;
+}
+
 WG_OP(unstack) = {
     .name = "unstack",
     .doc = "y[k] = entry k of `axis`, which goes: one output an entry",
@@ -199,6 +243,7 @@ WG_OP(unstack) = {
     .count = unstack_count,
     .type = unstack_type,
     .run = unstack_run,
+    .c = unstack_c,
     .vjp = {unstack_dx},
     .linear = WG_JOINTLY,
     .saves = "",
@@ -269,6 +314,22 @@ static wg_tensor split_dx(const wg_call *c, wg_tensor g)
     return all ? wg_concat(((wg_tensors){all, c->n_out}), .axis = o->axis) : WG_INVALID;
 }
 
+static wg_status split_c(const wg_call *c, wg_code *w)
+{
+    const wg_split_options *o = c->options;
+    stretches x = along(&c->x[0], o->axis);
+    int64_t entry = (int64_t)(x.entry / wg_dtype_size(c->x[0].dtype)), row = entry * c->x[0].dim[o->axis], at = 0;
+    for (int k = 0; k < c->n_out; k++) {
+        int64_t n = entry * o->sizes.at[k];
+        wg_type shape = {.dtype = c->x[0].dtype, .rank = 2, .dim = {x.blocks, n}};
+        if (n)
+            wg_code_move(w, &shape, (wg_code_array){wg_code_output(c->op, k), 0, NULL}, "=",
+                         (wg_code_array){"x", at, (const int64_t[]){row, 1}});
+        at += n;
+    }
+    return WG_OK;
+}
+
 WG_OP(split) = {
     .name = "split",
     .doc = "y[k] = the k-th piece of x along `axis`, of sizes[k] entries: one output a size",
@@ -277,6 +338,7 @@ WG_OP(split) = {
     .count = split_count,
     .type = split_type,
     .run = split_run,
+    .c = split_c,
     .vjp = {split_dx},
     .linear = WG_JOINTLY,
     .saves = "",
@@ -334,6 +396,17 @@ static wg_tensor meshgrid_dx(const wg_call *c, wg_tensor g)
     return wg_moveaxis(g, grid_axis(c, c->which), -1);
 }
 
+static wg_status meshgrid_c(const wg_call *c, wg_code *w)
+{
+    for (int k = 0; k < c->n_out; k++) {
+        int64_t stride[WG_MAX_RANK] = {0};
+        stride[grid_axis(c, k)] = 1;
+        wg_code_move(w, &c->y[k], (wg_code_array){wg_code_output(c->op, k), 0, NULL}, "=",
+                     (wg_code_array){wg_code_operand(c, k), 0, stride});
+    }
+    return WG_OK;
+}
+
 WG_OP(meshgrid) = {
     .name = "meshgrid",
     .doc = "y[i] = vector i along axis i, repeated along the other vectors' axes; \"xy\" exchanges the first two axes",
@@ -342,6 +415,7 @@ WG_OP(meshgrid) = {
     .count = meshgrid_count,
     .type = meshgrid_type,
     .run = meshgrid_run,
+    .c = meshgrid_c,
     .vjp = {meshgrid_dx},
     .linear = WG_JOINTLY,
     .saves = "",

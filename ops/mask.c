@@ -1,5 +1,6 @@
 /* Elements taken where a mask is true. How many there are depends on the mask's values, which are looked at when the
  * call is recorded; a run of the same call with another number of them is an error. */
+#include "ops/code.h"
 #include "ops/index.h"
 
 #define MASKING(OP) OP(masked_select) OP(masked_select_back)
@@ -99,12 +100,37 @@ static wg_tensor masked_select_dx(const wg_call *c, wg_tensor g)
     return masked_select_back(c->in[1], g, wg_type_shape(&c->x[0]));
 }
 
+/* The mask is walked by its strides in x. */
+static wg_status masked_c(const wg_call *c, wg_code *w, const wg_type *x, const wg_type *mask, int64_t chosen,
+                          const char *chosen_at)
+{
+    int64_t stride[WG_MAX_RANK];
+    wg_source at = {.tape = c->tape}, line = {.tape = c->tape};
+    wg_broadcast_strides(mask, NULL, x, stride);
+    wg_subscript_put(&at, 0, x->rank, stride, "ijpqrtuv");
+    wg_code_size(w, "n", chosen);
+    wg_code_text(w, WG_C(int at = 0; int k = 0;));
+    for (int i = 0; i < x->rank; i++)
+        wg_code_for(w, (const char[]){"ijpqrtuv"[i], 0}, x->dim[i]);
+    wg_source_put(&line, "if (mask[%s]) { if (k == n) FAIL; %s; k++; } at++;", at.data ? at.data : "0", chosen_at);
+    wg_code_text(w, line.data ? line.data : "");
+    for (int i = 0; i < x->rank; i++)
+        wg_code_end(w);
+    return wg_code_text(w, WG_C(if (k != n) FAIL;));
+}
+
+static wg_status masked_select_c(const wg_call *c, wg_code *w)
+{
+    return masked_c(c, w, &c->x[0], &c->x[1], c->y[0].dim[0], "y[k] = x[at]");
+}
+
 WG_OP(masked_select) = {
     .name = "masked_select",
     .doc = "y = the elements of x where mask, broadcast to x, is true, one behind the other",
     .in = {{"x", WG_ANY}, {"mask", WG_BOOLEAN}},
     .type = masked_select_type,
     .run = masked_select_run,
+    .c = masked_select_c,
     .vjp = {masked_select_dx},
     .linear = WG_JOINTLY,
     .saves = "mask",
@@ -144,6 +170,12 @@ static wg_status masked_select_back_run(const wg_call *c)
 
 static wg_tensor masked_select_back_dg(const wg_call *c, wg_tensor h) { return wg_masked_select(h, c->in[0]); }
 
+static wg_status masked_select_back_c(const wg_call *c, wg_code *w)
+{
+    wg_code_fill(w, "y", wg_type_count(&c->y[0]), "0");
+    return masked_c(c, w, &c->y[0], &c->x[0], c->x[1].dim[0], "y[at] = g[k]");
+}
+
 WG_OP(masked_select_back) = {
     .name = "masked_select_back",
     .doc = "y = zeros, with the elements of g, in order, where the mask is true: masked_select's pullback",
@@ -151,6 +183,7 @@ WG_OP(masked_select_back) = {
     .options = WG_SCHEMA(wg_masked_select_back, WG_ATTR_REQUIRED(wg_masked_select_back, shape)),
     .type = masked_select_back_type,
     .run = masked_select_back_run,
+    .c = masked_select_back_c,
     .vjp = {NULL, masked_select_back_dg},
     .linear = WG_JOINTLY,
     .saves = "mask",

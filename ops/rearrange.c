@@ -1,6 +1,7 @@
 /* Rearranging: operations that read x through an index of its own for each axis (pad, roll, tile, repeat). An axis of the
  * result is written as a few runs of indices of x; from the runs of all axes follow the gather, and the scatter that adds
  * up, which is its transpose. Diagonals and triangles are in triangle.c. */
+#include "ops/code.h"
 #include "core/tape.h"
 #include "ops/shape.h"
 
@@ -220,6 +221,67 @@ static wg_status scatter(const wg_call *c, reading *r)
     return add_rows(c, r, row_by_row);
 }
 
+/* ---- Their C ----------------------------------------------------------------------------------------------------- */
+/* "at1[j]" for an axis with runs, of which the table is written; "j" for any other. */
+static const char *index_read(wg_code *w, const reading *r, int axis, bool *leaves)
+{
+    static const char letters[] = "ijpqrtuv";
+    char name[24];
+    wg_source text = {.tape = w->to->tape};
+    if (!r->runs[axis]) {
+        wg_source_put(&text, "%c", letters[axis]);
+        return text.data;
+    }
+    int64_t *index = wg_scratch(w->call, (size_t)r->y.dim[axis] * sizeof *index), n = 0;
+    for (int i = 0; i < r->n_runs[axis] && index; i++)
+        for (int64_t k = 0; k < r->runs[axis][i].n; k++) {
+            run s = r->runs[axis][i];
+            index[n++] = s.from < 0 ? -1 : s.from + k * s.step;
+            *leaves |= s.from < 0;
+        }
+    snprintf(name, sizeof name, "at%d", axis);
+    if (index)
+        wg_code_sizes(w, name, (int)n, index);
+    wg_source_put(&text, "%s[%c]", name, letters[axis]);
+    return text.data;
+}
+
+/* y from x, `outside` where that is not; or, `back`, y's transpose: the operand x added to the result y. */
+static wg_status reading_c(const wg_call *c, wg_code *w, const reading *r, bool back, double outside)
+{
+    wg_source at_x = {.tape = c->tape}, at_y = {.tape = c->tape}, out = {.tape = c->tape};
+    int64_t step_x = 1, step_y = 1;
+    if (back)
+        wg_code_fill(w, "y", wg_type_count(&r->x), "0");
+    for (int k = r->y.rank; k-- > 0; step_x *= r->x.dim[k], step_y *= r->y.dim[k]) {
+        bool leaves = false;
+        const char *index = index_read(w, r, k, &leaves);
+        wg_source_put(&at_x, "%s%lld * %s", at_x.size ? " + " : "", (long long)step_x, index ? index : "");
+        wg_source_put(&at_y, "%s%lld * %c", at_y.size ? " + " : "", (long long)step_y, "ijpqrtuv"[k]);
+        if (leaves)
+            wg_source_put(&out, "%s%s < 0", out.size ? " || " : "", index ? index : "");
+    }
+    if (c->tape->status)
+        return c->tape->status;
+    for (int k = 0; k < r->y.rank; k++)
+        wg_code_for(w, (const char[]){"ijpqrtuv"[k], 0}, r->y.dim[k]);
+    const char *x = at_x.size ? at_x.data : "0", *y = at_y.size ? at_y.data : "0";
+    if (back && out.size)
+        wg_code_line(w, "if (!(%s))", out.data);
+    if (back) {
+        wg_code_line(w, "%sy[%s] += x[%s];", out.size ? "    " : "", x, y);
+    } else if (out.size) {
+        wg_source value = {.tape = c->tape};
+        wg_source_number(&value, c->x[0].dtype, outside, false);
+        wg_code_line(w, "y[%s] = %s ? %s : x[%s];", y, out.data, value.data ? value.data : "0", x);
+    } else {
+        wg_code_line(w, "y[%s] = x[%s];", y, x);
+    }
+    for (int k = 0; k < r->y.rank; k++)
+        wg_code_end(w);
+    return w->status;
+}
+
 /* ---- pad --------------------------------------------------------------------------------------------------------- */
 typedef struct {
     wg_shape shape; /* of the result: what was padded */
@@ -314,6 +376,14 @@ static wg_tensor pad_jvp(const wg_call *c)
     return (wg_pad)(c->t[0], o);
 }
 
+static wg_status pad_c(const wg_call *c, wg_code *w)
+{
+    const wg_pad_options *o = c->options;
+    reading r = {.x = c->x[0], .y = c->y[0]};
+    wg_status status = pad_runs(c, o, &r);
+    return status ? status : reading_c(c, w, &r, false, o->value);
+}
+
 WG_OP(pad) = {
     .name = "pad",
     .doc = "y = x with pad_width[i] entries more before and after axis i: `value`, or x continued as `mode` says",
@@ -322,6 +392,7 @@ WG_OP(pad) = {
                          WG_ATTR(wg_pad, mode, .choices = {"constant", "reflect", "edge", "wrap"}), WG_ATTR(wg_pad, value)),
     .type = pad_type,
     .run = pad_run,
+    .c = pad_c,
     .vjp = {pad_dx},
     .jvp = pad_jvp,
     .saves = "",
@@ -356,6 +427,14 @@ static wg_tensor pad_back_dx(const wg_call *c, wg_tensor g)
     return (wg_pad)(g, o);
 }
 
+static wg_status pad_back_c(const wg_call *c, wg_code *w)
+{
+    const wg_pad_back_options *o = c->options;
+    reading r = {.x = c->y[0], .y = c->x[0]};
+    wg_status status = wg_type_count(&c->x[0]) ? pad_runs(c, &o->pad, &r) : WG_OK;
+    return status ? status : reading_c(c, w, &r, true, 0);
+}
+
 WG_OP(pad_back) = {
     .name = "pad_back",
     .doc = "y of `shape`: the transpose of pad, each entry the sum of the entries of x that pad read from it",
@@ -365,6 +444,7 @@ WG_OP(pad_back) = {
                          WG_ATTR(wg_pad_back, pad.value)),
     .type = pad_back_type,
     .run = pad_back_run,
+    .c = pad_back_c,
     .vjp = {pad_back_dx},
     .linear = WG_JOINTLY,
     .saves = "",
@@ -389,25 +469,32 @@ static wg_status roll_type(wg_call *c)
     return wg_axes_counted(c, &o->axis, &axis);
 }
 
-static wg_status roll_run(const wg_call *c)
+static wg_status roll_runs(const wg_call *c, reading *r)
 {
     const wg_roll_options *o = c->options;
-    reading r = {.x = c->x[0], .y = c->y[0]};
     wg_axes axis = {.n = 1};
-    if (!wg_type_count(&r.x))
-        return WG_OK;
+    *r = (reading){.x = c->x[0], .y = c->y[0]};
     if (o->axis.n)
         wg_axes_counted(c, &o->axis, &axis);
     else
-        r.x = r.y = (wg_type){r.x.dtype, 1, {wg_type_count(&r.x)}};
+        r->x = r->y = (wg_type){c->x[0].dtype, 1, {wg_type_count(&c->x[0])}};
     for (int i = 0; i < axis.n; i++) {
-        int64_t n = r.x.dim[axis.at[i]], shift = cyclic(o->shift.at[i], n);
-        if (!runs_begin(c, &r, axis.at[i], 2))
+        int64_t n = r->x.dim[axis.at[i]], shift = cyclic(o->shift.at[i], n);
+        if (!runs_begin(c, r, axis.at[i], 2))
             return WG_ERROR_MEMORY;
-        runs_add(&r, axis.at[i], n - shift, 1, shift);
-        runs_add(&r, axis.at[i], 0, 1, n - shift);
+        runs_add(r, axis.at[i], n - shift, 1, shift);
+        runs_add(r, axis.at[i], 0, 1, n - shift);
     }
-    return gather(c, &r, NULL);
+    return WG_OK;
+}
+
+static wg_status roll_run(const wg_call *c)
+{
+    reading r;
+    if (!wg_type_count(&c->x[0]))
+        return WG_OK;
+    wg_status status = roll_runs(c, &r);
+    return status ? status : gather(c, &r, NULL);
 }
 
 static wg_tensor roll_dx(const wg_call *c, wg_tensor g)
@@ -422,6 +509,13 @@ static wg_tensor roll_dx(const wg_call *c, wg_tensor g)
     return (wg_roll)(g, o);
 }
 
+static wg_status roll_c(const wg_call *c, wg_code *w)
+{
+    reading r;
+    wg_status status = roll_runs(c, &r);
+    return status ? status : reading_c(c, w, &r, false, 0);
+}
+
 WG_OP(roll) = {
     .name = "roll",
     .doc = "y[(i + shift) mod n] = x[i] along each axis given, or in the flattened x",
@@ -429,6 +523,7 @@ WG_OP(roll) = {
     .options = WG_SCHEMA(wg_roll, WG_ATTR_REQUIRED(wg_roll, shift), WG_ATTR(wg_roll, axis, .raw = true)),
     .type = roll_type,
     .run = roll_run,
+    .c = roll_c,
     .vjp = {roll_dx},
     .linear = WG_JOINTLY,
     .saves = "",
@@ -511,6 +606,14 @@ static wg_tensor tile_dx(const wg_call *c, wg_tensor g)
     return WG_RECORD(tile_back, (&(wg_tile_back_options){wg_type_shape(&c->x[0]), o->repetitions}), g);
 }
 
+static wg_status tile_c(const wg_call *c, wg_code *w)
+{
+    const wg_tile_options *o = c->options;
+    reading r = {.x = lifted(&c->x[0], c->y[0].rank), .y = c->y[0]};
+    wg_status status = tile_runs(c, &o->repetitions, &r);
+    return status ? status : reading_c(c, w, &r, false, 0);
+}
+
 WG_OP(tile) = {
     .name = "tile",
     .doc = "y = x again and again along each axis; the shorter of shape and repetitions has ones put in front",
@@ -518,6 +621,7 @@ WG_OP(tile) = {
     .options = WG_SCHEMA(wg_tile, WG_ATTR_REQUIRED(wg_tile, repetitions)),
     .type = tile_type,
     .run = tile_run,
+    .c = tile_c,
     .vjp = {tile_dx},
     .linear = WG_JOINTLY,
     .saves = "",
@@ -550,6 +654,14 @@ static wg_tensor tile_back_dx(const wg_call *c, wg_tensor g)
     return wg_tile(g, o->repetitions);
 }
 
+static wg_status tile_back_c(const wg_call *c, wg_code *w)
+{
+    const wg_tile_back_options *o = c->options;
+    reading r = {.x = lifted(&c->y[0], c->x[0].rank), .y = c->x[0]};
+    wg_status status = wg_type_count(&r.y) ? tile_runs(c, &o->repetitions, &r) : WG_OK;
+    return status ? status : reading_c(c, w, &r, true, 0);
+}
+
 WG_OP(tile_back) = {
     .name = "tile_back",
     .doc = "y of `shape`: the transpose of tile, the sum of the copies",
@@ -558,6 +670,7 @@ WG_OP(tile_back) = {
                          WG_ATTR_REQUIRED(wg_tile_back, repetitions)),
     .type = tile_back_type,
     .run = tile_back_run,
+    .c = tile_back_c,
     .vjp = {tile_back_dx},
     .linear = WG_JOINTLY,
     .saves = "",
@@ -634,6 +747,16 @@ static wg_tensor repeat_dx(const wg_call *c, wg_tensor g)
     return WG_RECORD(repeat_back, (&(wg_repeat_back_options){wg_type_shape(&c->x[0]), o->repeats, o->axis}), g);
 }
 
+static wg_status repeat_c(const wg_call *c, wg_code *w)
+{
+    wg_repeat_options o = *(const wg_repeat_options *)c->options;
+    reading r = {.x = c->x[0]};
+    wg_status status = repeated(c, &o.repeats, &o.axis, &r.x, &r.y);
+    if (!status)
+        status = repeat_runs(c, &o.repeats, o.axis, &r);
+    return status ? status : reading_c(c, w, &r, false, 0);
+}
+
 WG_OP(repeat) = {
     .name = "repeat",
     .doc = "y = entry i of `axis`, or of the flattened x, repeats[i] times; all of them repeats[0] times where it is one",
@@ -641,6 +764,7 @@ WG_OP(repeat) = {
     .options = WG_SCHEMA(wg_repeat, WG_ATTR_REQUIRED(wg_repeat, repeats), WG_ATTR(wg_repeat, axis)),
     .type = repeat_type,
     .run = repeat_run,
+    .c = repeat_c,
     .vjp = {repeat_dx},
     .linear = WG_JOINTLY,
     .saves = "",
@@ -677,6 +801,16 @@ static wg_tensor repeat_back_dx(const wg_call *c, wg_tensor g)
     return wg_repeat(g, .repeats = o->repeats, .axis = o->axis);
 }
 
+static wg_status repeat_back_c(const wg_call *c, wg_code *w)
+{
+    wg_repeat_back_options o = *(const wg_repeat_back_options *)c->options;
+    reading r = {.x = c->y[0]};
+    wg_status status = repeated(c, &o.repeats, &o.axis, &r.x, &r.y);
+    if (!status && wg_type_count(&r.y))
+        status = repeat_runs(c, &o.repeats, o.axis, &r);
+    return status ? status : reading_c(c, w, &r, true, 0);
+}
+
 WG_OP(repeat_back) = {
     .name = "repeat_back",
     .doc = "y of `shape`: the transpose of repeat, the sum of the copies",
@@ -685,6 +819,7 @@ WG_OP(repeat_back) = {
                          WG_ATTR_REQUIRED(wg_repeat_back, repeats), WG_ATTR(wg_repeat_back, axis, .raw = true)),
     .type = repeat_back_type,
     .run = repeat_back_run,
+    .c = repeat_back_c,
     .vjp = {repeat_back_dx},
     .linear = WG_JOINTLY,
     .saves = "",

@@ -1,5 +1,6 @@
 /* Entries put or added at indices: x, copied, and changed where the indices say. Of several puts to one place the
  * last wins and takes the gradient: who won is saved with the result. */
+#include "ops/code.h"
 #include "core/tape.h"
 #include "ops/index.h"
 #include "wengert/elementwise.h"
@@ -142,6 +143,33 @@ static wg_tensor scatter_add_dsrc(const wg_call *c, wg_tensor g)
     return wg_take_along_axis(g, c->in[1], o->axis);
 }
 
+/* Where in y element (i, k, j) of src goes. */
+#define TARGET                                                                                                         \
+    int64_t at = indices[(i * count + k) * inner + j];                                                                 \
+    if (at < -n || at >= n) FAIL;                                                                                      \
+    at = (i * n + (at < 0 ? at + n : at)) * inner + j;
+
+static void scatter_sizes(const wg_call *c, wg_code *w)
+{
+    const wg_along_options *o = c->options;
+    wg_lines y = wg_lines_of(&c->y[0], o->axis);
+    wg_code_size(w, "outer", y.outer);
+    wg_code_size(w, "n", y.n);
+    wg_code_size(w, "inner", y.inner);
+    wg_code_size(w, "count", c->x[1].rank == c->x[0].rank ? c->x[1].dim[o->axis] : c->x[1].dim[0]);
+    wg_code_text(w, WG_C(for (int k = 0; k < outer * n * inner; k++) y[k] = x[k];));
+}
+
+static wg_status scatter_add_c(const wg_call *c, wg_code *w)
+{
+    scatter_sizes(c, w);
+    return wg_code_text(w, TEXT_OF(for (int i = 0; i < outer; i++) for (int k = 0; k < count; k++)
+        for (int j = 0; j < inner; j++) {
+            TARGET
+            y[at] += src[(i * count + k) * inner + j];
+        }));
+}
+
 WG_OP(scatter_add) = {
     .name = "scatter_add",
     .doc = "y = x with src[i, j, k] added to y[i, indices[i, j, k], k], here for axis 1, in the order of the indices",
@@ -149,6 +177,7 @@ WG_OP(scatter_add) = {
     .options = WG_SCHEMA(wg_along, WG_ATTR_REQUIRED(wg_along, axis)),
     .type = scatter_add_type,
     .run = scatter_add_run,
+    .c = scatter_add_c,
     .vjp = {added_dx, NULL, scatter_add_dsrc},
     .linear = WG_JOINTLY,
     .saves = "indices",
@@ -191,6 +220,18 @@ static wg_tensor index_add_dsrc(const wg_call *c, wg_tensor g)
     return wg_take(g, c->in[1], o->axis);
 }
 
+static wg_status index_add_c(const wg_call *c, wg_code *w)
+{
+    scatter_sizes(c, w);
+    return wg_code_text(w, WG_C(for (int k = 0; k < count; k++) {
+        int64_t at = indices[k];
+        if (at < -n || at >= n) FAIL;
+        at = at < 0 ? at + n : at;
+        for (int i = 0; i < outer; i++) for (int j = 0; j < inner; j++)
+            y[(i * n + at) * inner + j] += src[(i * count + k) * inner + j];
+    }));
+}
+
 WG_OP(index_add) = {
     .name = "index_add",
     .doc = "y = x with entry i of src along `axis` added to entry indices[i], in the order of the indices",
@@ -198,6 +239,7 @@ WG_OP(index_add) = {
     .options = WG_SCHEMA(wg_along, WG_ATTR_REQUIRED(wg_along, axis)),
     .type = index_add_type,
     .run = index_add_run,
+    .c = index_add_c,
     .vjp = {added_dx, NULL, index_add_dsrc},
     .linear = WG_JOINTLY,
     .saves = "indices",

@@ -1,5 +1,6 @@
 /* Reductions of the rows that carry one id, and counts of integers. Sums are added in doubles, in the order of the
  * rows. */
+#include "ops/code.h"
 #include "ops/index.h"
 #include "wengert/elementwise.h"
 #include "wengert/reductions.h"
@@ -93,6 +94,24 @@ static wg_tensor for_rows(const wg_call *c, wg_tensor segments) { return wg_take
 static wg_status segment_sum_run(const wg_call *c) { return segments_added(c, false); }
 static wg_tensor segment_sum_dx(const wg_call *c, wg_tensor g) { return for_rows(c, g); }
 
+static wg_status segments_c(const wg_call *c, wg_code *w, const char *first, const char *text)
+{
+    const wg_segments_options *o = c->options;
+    wg_code_fill(w, "y", wg_type_count(&c->y[0]), first);
+    wg_code_size(w, "segments", o->num_segments);
+    wg_code_size(w, "rows", c->x[0].dim[0]);
+    wg_code_size(w, "inner", wg_lines_of(&c->x[0], 0).inner);
+    return wg_code_text(w, text);
+}
+
+static wg_status segment_sum_c(const wg_call *c, wg_code *w)
+{
+    return segments_c(c, w, "0", WG_C(for (int k = 0; k < rows; k++) {
+        if (ids[k] < 0 || ids[k] >= segments) FAIL;
+        for (int j = 0; j < inner; j++) y[ids[k] * inner + j] += x[k * inner + j];
+    }));
+}
+
 WG_OP(segment_sum) = {
     .name = "segment_sum",
     .doc = "y[s] = the sum of the rows of x whose id is s; of none: 0",
@@ -100,6 +119,7 @@ WG_OP(segment_sum) = {
     .options = SEGMENTS_SCHEMA,
     .type = segments_type,
     .run = segment_sum_run,
+    .c = segment_sum_c,
     .vjp = {segment_sum_dx},
     .linear = WG_JOINTLY,
     .saves = "ids",
@@ -126,6 +146,20 @@ static wg_tensor segment_mean_dx(const wg_call *c, wg_tensor g)
     return wg_divide(for_rows(c, g), companions(c, wg_full(c->tape, c->dtype, shape, 1)));
 }
 
+static wg_status segment_mean_c(const wg_call *c, wg_code *w)
+{
+    return segments_c(c, w, "0", WG_C(
+        for (int k = 0; k < rows; k++) {
+            if (ids[k] < 0 || ids[k] >= segments) FAIL;
+            for (int j = 0; j < inner; j++) y[ids[k] * inner + j] += x[k * inner + j];
+        }
+        for (int i = 0; i < segments; i++) {
+            int n = 0;
+            for (int k = 0; k < rows; k++) n += ids[k] == i;
+            for (int j = 0; j < inner && n > 0; j++) y[i * inner + j] /= (T)n;
+        }));
+}
+
 WG_OP(segment_mean) = {
     .name = "segment_mean",
     .doc = "y[s] = the mean of the rows of x whose id is s; of none: 0",
@@ -133,6 +167,7 @@ WG_OP(segment_mean) = {
     .options = SEGMENTS_SCHEMA,
     .type = segments_type,
     .run = segment_mean_run,
+    .c = segment_mean_c,
     .vjp = {segment_mean_dx},
     .linear = WG_JOINTLY,
     .saves = "ids",
@@ -185,6 +220,17 @@ static wg_tensor segment_max_jvp(const wg_call *c)
     return wg_segment_sum(shared_out(c, c->t[0]), c->in[1], o->num_segments);
 }
 
+static wg_status segment_max_c(const wg_call *c, wg_code *w)
+{
+    return segments_c(c, w, "-INFINITY", WG_C(for (int k = 0; k < rows; k++) {
+        if (ids[k] < 0 || ids[k] >= segments) FAIL;
+        for (int j = 0; j < inner; j++) {
+            const T v = x[k * inner + j];
+            if (v > y[ids[k] * inner + j] || v != v) y[ids[k] * inner + j] = v;
+        }
+    }));
+}
+
 WG_OP(segment_max) = {
     .name = "segment_max",
     .doc = "y[s] = the largest in the rows of x whose id is s; of none: -inf. Equal ones share the gradient evenly",
@@ -192,6 +238,7 @@ WG_OP(segment_max) = {
     .options = SEGMENTS_SCHEMA,
     .type = segments_type,
     .run = segment_max_run,
+    .c = segment_max_c,
     .vjp = {segment_max_dx},
     .jvp = segment_max_jvp,
     .saves = "x ids y",
@@ -238,12 +285,29 @@ static wg_status bincount_run(const wg_call *c)
 
 static wg_tensor bincount_dweights(const wg_call *c, wg_tensor g) { return wg_take(g, c->in[0], 0); }
 
+static wg_status bincount_c(const wg_call *c, wg_code *w)
+{
+    wg_code_fill(w, "y", c->y[0].dim[0], "0");
+    wg_code_size(w, "size", c->y[0].dim[0]);
+    wg_code_size(w, "n", c->x[0].dim[0]);
+    return wg_code_text(w, wg_given(c, 1)
+                               ? WG_C(for (int k = 0; k < n; k++) {
+                                     if (x[k] < 0 || x[k] >= size) FAIL;
+                                     y[x[k]] += weights[k];
+                                 })
+                               : WG_C(for (int k = 0; k < n; k++) {
+                                     if (x[k] < 0 || x[k] >= size) FAIL;
+                                     y[x[k]]++;
+                                 }));
+}
+
 WG_OP(bincount) = {
     .name = "bincount",
     .doc = "y[k] = how often k occurs in x, as int64, or the sum of the weights where it does",
     .in = {{"x", WG_INTEGER}, {"weights", WG_OPTIONAL}},
     .type = bincount_type,
     .run = bincount_run,
+    .c = bincount_c,
     .vjp = {NULL, bincount_dweights},
     .linear = WG_JOINTLY,
     .saves = "x",

@@ -1,4 +1,5 @@
 /* Diagonals and triangles of matrices: the last two axes, or a whole matrix or vector (diag). */
+#include "ops/code.h"
 #include "core/tape.h"
 #include "ops/shape.h"
 
@@ -49,6 +50,20 @@ static wg_tensor diag_dx(const wg_call *c, wg_tensor g)
     return c->x[0].rank == 2 ? wg_diagonal_back(g, wg_type_shape(&c->x[0]), o->k) : wg_diagonal(g, .offset = o->k);
 }
 
+static wg_status diag_c(const wg_call *c, wg_code *w)
+{
+    const wg_diag_options *o = c->options;
+    const wg_type *x = &c->x[0], *matrix = x->rank == 2 ? x : &c->y[0], *line = x->rank == 2 ? &c->y[0] : x;
+    int64_t stride = matrix->dim[1] + 1, first = 0;
+    if (wg_diagonal_length(matrix->dim[0], matrix->dim[1], o->k))
+        first = wg_diagonal_row(o->k) * matrix->dim[1] + wg_diagonal_column(o->k);
+    if (x->rank != 2)
+        wg_code_fill(w, "y", wg_type_count(&c->y[0]), "0");
+    wg_code_move(w, line, (wg_code_array){"y", x->rank == 2 ? 0 : first, x->rank == 2 ? NULL : &stride}, "=",
+                 (wg_code_array){"x", x->rank == 2 ? first : 0, x->rank == 2 ? &stride : NULL});
+    return WG_OK;
+}
+
 WG_OP(diag) = {
     .name = "diag",
     .doc = "y = the matrix with vector x on its k-th diagonal and zeros elsewhere; of a matrix x, that diagonal",
@@ -56,6 +71,7 @@ WG_OP(diag) = {
     .options = WG_SCHEMA(wg_diag, WG_ATTR(wg_diag, k)),
     .type = diag_type,
     .run = diag_run,
+    .c = diag_c,
     .vjp = {diag_dx},
     .linear = WG_JOINTLY,
     .saves = "",
@@ -104,12 +120,28 @@ static wg_tensor trace_dx(const wg_call *c, wg_tensor g)
     return wg_diagonal_back(wg_broadcast_to(wg_expand_dims(g, -1), diagonal), wg_type_shape(x), 0);
 }
 
+static wg_status trace_c(const wg_call *c, wg_code *w)
+{
+    const wg_type *x = &c->x[0];
+    int64_t n = x->dim[x->rank - 2], m = x->dim[x->rank - 1];
+    wg_code_size(w, "count", wg_type_count(&c->y[0]));
+    wg_code_size(w, "rows", n);
+    wg_code_size(w, "columns", m);
+    wg_code_size(w, "length", wg_diagonal_length(n, m, 0));
+    return wg_code_text(w, WG_C(for (int i = 0; i < count; i++) {
+        double sum = 0;
+        for (int k = 0; k < length; k++) sum += (double)x[i * rows * columns + k * (columns + 1)];
+        y[i] = (T)sum;
+    }));
+}
+
 WG_OP(trace) = {
     .name = "trace",
     .doc = "y = the sum of the diagonal of the last two axes",
     .in = {{"x", 0}},
     .type = trace_type,
     .run = trace_run,
+    .c = trace_c,
     .vjp = {trace_dx},
     .linear = WG_JOINTLY,
     .saves = "",
@@ -155,6 +187,25 @@ static wg_tensor tril_dx(const wg_call *c, wg_tensor g)
     return wg_tril(g, .k = o->k);
 }
 
+static wg_status triangle_c(const wg_call *c, wg_code *w, int64_t k, bool upper)
+{
+    const wg_type *x = &c->x[0];
+    int64_t n = x->dim[x->rank - 2], m = x->dim[x->rank - 1];
+    wg_code_size(w, "count", wg_type_count(x) / (n * m));
+    wg_code_size(w, "rows", n);
+    wg_code_size(w, "columns", m);
+    wg_code_size(w, "edge", k > m ? m : k < -n ? -n : k);
+    return wg_code_text(w, upper ? WG_C(for (int i = 0; i < count * rows; i++) for (int j = 0; j < columns; j++)
+                                            y[i * columns + j] = j - i % rows >= edge ? x[i * columns + j] : 0;)
+                                 : WG_C(for (int i = 0; i < count * rows; i++) for (int j = 0; j < columns; j++)
+                                            y[i * columns + j] = j - i % rows <= edge ? x[i * columns + j] : 0;));
+}
+
+static wg_status tril_c(const wg_call *c, wg_code *w)
+{
+    return triangle_c(c, w, ((const wg_tril_options *)c->options)->k, false);
+}
+
 WG_OP(tril) = {
     .name = "tril",
     .doc = "y = x on and below the k-th diagonal of its last two axes, 0 above, also where x is NaN",
@@ -162,6 +213,7 @@ WG_OP(tril) = {
     .options = WG_SCHEMA(wg_tril, WG_ATTR(wg_tril, k)),
     .type = triangle_type,
     .run = tril_run,
+    .c = tril_c,
     .vjp = {tril_dx},
     .linear = WG_JOINTLY,
     .saves = "",
@@ -178,6 +230,11 @@ static wg_tensor triu_dx(const wg_call *c, wg_tensor g)
     return wg_triu(g, .k = o->k);
 }
 
+static wg_status triu_c(const wg_call *c, wg_code *w)
+{
+    return triangle_c(c, w, ((const wg_triu_options *)c->options)->k, true);
+}
+
 WG_OP(triu) = {
     .name = "triu",
     .doc = "y = x on and above the k-th diagonal of its last two axes, 0 below, also where x is NaN",
@@ -185,6 +242,7 @@ WG_OP(triu) = {
     .options = WG_SCHEMA(wg_triu, WG_ATTR(wg_triu, k)),
     .type = triangle_type,
     .run = triu_run,
+    .c = triu_c,
     .vjp = {triu_dx},
     .linear = WG_JOINTLY,
     .saves = "",

@@ -3,6 +3,7 @@
  * overflows or is zero; where that is not the textbook form, a comment says why. */
 #include <float.h>
 
+#include "ops/code.h"
 #include "wengert/elementwise.h"
 #include "wengert/map.h"
 
@@ -455,6 +456,31 @@ static wg_status cast_run(const wg_call *c)
 
 static wg_tensor cast_dx(const wg_call *c, wg_tensor g) { return wg_cast(g, .dtype = c->x[0].dtype); }
 
+/* Text for the dtypes at hand, with the limits of what it becomes. */
+static wg_status cast_c(const wg_call *c, wg_code *w)
+{
+    wg_dtype from = c->x[0].dtype, to = c->y[0].dtype;
+    bool narrows = wg_is_float(from) ? to == WG_INT32 || to == WG_INT64 : from == WG_INT64 && to == WG_INT32;
+    wg_code_size(w, "count", wg_type_count(&c->y[0]));
+    w->dtype = to;
+    if (to == WG_BOOL)
+        return wg_code_text(w, WG_C(for (int i = 0; i < count; i++) y[i] = x[i] != 0;));
+    if (!narrows)
+        return wg_code_text(w, WG_C(for (int i = 0; i < count; i++) y[i] = (T)x[i];));
+    if (from == WG_INT64)
+        return wg_code_text(w, WG_C(for (int i = 0; i < count; i++)
+            y[i] = x[i] < INT32_MIN ? INT32_MIN : x[i] > INT32_MAX ? INT32_MAX : (T)x[i];));
+    wg_code_number(w, "low", to == WG_INT32 ? -0x1p31 : -0x1p63);
+    wg_code_number(w, "high", to == WG_INT32 ? 0x1p31 - 1 : 0x1p63);
+    return wg_code_text(w, to == WG_INT32
+        ? WG_C(for (int i = 0; i < count; i++) {
+              const double v = (double)x[i];
+              y[i] = v != v ? 0 : v <= low ? INT32_MIN : v >= high ? INT32_MAX : (T)v; })
+        : WG_C(for (int i = 0; i < count; i++) {
+              const double v = (double)x[i];
+              y[i] = v != v ? 0 : v <= low ? INT64_MIN : v >= high ? INT64_MAX : (T)v; }));
+}
+
 WG_OP(cast) = {
     .name = "cast",
     .doc = "y = x in another dtype; to an integer towards 0, saturating, NaN to 0; to bool x != 0",
@@ -462,6 +488,7 @@ WG_OP(cast) = {
     .options = WG_SCHEMA(wg_cast, WG_ATTR_REQUIRED(wg_cast, dtype)),
     .type = cast_type,
     .run = cast_run,
+    .c = cast_c,
     .vjp = {cast_dx},
     .linear = WG_JOINTLY,
     .saves = "",
