@@ -15,7 +15,7 @@ wg_vjp_rule *wg_vjp_of(const wg_op *op, int i)
     return NULL;
 }
 
-static bool differentiates(const wg_op *op, int i)
+bool wg_differentiates(const wg_op *op, int i)
 {
     return (op->map && i < 3 && op->map->slope[i]) || op->pull || wg_vjp_of(op, i);
 }
@@ -31,7 +31,7 @@ void wg_stretch_needed(const wg_stretch *s)
             continue;
         const uint32_t *in = wg_node_in(node);
         for (int k = 0; k < node->n_in; k++)
-            if (wg_stretch_operand(s, in, k) != WG_ABSENT && differentiates(node->op, k)) {
+            if (wg_stretch_operand(s, in, k) != WG_ABSENT && wg_differentiates(node->op, k)) {
                 *state |= WG_STATE_NEEDED;
                 break;
             }
@@ -86,7 +86,7 @@ wg_status wg_stretch_recorded(wg_tape *tape, const char *name, const wg_tensor *
         }
         const uint32_t *in = wg_node_in(node);
         for (int k = 0; k < node->n_in; k++)
-            if (in[k] != WG_ABSENT && differentiates(node->op, k))
+            if (in[k] != WG_ABSENT && wg_differentiates(node->op, k))
                 *wg_state(&s, in[k]) = WG_STATE_NEEDED;
     }
     wg_aside_end(tape, aside);

@@ -32,6 +32,8 @@ static inline uint32_t wg_stretch_operand(const wg_stretch *s, const uint32_t *i
 }
 /* The derivative rule of operand i; NULL: none. */
 wg_vjp_rule *wg_vjp_of(const wg_op *op, int i);
+/* Has the entry a derivative by operand i? */
+bool wg_differentiates(const wg_op *op, int i);
 /* Has an entry make what the rules of this call share. */
 wg_status wg_share(wg_call *c, const char *name);
 /* Refuses to differentiate a node whose saved values were changed since. */

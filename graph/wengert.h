@@ -34,5 +34,6 @@
 #include "wengert/pictures.h"
 #include "wengert/charts.h"
 #include "wengert/progress.h"
+#include "wengert/diagnose.h"
 
 #endif

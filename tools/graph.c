@@ -243,12 +243,13 @@ static void shown(wg_tape *tape, wg_tensor loss, const char *facts, const settin
 
 static void show_network(wg_tape *tape, const built_in *network, settings *s)
 {
-    int64_t batch = s->batch ? s->batch : network ? network->batch : 64;
+    network_parts parts = {.tape = tape};
     char title[256];
     title_of(s->what, title, sizeof title);
     if (!s->draw.title)
         s->draw.title = title;
-    wg_tensor loss = network ? network->loss(tape, batch) : saved_loss(tape, s->what, batch);
+    wg_tensor loss =
+        network ? built_in_loss(network, &parts, s->batch) : saved_loss(tape, s->what, s->batch ? s->batch : 64);
     bool gradients = s->draw.backward || s->draw.overlay == WG_SHOW_GRAD;
     if (!wg_failed(tape) && (!gradients || !wg_backward(loss)))
         shown(tape, loss, NULL, s);
