@@ -23,7 +23,7 @@ double bench_number(uint64_t i, uint64_t k, double scale)
 static const struct {
     const char *name;
     int (*run)(const bench_options *o);
-} benches[] = {{"mlp", bench_mlp}, {"ops", bench_ops}, {"tape", bench_tape}};
+} benches[] = {{"gradbench", bench_gradbench}, {"mlp", bench_mlp}, {"ops", bench_ops}, {"tape", bench_tape}};
 #define N_BENCHES (sizeof benches / sizeof *benches)
 
 enum { LAYERS = 256, OPTIMIZER, EPOCHS, DATA, SAMPLES, LR, ROWS, BUDGET, MAX_NODES, JSON, EAGER, COMPILED };
@@ -44,7 +44,7 @@ static const struct argp_option options[] = {
     {"seed", 's', "N", 0, "Of weights and order (0)", 1},
     {NULL, 0, NULL, 0, "ops: single operations", 2},
     {"rows", ROWS, "PREFIX,...", 0, "Only rows that begin so", 2},
-    {"budget", BUDGET, "SECONDS", 0, "Time for each row (ops 0.12, tape 1.5)", 2},
+    {"budget", BUDGET, "SECONDS", 0, "Time for each row (gradbench 0.2, ops 0.12, tape 1.5)", 2},
     {NULL, 0, NULL, 0, "tape: many scalar operations", 3},
     {"max-nodes", MAX_NODES, "N", 0, "The longest tape (1e7)", 3},
     {0}};
@@ -117,10 +117,10 @@ static error_t parse(int key, char *text, struct argp_state *state)
         for (r->bench = 0; r->bench < N_BENCHES && strcmp(text, benches[r->bench].name); r->bench++)
             ;
         if (r->bench == N_BENCHES || state->arg_num)
-            argp_error(state, "one of mlp, ops, tape, not %s", text);
+            argp_error(state, "one of gradbench, mlp, ops, tape, not %s", text);
         return 0;
     case ARGP_KEY_NO_ARGS:
-        argp_error(state, "which: mlp, ops or tape?");
+        argp_error(state, "which: gradbench, mlp, ops or tape?");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -129,7 +129,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
 
 int command_bench(int argc, char **argv)
 {
-    static const struct argp argp = {options, parse, "mlp|ops|tape", "Measures this machine, a JSON object a line.",
+    static const struct argp argp = {options, parse, "gradbench|mlp|ops|tape", "Measures this machine, a JSON object a line.",
                                      NULL, NULL, NULL};
     request r = {.o = {.layers = "784,128,64,10", .optimizer = "adam", .data = "/usr/share/datasets/fashion-mnist",
                        .batch = 64, .epochs = 3, .max_nodes = 1e7, .threads = 1}};

@@ -11,8 +11,8 @@ typedef struct {
     int64_t batch, epochs, samples;
     double lr;
     uint64_t seed;
-    const char *rows; /* ops: prefixes, with commas between */
-    double budget;    /* ops, tape: seconds a row; 0: the bench's own */
+    const char *rows; /* ops: prefixes, with commas between; gradbench: one */
+    double budget;    /* gradbench, ops, tape: seconds a row; 0: the bench's own */
     double max_nodes; /* tape */
     int threads;
     bool eager, compiled; /* which kinds of rows; neither: the bench's own default */
@@ -23,6 +23,7 @@ double bench_seconds(void);
 double bench_number(uint64_t i, uint64_t k, double scale);
 
 /* Each prints its JSON lines on standard output; returns the exit code. */
+int bench_gradbench(const bench_options *o);
 int bench_mlp(const bench_options *o);
 int bench_ops(const bench_options *o);
 int bench_tape(const bench_options *o);

@@ -4,12 +4,13 @@
  * so the gradient of a sum over a block holds the rows of all its observations. */
 #include "gradbench.h"
 
-#define BLOCK 1024 /* observations */
+#define BLOCK 500 /* observations: columns of so many do not start at the same place of their pages */
 enum { CAMERA = 11, POINT = 3, ROW = CAMERA + POINT + 1 };
 
 typedef struct {
     int64_t n, m, p, block;
-    double *camera, *point, *weight, *feature; /* [11, n], [3, m], [p], [2, p] */
+    double *camera, *point, *weight, *feature; /* [n, 11], [m, 3], [p], [2, p] */
+    double *column;                            /* [14, block]: the cameras and points of a block's observations */
     int32_t *seen_by, *seen;                   /* [p] each: which camera, which point */
     double *out, *weight_out;                  /* reprojection errors [p, 2] or rows [p, 2, 15]; weight errors or slopes [p] */
     int64_t *rows, *columns;                   /* of the Jacobian in compressed rows: [3 p + 1], [31 p] */
@@ -66,57 +67,67 @@ static void errors(const wg_tensor *of, wg_tensor u, wg_tensor v, wg_tensor *e)
     e[1] = wg_multiply(of[14], wg_subtract(wg_add(wg_multiply(scale, b), of[8]), v));
 }
 
-/* Compiled for a block: from cameras, points, what sees what, weights and features, to errors or rows. */
+/* Compiled for a block: from the columns of its cameras and points, weights and features, to errors or rows. */
 static void compiled(problem *p, const scene *s)
 {
-    wg_tape *tape = p->tape;
-    wg_tensor in[7] = {wg_borrow(tape, WG_FLOAT64, WG_SHAPE(CAMERA, s->n), s->camera),
-                       wg_borrow(tape, WG_FLOAT64, WG_SHAPE(POINT, s->m), s->point),
-                       wg_borrow(tape, WG_INT32, WG_SHAPE(s->block), s->seen_by),
-                       wg_borrow(tape, WG_INT32, WG_SHAPE(s->block), s->seen),
-                       wg_borrow(tape, WG_FLOAT64, WG_SHAPE(s->block), s->weight),
-                       wg_borrow(tape, WG_FLOAT64, WG_SHAPE(s->block), s->feature),
-                       wg_borrow(tape, WG_FLOAT64, WG_SHAPE(s->block), s->feature + s->p)};
-    wg_tensor of[ROW], e[2], out[2], row[2 * ROW];
-    wg_unstack(wg_take(in[0], in[2], 1), of, CAMERA);
-    wg_unstack(wg_take(in[1], in[3], 1), of + CAMERA, POINT);
-    of[CAMERA + POINT] = in[4];
-    errors(of, in[5], in[6], e);
+    wg_tensor in[ROW + 2], e[2], out[2], row[2 * ROW];
+    for (int k = 0; k < ROW + 2; k++) {
+        double *from = k < ROW - 1 ? s->column + k * s->block : k == ROW - 1 ? s->weight : s->feature + (k - ROW) * s->p;
+        in[k] = wg_array(p->tape, WG_FLOAT64, WG_SHAPE(s->block), from);
+    }
+    errors(in, in[ROW], in[ROW + 1], e);
     if (!p->derivative) {
         out[0] = wg_stack(WG_TENSORS(e[0], e[1]), .axis = 1);
-        out[1] = wg_subtract(1, wg_square(in[4]));
+        out[1] = wg_subtract(1, wg_square(in[ROW - 1]));
     } else {
         for (int k = 0; k < 2; k++)
-            wg_grad(wg_sum(e[k]), of, ROW, row + k * ROW, .record = true);
+            wg_grad(wg_sum(e[k]), in, ROW, row + k * ROW, .record = true);
         out[0] = wg_stack(((wg_tensors){row, 2 * ROW}), .axis = 1);
-        out[1] = wg_multiply(-2, in[4]);
+        out[1] = wg_multiply(-2, in[ROW - 1]);
     }
-    p->f = wg_compile(tape, ((wg_tensors){in, 7}), ((wg_tensors){out, 2}));
+    p->f = wg_compile(p->tape, ((wg_tensors){in, ROW + 2}), ((wg_tensors){out, 2}));
+}
+
+/* The columns of a block of observations, the first of them number `from`. */
+static void gathered(const scene *s, int64_t from)
+{
+    for (int64_t i = 0; i < s->block; i++) {
+        const double *camera = s->camera + CAMERA * (int64_t)s->seen_by[from + i];
+        const double *point = s->point + POINT * (int64_t)s->seen[from + i];
+        for (int k = 0; k < CAMERA; k++)
+            s->column[k * s->block + i] = camera[k];
+        for (int k = 0; k < POINT; k++)
+            s->column[(CAMERA + k) * s->block + i] = point[k];
+    }
 }
 
 static wg_status run(problem *p)
 {
     const scene *s = p->own;
     int64_t width = p->derivative ? 2 * ROW : 2;
+    const void *in[ROW + 2];
+    for (int k = 0; k < ROW - 1; k++)
+        in[k] = s->column + k * s->block;
     wg_status status = WG_OK;
     for (int64_t first = 0; first < s->p && !status; first += s->block) {
         int64_t from = first < s->p - s->block ? first : s->p - s->block; /* the last block overlaps the one before */
-        status = wg_function_run(p->f,
-                                 ((const void *[]){s->camera, s->point, s->seen_by + from, s->seen + from, s->weight + from,
-                                                   s->feature + from, s->feature + s->p + from}),
-                                 ((void *[]){s->out + width * from, s->weight_out + from}));
+        gathered(s, from);
+        in[ROW - 1] = s->weight + from;
+        in[ROW] = s->feature + from;
+        in[ROW + 1] = s->feature + s->p + from;
+        status = wg_function_run(p->f, in, ((void *[]){s->out + width * from, s->weight_out + from}));
     }
     return status;
 }
 
 /* ---- Input and output -------------------------------------------------------------------------------------------- */
-/* `count` copies of each of the values, one after the other. */
-static double *copies(problem *p, wg_tensor values, int64_t count)
+/* `count` copies of the values, one after the other; or of each value, where `each`. */
+static double *copies(problem *p, wg_tensor values, int64_t count, bool each)
 {
     int64_t n = wg_size(values);
     double *to = room(p, (size_t)(n * count) * sizeof *to);
     for (int64_t i = 0; to && i < n * count; i++)
-        to[i] = wg_element(values, i / count);
+        to[i] = wg_element(values, each ? i / count : i % n);
     return to;
 }
 
@@ -200,12 +211,13 @@ static void ba(problem *p)
     if (wg_failed(p->tape))
         return;
     s->block = s->p < BLOCK ? s->p : BLOCK;
-    s->camera = copies(p, camera, s->n);
-    s->point = copies(p, point, s->m);
-    s->weight = copies(p, weight, s->p);
-    s->feature = copies(p, feature, s->p);
+    s->camera = copies(p, camera, s->n, false);
+    s->point = copies(p, point, s->m, false);
+    s->weight = copies(p, weight, s->p, false);
+    s->feature = copies(p, feature, s->p, true);
     s->seen_by = in_turn(p, s->n);
     s->seen = in_turn(p, s->m);
+    s->column = room(p, (size_t)((CAMERA + POINT) * s->block) * sizeof *s->column);
     s->out = room(p, (size_t)s->p * (p->derivative ? 2 * ROW : 2) * sizeof *s->out);
     s->weight_out = room(p, (size_t)s->p * sizeof *s->weight_out);
     if (p->derivative) {

@@ -41,6 +41,8 @@ typedef struct {
 
 /* The list ends with one without a module. */
 extern const evaluation *const evaluations[];
+/* NULL where there is none; of any function where that is NULL. */
+const evaluation *evaluation_found(const char *module, const char *function);
 
 /* ---- Reading ----------------------------------------------------------------------------------------------------- */
 /* A member of the input, or of an object in it ("data.points"): an array of reals, nested `rank` deep, as a constant of

@@ -34,15 +34,6 @@ static bool time_kept(times *t, int64_t nanoseconds)
 }
 
 /* ---- Running ----------------------------------------------------------------------------------------------------- */
-static const evaluation *evaluation_found(const char *module, const char *function)
-{
-    for (const evaluation *const *list = evaluations; *list; list++)
-        for (const evaluation *e = *list; e->module; e++)
-            if (module && !strcmp(module, e->module) && (!function || !strcmp(function, e->function)))
-                return e;
-    return NULL;
-}
-
 /* A member of the input, or what it is where it is missing. */
 static double number_or(const json_t *input, const char *key, double absent)
 {
