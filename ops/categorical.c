@@ -247,6 +247,13 @@ static wg_tensor soft_pull(const wg_call *c, wg_tensor g)
 }
 static wg_tensor gumbel_softmax_jvp(const wg_call *c) { return soft_pull(c, c->t[0]); }
 
+static void gumbel_softmax_formula(const wg_call *c, wg_tensor *out)
+{
+    const wg_gumbel_softmax_options *o = c->options;
+    wg_tensor noise = wg_stop_gradient(wg_noise_again(wg_saved(c, 0), WG_NOISE_GUMBEL, &c->y[0]));
+    if (!o->hard)
+        out[0] = wg_softmax(wg_divide(wg_add(c->in[0], noise), o->tau), .axis = o->axis);
+}
 WG_OP(gumbel_softmax) = {
     .name = "gumbel_softmax",
     .doc = "y = softmax((logits + z) / tau) along `axis`, z of a Gumbel distribution; hard: 1 at its largest, else 0",
@@ -260,6 +267,7 @@ WG_OP(gumbel_softmax) = {
     .vjp = {soft_pull},
     .jvp = gumbel_softmax_jvp,
     .saves = "logits",
+    .formula = gumbel_softmax_formula,
     .samples = {"[3,4] seed=7", "[3,4] axis=0 tau=0.5 seed=7", "[2,4,3] axis=1 tau=2 seed=7", "[0,3] seed=7",
                 "[3,0] seed=7"},
     .random = true,

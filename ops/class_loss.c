@@ -558,6 +558,12 @@ static wg_tensor cross_entropy_jvp(const wg_call *c)
     return t;
 }
 
+static void cross_entropy_formula(const wg_call *c, wg_tensor *out)
+{
+    wg_classified l = cross_entropy_of(c);
+    wg_tensor q = wg_class_weights(&l, wg_class_share(&l, wg_class_ones(&l)), l.weight);
+    out[0] = wg_class_sum(&l, wg_negative(wg_multiply(q, log_softmax_of(&l))));
+}
 WG_OP(cross_entropy) = {
     .name = "cross_entropy",
     .doc = "y = -sum_c weight[c] target[c] log(softmax(input)[c]), reduced; an integer target is the class that has "
@@ -571,6 +577,7 @@ WG_OP(cross_entropy) = {
     .vjp = {cross_entropy_dinput, cross_entropy_dtarget, cross_entropy_dweight},
     .jvp = cross_entropy_jvp,
     .saves = "input target weight y",
+    .formula = cross_entropy_formula,
     .samples = {"[3,4] [3]:int64:0..3", "[3,4] [3]:int64:0..3 [4]:0.5..2 reduction=none",
                 "[3,4] [3]:int32:0..3 [4]:0.5..2 ignore_index=1 label_smoothing=0.1", "[4] []:int64:0..3 reduction=sum",
                 "[2,3,5] [2,5]:int64:0..2 [3]:0.5..2", "[3,4] [3,4]:0.1..0.9",
@@ -632,6 +639,12 @@ static wg_tensor nll_loss_jvp(const wg_call *c)
         t = plus(t, wg_class_weight_push(&l, c->t[2], wg_negative(c->in[0])));
     return t;
 }
+static void nll_loss_formula(const wg_call *c, wg_tensor *out)
+{
+    wg_classified l = nll_loss_of(c);
+    wg_tensor q = wg_class_weights(&l, wg_class_share(&l, wg_class_ones(&l)), l.weight);
+    out[0] = wg_class_sum(&l, wg_negative(wg_multiply(q, c->in[0])));
+}
 WG_OP(nll_loss) = {
     .name = "nll_loss",
     .doc = "y = -weight[target] log_probs[target], reduced",
@@ -642,6 +655,7 @@ WG_OP(nll_loss) = {
     .vjp = {nll_loss_dlog_probs, NULL, nll_loss_dweight},
     .jvp = nll_loss_jvp,
     .saves = "log_probs target weight y",
+    .formula = nll_loss_formula,
     .samples = {"[3,4] [3]:int64:0..3", "[3,4] [3]:int64:0..3 [4]:0.5..2 reduction=none",
                 "[3,4] [3]:int32:0..3 [4]:0.5..2 ignore_index=1", "[4] []:int64:0..3 reduction=sum",
                 "[2,3,5] [2,5]:int64:0..2 [3]:0.5..2", "[0,4] [0]:int64:0..3 reduction=sum"},
@@ -718,6 +732,18 @@ static wg_tensor multi_margin_loss_jvp(const wg_call *c)
     wg_tensor t = wg_class_sum(&l, wg_multiply(multi_margin_slope(&l, wg_class_ones(&l)), c->t[0]));
     return l.mean ? wg_divide(t, (double)l.r.positions) : t;
 }
+static void multi_margin_loss_formula(const wg_call *c, wg_tensor *out)
+{
+    const wg_multi_margin_loss_options *o = c->options;
+    wg_classified l = multi_margin_of(c);
+    wg_axes axis = WG_AXES(l.r.axis);
+    wg_tensor x = c->in[0], chosen = wg_stop_gradient(wg_class_weights(&l, wg_class_ones(&l), WG_NONE));
+    wg_tensor own = wg_sum(wg_multiply(x, chosen), .axis = axis, .keepdims = true);
+    wg_tensor over = wg_maximum(wg_add(wg_subtract(x, own), o->margin), 0);
+    over = wg_multiply(o->p == 2 ? wg_square(over) : over, wg_subtract(1, chosen));
+    out[0] = wg_class_sum(&l, wg_divide(over, (double)l.r.classes));
+    out[0] = l.mean ? wg_divide(out[0], (double)l.r.positions) : out[0];
+}
 WG_OP(multi_margin_loss) = {
     .name = "multi_margin_loss",
     .doc = "y = the sum over c, but the target t, of max(0, margin - x[t] + x[c])^p / C, reduced; derivative 0 at the "
@@ -731,6 +757,7 @@ WG_OP(multi_margin_loss) = {
     .vjp = {multi_margin_loss_dx},
     .jvp = multi_margin_loss_jvp,
     .saves = "x target",
+    .formula = multi_margin_loss_formula,
     .samples = {"[3,4] [3]:int64:0..3", "[3,4] [3]:int32:0..3 p=2 margin=0.7 reduction=none",
                 "[4] []:int64:0..3 reduction=sum", "[0,4] [0]:int64:0..3 reduction=sum"},
 };

@@ -71,6 +71,21 @@ static wg_status min_c(const wg_call *c, wg_code *w)
                         WG_C(T least = INFINITY; EACH least = x < least || x != x ? x : least; y = least;));
 }
 
+/* Two by two. */
+static void extremum_formula(const wg_call *c, wg_tensor *out, wg_tensor (*of)(wg_tensor a, wg_tensor b))
+{
+    const wg_max_options *o = c->options;
+    int64_t n = wg_reduced_count(&c->x[0], &o->axis);
+    if (!wg_type_count(&c->x[0]) || n > 256)
+        return;
+    wg_tensor rows = wg_last_of(c->in[0], &o->axis), y = wg_select(rows, -1, 0);
+    for (int64_t i = 1; i < n; i++)
+        y = of(y, wg_select(rows, -1, i));
+    out[0] = wg_reshape(y, wg_type_shape(&c->y[0]));
+}
+static void max_formula(const wg_call *c, wg_tensor *out) { extremum_formula(c, out, (wg_maximum)); }
+static void min_formula(const wg_call *c, wg_tensor *out) { extremum_formula(c, out, (wg_minimum)); }
+
 #define EXTREMUM(op, kind, words)                                                                                      \
     WG_OP(op) = {                                                                                                      \
         .name = #op,                                                                                                   \
@@ -82,6 +97,7 @@ static wg_status min_c(const wg_call *c, wg_code *w)
         .c = kind##_c,                                                                                                 \
         .vjp = {extremum_dx},                                                                                          \
         .jvp = extremum_jvp,                                                                                           \
+        .formula = kind##_formula,                                                                                     \
         .saves = "x y",                                                                                                \
         .samples = {"[2,3,4]", "[2,3,4] axis=[0,-1]", "[2,3] axis=1 keepdims=true", "[3,40] axis=1", "[]",             \
                     "[5] axis=0", "[0,3] axis=1"},                                                                     \

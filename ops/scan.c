@@ -346,7 +346,8 @@ static wg_tensor running_dx(const wg_call *c, wg_tensor g)
 }
 static wg_tensor running_jvp(const wg_call *c) { return wg_take_along_axis(c->t[0], wg_saved(c, 0), axis_of(c)); }
 
-#define RUNNING(op, OP, words)                                                                                         \
+#define RUNNING(op, OP, of, words)                                                                                     \
+    static void op##_formula(const wg_call *c, wg_tensor *out) { scanned_formula(c, out, of); }                        \
     SCANS_OF(op, 0, const double v = (double)x; const bool wins = !i || v OP s || (v != v && s == s);                  \
              at[k] = wins ? i : at[k - inner]; s = wins ? v : s; ys[k] = (T)s;)                                        \
     static wg_status op##_run(const wg_call *c) { return scan_run(c, op##_kernels); }                                  \
@@ -367,13 +368,14 @@ static wg_tensor running_jvp(const wg_call *c) { return wg_take_along_axis(c->t[
         .c = op##_c,                                                                                                   \
         .vjp = {running_dx},                                                                                           \
         .jvp = running_jvp,                                                                                            \
+        .formula = op##_formula,                                                                                       \
         .saves = "",                                                                                                   \
         .samples = SCAN_SAMPLES,                                                                                       \
     };                                                                                                                 \
     wg_tensor (wg_##op)(wg_tensor x, int axis) { return WG_RECORD(op, (&(wg_along_options){axis}), x); }
 
-RUNNING(cummax, >, "largest")
-RUNNING(cummin, <, "smallest")
+RUNNING(cummax, >, (wg_maximum), "largest")
+RUNNING(cummin, <, (wg_minimum), "smallest")
 
 /* ---- diff -------------------------------------------------------------------------------------------------------- */
 static wg_status diff_type(wg_call *c)

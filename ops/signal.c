@@ -394,6 +394,16 @@ static wg_tensor polyval_jvp(const wg_call *c)
 
 static double polyval_flops(const wg_call *c) { return 2 * (double)c->x[0].dim[0] * (double)wg_type_count(&c->x[1]); }
 
+/* Horner's rule. */
+static void polyval_formula(const wg_call *c, wg_tensor *out)
+{
+    int64_t n = c->x[0].dim[0];
+    if (n < 2 || n > 256)
+        return;
+    out[0] = wg_select(c->in[0], 0, 0);
+    for (int64_t i = 1; i < n; i++)
+        out[0] = wg_fma(out[0], c->in[1], wg_select(c->in[0], 0, i));
+}
 WG_OP(polyval) = {
     .name = "polyval",
     .doc = "y = coeffs[0] x^(n - 1) + ... + coeffs[n - 1], 0 without coefficients",
@@ -405,6 +415,7 @@ WG_OP(polyval) = {
     .jvp = polyval_jvp,
     .saves = "coeffs x",
     .flops = polyval_flops,
+    .formula = polyval_formula,
     .samples = {"[4] [5]", "[1] [3]", "[2] [2,3]", "[5] []", "[0] [3]", "[3] [0,2]"},
 };
 wg_tensor (wg_polyval)(wg_tensor coeffs, wg_tensor x) { return WG_RECORD(polyval, NULL, coeffs, x); }

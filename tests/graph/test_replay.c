@@ -20,8 +20,7 @@ static double quotient(wg_dd a, wg_dd b, double h) { return wg_dd_divide(wg_dd_s
 
 /* ---- Elementwise slopes, to their rounding ----------------------------------------------------------------------- */
 /* Those whose functions have no double-double form; the checker takes Ridders' method for them. */
-static const char *const without[] = {"erfinv", "ndtri",     "i0",           "i1",    "i0e",         "i1e",      "j0",
-                                      "j1",     "polygamma", "polygamma_at", "ldexp", "erfcx_slope", "i0e_slope"};
+static const char *const without[] = {"erfcx_slope", "i0e_slope"};
 
 static bool has_no_form(const char *name)
 {
@@ -153,11 +152,11 @@ END_TEST
 
 START_TEST(what_rounds_has_no_form)
 {
-    wg_tensor x = wg_full(tape, WG_FLOAT64, WG_SHAPE(4), 1), y = wg_i0(x);
+    wg_tensor x = wg_full(tape, WG_FLOAT64, WG_SHAPE(4), 1), y = wg_sort(x);
     double weight[4] = {1, 1, 1, 1};
     wg_replay r = {.tape = tape, .x = &x, .n = 1, .y = y, .weight = weight};
     ck_assert(!wg_replay_make(&r, x.node));
-    ck_assert_str_eq(r.without, "i0");
+    ck_assert_str_eq(r.without, "sort");
 }
 END_TEST
 
