@@ -156,6 +156,51 @@ void wg_code_move(wg_code *w, const wg_type *shape, wg_code_array to, const char
     w->depth = before;
 }
 
+/* "3 * at1[j]" for an axis with a list, which is put; "3 * j" for any other. */
+static void index_put(wg_code *w, int axis, int64_t step, const wg_type *y, const int64_t *list, wg_source *at, wg_source *out)
+{
+    char name[24], index[40];
+    bool leaves = false;
+    snprintf(name, sizeof name, "at%d", axis);
+    snprintf(index, sizeof index, list ? "%s[%c]" : "%.0s%c", name, letters[axis]);
+    if (list)
+        wg_code_sizes(w, name, (int)y->dim[axis], list);
+    for (int64_t i = 0; list && i < y->dim[axis]; i++)
+        leaves |= list[i] < 0;
+    wg_source_put(at, "%s%lld * %s", at->size ? " + " : "", (long long)step, index);
+    if (leaves)
+        wg_source_put(out, "%s%s < 0", out->size ? " || " : "", index);
+}
+
+wg_status wg_code_indexed(wg_code *w, const wg_type *x, const wg_type *y, int64_t *const *index, bool back, double outside)
+{
+    wg_source at_x = {.tape = w->to->tape}, at_y = at_x, out = at_x, value = at_x;
+    int64_t step_x = 1, step_y = 1;
+    if (back)
+        wg_code_fill(w, "y", wg_type_count(x), "0");
+    for (int k = y->rank; k-- > 0; step_x *= x->dim[k], step_y *= y->dim[k]) {
+        index_put(w, k, step_x, y, index[k], &at_x, &out);
+        wg_source_put(&at_y, "%s%lld * %c", at_y.size ? " + " : "", (long long)step_y, letters[k]);
+    }
+    wg_source_number(&value, x->dtype, outside, false);
+    if (w->to->tape->status)
+        return w->to->tape->status;
+    for (int k = 0; k < y->rank; k++)
+        wg_code_for(w, (const char[]){letters[k], 0}, y->dim[k]);
+    const char *of_x = at_x.size ? at_x.data : "0", *of_y = at_y.size ? at_y.data : "0";
+    if (back && out.size)
+        wg_code_line(w, "if (!(%s))", out.data);
+    if (back)
+        wg_code_line(w, "%sy[%s] += x[%s];", out.size ? "    " : "", of_x, of_y);
+    else if (out.size)
+        wg_code_line(w, "y[%s] = %s ? %s : x[%s];", of_y, out.data, value.data, of_x);
+    else
+        wg_code_line(w, "y[%s] = x[%s];", of_y, of_x);
+    for (int k = 0; k < y->rank; k++)
+        wg_code_end(w);
+    return w->status;
+}
+
 /* ---- Products ---------------------------------------------------------------------------------------------------- */
 static void steps_of(const wg_matrices *m, int rank, int64_t *step)
 {

@@ -23,6 +23,9 @@ typedef struct {
 } wg_code_array;
 /* For each index of the shape: to OPERATOR from, as "=" or "+=". */
 void wg_code_move(wg_code *w, const wg_type *shape, wg_code_array to, const char *operator, wg_code_array from);
+/* y = x read at index[k][i] along each axis k, and at i where there is no list; `outside` where an index is -1. x and y are
+ * their types, of one rank. `back`, its transpose: the operand, called x, has y's type and is added to the result, called y. */
+wg_status wg_code_indexed(wg_code *w, const wg_type *x, const wg_type *y, int64_t *const *index, bool back, double outside);
 /* Each of the n elements is `value`. */
 void wg_code_fill(wg_code *w, const char *word, int64_t n, const char *value);
 

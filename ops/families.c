@@ -13,7 +13,7 @@
     /* E: shape */                                                                                                     \
     FAMILY(view) FAMILY(join) FAMILY(rearrange) FAMILY(triangle) FAMILY(window)                                        \
     /* F: indexing */                                                                                                  \
-    FAMILY(indexing) FAMILY(masking) FAMILY(segments) FAMILY(scattering)                                               \
+    FAMILY(indexing) FAMILY(coordinates) FAMILY(masking) FAMILY(segments) FAMILY(scattering)                           \
     /* G: products */                                                                                                  \
     FAMILY(products) FAMILY(contraction) FAMILY(summation)                                                             \
     /* H: linear algebra */                                                                                            \

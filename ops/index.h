@@ -14,6 +14,11 @@ wg_lines wg_lines_of(const wg_type *type, int axis);
  * out of range. Negative ones count from the end if `from_end`, else they are out of range. */
 const int64_t *wg_places(const wg_call *c, int i, int axis, int64_t size, bool from_end);
 
+/* Element k of operand i, indices of either width. */
+int64_t wg_index_at(const wg_call *c, int i, int64_t k);
+/* "[2, 0]": the coordinates of element i. */
+const char *wg_position_text(const wg_type *type, int64_t i, char *text, size_t size);
+
 /* Rows of x taken: [outer, n, inner] at `count` places of n gives y, [outer, count, inner], of elements of `size`
  * bytes. */
 void wg_rows_take(const wg_call *c, wg_lines x, const int64_t *place, int64_t count, size_t size, const void *from,

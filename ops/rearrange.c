@@ -221,65 +221,19 @@ static wg_status scatter(const wg_call *c, reading *r)
     return add_rows(c, r, row_by_row);
 }
 
-/* ---- Their C ----------------------------------------------------------------------------------------------------- */
-/* "at1[j]" for an axis with runs, of which the table is written; "j" for any other. */
-static const char *index_read(wg_code *w, const reading *r, int axis, bool *leaves)
-{
-    static const char letters[] = "ijpqrtuv";
-    char name[24];
-    wg_source text = {.tape = w->to->tape};
-    if (!r->runs[axis]) {
-        wg_source_put(&text, "%c", letters[axis]);
-        return text.data;
-    }
-    int64_t *index = wg_scratch(w->call, (size_t)r->y.dim[axis] * sizeof *index), n = 0;
-    for (int i = 0; i < r->n_runs[axis] && index; i++)
-        for (int64_t k = 0; k < r->runs[axis][i].n; k++) {
-            run s = r->runs[axis][i];
-            index[n++] = s.from < 0 ? -1 : s.from + k * s.step;
-            *leaves |= s.from < 0;
-        }
-    snprintf(name, sizeof name, "at%d", axis);
-    if (index)
-        wg_code_sizes(w, name, (int)n, index);
-    wg_source_put(&text, "%s[%c]", name, letters[axis]);
-    return text.data;
-}
-
-/* y from x, `outside` where that is not; or, `back`, y's transpose: the operand x added to the result y. */
+/* The runs of every axis that has some, written out: -1 is outside. */
 static wg_status reading_c(const wg_call *c, wg_code *w, const reading *r, bool back, double outside)
 {
-    wg_source at_x = {.tape = c->tape}, at_y = {.tape = c->tape}, out = {.tape = c->tape};
-    int64_t step_x = 1, step_y = 1;
-    if (back)
-        wg_code_fill(w, "y", wg_type_count(&r->x), "0");
-    for (int k = r->y.rank; k-- > 0; step_x *= r->x.dim[k], step_y *= r->y.dim[k]) {
-        bool leaves = false;
-        const char *index = index_read(w, r, k, &leaves);
-        wg_source_put(&at_x, "%s%lld * %s", at_x.size ? " + " : "", (long long)step_x, index ? index : "");
-        wg_source_put(&at_y, "%s%lld * %c", at_y.size ? " + " : "", (long long)step_y, "ijpqrtuv"[k]);
-        if (leaves)
-            wg_source_put(&out, "%s%s < 0", out.size ? " || " : "", index ? index : "");
+    int64_t *index[WG_MAX_RANK] = {NULL};
+    for (int k = 0; k < r->y.rank; k++) {
+        int64_t n = 0;
+        if (r->runs[k] && !(index[k] = wg_scratch(c, (size_t)r->y.dim[k] * sizeof *index[k])))
+            return WG_ERROR_MEMORY;
+        for (int i = 0; i < r->n_runs[k]; i++)
+            for (int64_t j = 0; j < r->runs[k][i].n; j++)
+                index[k][n++] = r->runs[k][i].from < 0 ? -1 : r->runs[k][i].from + j * r->runs[k][i].step;
     }
-    if (c->tape->status)
-        return c->tape->status;
-    for (int k = 0; k < r->y.rank; k++)
-        wg_code_for(w, (const char[]){"ijpqrtuv"[k], 0}, r->y.dim[k]);
-    const char *x = at_x.size ? at_x.data : "0", *y = at_y.size ? at_y.data : "0";
-    if (back && out.size)
-        wg_code_line(w, "if (!(%s))", out.data);
-    if (back) {
-        wg_code_line(w, "%sy[%s] += x[%s];", out.size ? "    " : "", x, y);
-    } else if (out.size) {
-        wg_source value = {.tape = c->tape};
-        wg_source_number(&value, c->x[0].dtype, outside, false);
-        wg_code_line(w, "y[%s] = %s ? %s : x[%s];", y, out.data, value.data ? value.data : "0", x);
-    } else {
-        wg_code_line(w, "y[%s] = x[%s];", y, x);
-    }
-    for (int k = 0; k < r->y.rank; k++)
-        wg_code_end(w);
-    return w->status;
+    return wg_code_indexed(w, &r->x, &r->y, index, back, outside);
 }
 
 /* ---- pad --------------------------------------------------------------------------------------------------------- */
