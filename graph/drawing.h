@@ -110,7 +110,8 @@ uint32_t wg_seen_as(const wg_drawing *d, uint32_t item);
 /* ---- drawing_scope.c: the tree, found by path ---- */
 /* Puts every node into its scope. False: no memory. */
 bool wg_scopes_find(wg_drawing *d);
-/* A scope of operations in a row; WG_NOWHERE: no memory. */
+/* A scope of operations in a row; WG_NOWHERE: no memory. It has no name but this. */
+#define WG_RUN "\xe2\x80\xa6"
 uint32_t wg_scope_add_run(wg_drawing *d, uint32_t parent);
 /* The bytes of a scope's name without its index: 5 of "block.0". */
 size_t wg_stem(const char *name);

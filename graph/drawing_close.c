@@ -2,7 +2,8 @@
  * Where no scope is left to close, operations in a row are joined. */
 #include "graph/drawing.h"
 
-#define A_RUN 4 /* operations in a row that are worth joining */
+#define A_RUN 4         /* operations in a row that are worth joining */
+#define LONGEST_RUN 250 /* of them, unless the graph is so large that a page would be full all the same */
 
 /* ---- How many nodes are drawn ------------------------------------------------------------------------------------ */
 uint32_t wg_drawn_at(const wg_drawing *d, int depth)
@@ -54,6 +55,7 @@ static bool runs_join(wg_drawing *d, int depth)
     if (!memory)
         return false;
     uint32_t *takers = memory, *only = takers + n, *run = only + n, *length = run + n, *scope = length + n;
+    uint32_t longest = 2 * n / WG_PAGE > LONGEST_RUN ? 2 * n / WG_PAGE : LONGEST_RUN;
     memset(memory, 0, 5 * (size_t)n * sizeof *memory);
     for (uint32_t i = 0; i < n; i++)
         only[i] = wg_fact_is_leaf(&d->facts->node[d->item[i].node]) ? WG_NOWHERE : only_source(d, i, takers);
@@ -61,7 +63,7 @@ static bool runs_join(wg_drawing *d, int depth)
         uint32_t s = only[i];
         bool joins = s != WG_NOWHERE && only[s] != WG_NOWHERE && takers[s] == 1 && is_plain(d, i) && is_plain(d, s) &&
                      d->item[s].scope == d->item[i].scope;
-        run[i] = joins ? run[s] : i;
+        run[i] = joins && length[run[s]] < longest ? run[s] : i;
         length[run[i]]++;
     }
     for (uint32_t i = 0; i < n; i++) {
@@ -126,7 +128,7 @@ static void scopes_shut(wg_drawing *d, int depth)
             scope->shut = scope->depth > depth || is_named(scope, d->options.close);
     }
     for (uint32_t s = 1; s < d->scopes; s++)
-        if (!d->scope[s].run && is_named(&d->scope[s], d->options.open))
+        if (is_named(&d->scope[s], d->options.open))
             for (uint32_t around = s; around && d->scope[around].shut; around = d->scope[around].parent)
                 d->scope[around].shut = false;
 }

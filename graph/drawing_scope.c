@@ -139,7 +139,12 @@ uint32_t wg_scope_add_run(wg_drawing *d, uint32_t parent)
 {
     if (d->scopes == d->scope_room && !scopes_grow(d))
         return WG_NOWHERE;
-    d->scope[d->scopes] = (wg_place_in){.parent = parent, .name = "\xe2\x80\xa6", .path = d->scope[parent].path,
+    size_t size = strlen(d->scope[parent].path) + sizeof "." WG_RUN;
+    char *path = wg_arena(d->tape, size);
+    if (!path)
+        return WG_NOWHERE;
+    snprintf(path, size, "%s%s" WG_RUN, d->scope[parent].path, parent ? "." : "");
+    d->scope[d->scopes] = (wg_place_in){.parent = parent, .name = WG_RUN, .path = path,
                                         .run = true, .shut = true, .depth = d->scope[parent].depth + 1, .times = 1,
                                         .closed = WG_NOWHERE};
     return d->scopes++;

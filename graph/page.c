@@ -103,18 +103,19 @@ static void put_place(wg_text *t, const wg_picture *p)
         wg_put(t, " data-depth=\"%d\">", p->depth);
         return;
     }
-    char times[32] = "", stem[256];
-    size_t n = strlen(scope->name);
-    if (scope->times > 1) {
-        n = wg_stem(scope->name);
-        snprintf(times, sizeof times, " \xc3\x97%u", scope->times);
-    }
-    snprintf(stem, sizeof stem, "%.*s", (int)(n < sizeof stem ? n : sizeof stem - 1), scope->name);
+    size_t n = scope->times > 1 ? wg_stem(scope->name) : strlen(scope->name);
+    wg_text name = {.tape = t->tape};
+    wg_put_bytes(&name, scope->name, n);
+    if (scope->times > 1)
+        wg_put(&name, " \xc3\x97%u", scope->times);
+    if (scope->run) /* the id of what stands for it: that of its first operation */
+        wg_put(t, " data-run=\"s%u\"", scope->few[0]);
     wg_put(t, " data-scope=\"");
     wg_put_xml(t, scope->path);
     wg_put(t, "\" data-name=\"");
-    wg_put_xml(t, stem);
-    wg_put(t, "%s\">", times);
+    wg_put_xml(t, name.failed ? "" : name.data);
+    wg_put(t, "\">");
+    t->failed |= name.failed;
 }
 
 static void put_pictures(wg_text *t, const wg_pictures *p, const char *svg)

@@ -8,7 +8,7 @@
 
 typedef struct {
     const wg_drawing *d;
-    uint32_t scope; /* drawn by itself; 0: all is drawn, to a depth */
+    uint32_t scope; /* drawn by itself, a run of operations too; 0: all is drawn, to a depth */
     int depth;
 } wg_picture;
 

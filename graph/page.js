@@ -28,14 +28,14 @@ for (const n of graph.nodes) {
     feeds.set(n.id, []);
 }
 for (const s of graph.scopes)
-    thing.set(s.id = written(s.id), s);
+    thing.set(s.id = written(s.id), Object.assign(s, { kind: 'scope', path: s.id.slice(2) }));
 for (const e of graph.edges) {
     takes.get(e.to).push(e.from);
     feeds.get(e.from).push(e.to);
 }
 
-const isScope = id => id.startsWith('s:');
-const scopeOf = id => isScope(id) ? id.slice(2) : thing.get(id)?.scope || '';
+const isScope = id => id[0] === 's';
+const scopeOf = id => thing.get(id)?.path || thing.get(id)?.scope || '';
 const within = (path, scope) => path === scope || path.startsWith(scope + '.');
 const nameOf = ({ outputs, name, op, kind }) => outputs ? outputs[0].name || op || kind : name;
 
@@ -78,18 +78,28 @@ function nodeFacts(n) {
 }
 
 const known = facts => facts.filter(([, x]) => x || x === 0).map(([name, x]) => [name, number(x)]);
-const factsOf = t => known(t.outputs ? nodeFacts(t) : [['operations', t.operations], ['parameters', t.parameters || '']]);
+const scopeFacts = s => [['operations', s.operations], ['parameters', s.parameters || '']];
+const factsOf = t => known(t.outputs ? nodeFacts(t) : scopeFacts(t));
 const graphFacts = known([['nodes', graph.nodes.length], ['parameters', graph.parameters || ''],
                           ['', graph.parameters ? bytes(graph.parameter_bytes) : '']]);
 
 // ---- Pictures -------------------------------------------------------------------------------------------------------
-const pictures = [main, ...all('template:not([id])')].map(at => {
-    const { scope = '', name = graph.title, depth } = at.dataset;
-    return { at: (at.content || at).firstElementChild, scope: written(scope), name, depth };
+const pictures = [main, ...all('template:not([id])')].map(({ dataset, content = main }) => {
+    const { scope = '', run = '', name = graph.title, depth } = dataset, path = written(scope);
+    return { at: content.firstElementChild, scope: path + run, opens: run || 's:' + path, name, depth };
 });
 const depths = pictures.filter(p => !p.scope).sort((p, q) => p.depth - q.depth);
 const scopes = pictures.filter(p => p.scope).sort((p, q) => p.scope.length - q.scope.length);
 let now = null, whole = pictures[0], picked = '';
+
+// Operations in a row that are drawn as one node, to fit a page: what stands for each of them.
+const runOf = new Map();
+for (const { at, scope, opens } of scopes.filter(p => !p.opens.startsWith('s:'))) {
+    const ids = all('.op', at).map(n => n.id);
+    ids.forEach(id => runOf.set(id, opens));
+    thing.set(opens, { id: opens, kind: 'operations in a row', name: '…', path: scope, operations: ids.length });
+}
+const isIn = (n, t) => within(n.scope, t.path) || runOf.get(n.id) === t.id;
 
 // Its nodes, its parts (nodes and open scopes) and its edges as [from, to, element]. A list shows no edges. The titles
 // are what Graphviz calls them.
@@ -111,7 +121,7 @@ function shownAs(id, p) {
     if (!p.node)
         prepare(p);
     for (let at = id; at; at = users(at)[0]) {
-        const part = [at, ...card(at)].find(x => p.part.has(x));
+        const part = [at, ...card(at), runOf.get(at)].find(x => p.part.has(x));
         if (part)
             return part;
         for (let path = scopeOf(at); path; path = path.slice(0, Math.max(path.lastIndexOf('.'), 0)))
@@ -144,7 +154,7 @@ function open(p) {
     pick('');
 }
 
-const pictureOf = id => id && isScope(id) && scopes.find(p => p.scope === scopeOf(id));
+const pictureOf = id => scopes.find(p => p.opens === id);
 
 // ---- Where we look: the point of the picture at the top left, and pixels a unit -------------------------------------
 function place() {
@@ -203,7 +213,7 @@ function histogram(name, s) {
 function told(t) {
     const rows = factsOf(t).flatMap(([name, text]) => [element('dt', name), element('dd', text)]);
     const kept = (t.outputs || []).flatMap(o => [['values', o.values], ['gradient', o.gradient]]);
-    return [element('h2', nameOf(t)), element('p', t.kind || 'scope'), element('dl', ...rows),
+    return [element('h2', nameOf(t)), element('p', t.kind), element('dl', ...rows),
             ...kept.filter(([, s]) => s?.n > 1).map(([name, s]) => histogram(name, s))];
 }
 
@@ -218,13 +228,13 @@ function list(title, ids) {
 }
 
 function tell(id) {
-    const t = thing.get(id || 's:' + now.scope);
+    const t = thing.get(id || now.opens);
     if (!t) {
         const rows = graphFacts.flatMap(([name, text]) => [element('dt', name), element('dd', text)]);
         aside.replaceChildren(element('h2', graph.title), element('dl', ...rows), $('#help').content.cloneNode(true));
         return;
     }
-    const p = pictureOf(t.id), nodes = t.outputs ? [t] : graph.nodes.filter(n => within(n.scope, scopeOf(t.id)));
+    const p = pictureOf(t.id), nodes = t.outputs ? [t] : graph.nodes.filter(n => isIn(n, t));
     const inside = new Set(nodes.map(n => n.id)), others = card(t.id).filter(x => x !== t.id);
     const ends = side => nodes.flatMap(n => side.get(n.id)).filter(x => !inside.has(x));
     aside.replaceChildren(...told(t), p && p !== now ? button('open', () => open(p)) : '',

@@ -318,6 +318,27 @@ START_TEST(what_is_folded_is_shown_by_its_equal)
 }
 END_TEST
 
+START_TEST(operations_in_a_row_are_opened_too)
+{
+    wg_tensor x = filled("x", WG_SHAPE(2, 3));
+    for (int i = 0; i < 600; i++)
+        x = i == 400 ? wg_exp(x) : wg_sin(x);
+    opened(wg_sum(x), "");
+    says("document.querySelectorAll('main .node').length", "5"); /* x, 250, 250, 100, the sum */
+    browser_click(b, "main .scope", 1);
+    finds("document.querySelector('aside').textContent.includes('operations in a row')");
+    browser_key(b, "Enter");
+    says(WHERE, "net/\xe2\x80\xa6");
+    says("document.querySelectorAll('main .op').length", "250");
+    browser_key(b, "/");
+    browser_type(b, "exp");
+    browser_key(b, "Enter");
+    says(HEADING, "exp");
+    says(PICKED, "n401");
+    nothing_amiss();
+}
+END_TEST
+
 START_TEST(the_slider_opens_and_closes_what_is_deep)
 {
     opened(nested(3, 4, 3), "");
@@ -412,6 +433,7 @@ static Suite *page_suite(void)
     tcase_add_test(page, a_scope_is_opened_in_place_and_left_again);
     tcase_add_test(page, an_open_scope_is_picked_with_all_that_is_in_it);
     tcase_add_test(page, what_is_folded_is_shown_by_its_equal);
+    tcase_add_test(page, operations_in_a_row_are_opened_too);
     tcase_add_test(page, the_slider_opens_and_closes_what_is_deep);
     tcase_add_loop_test(page, a_large_graph_is_written_opened_and_searched, 0, COUNT(large));
     tcase_add_test(page, a_hostile_name_is_only_a_name);
