@@ -24,6 +24,7 @@ typedef struct {
     int64_t element; /* -1: along `direction` */
     const double *direction;
     double start;           /* of the parameter: the element's own value, or 0 along a direction */
+    double noise;           /* of the derivative along it */
     double value, rounding; /* the largest value of the function seen, and its rounding */
 } line;
 
@@ -228,6 +229,7 @@ static bool decided(line *l, finding *f, double scale, double largest)
         !(r->trusted[l->at] || is_recorded(l, exp2(round(log2(scale)) - 4))))
         return false;
     double size = fabs(f->analytic) + largest, own = DBL_EPSILON * (1 + r->steps) * (size + r->largest / scale);
+    own += l->noise;
     double clear = CLEARLY * size;
     f->oracle = WG_ORACLE_DOUBLE_DOUBLE;
     if (kink) {
@@ -382,7 +384,7 @@ static void check_elements(const wg_checking *k, int at, const double *x, const 
     double worst = 0, typical = typical_of(k->inputs[at], g, n);
     bool single = wg_type_of(k->inputs[at]).dtype == WG_FLOAT32; /* then the steps are not those that are stored */
     for (int64_t i = 0; i < n; i++) {
-        line l = {.k = k, .at = at, .element = i, .start = x[i]};
+        line l = {.k = k, .at = at, .element = i, .start = x[i], .noise = k->noise[at][i]};
         finding f = {.analytic = g[i]};
         judge(&l, &f, 0.125 * fmax(fabs(x[i]), 0.1), typical, single ? fabs(g[i] * x[i]) : 0);
         note(&k->report->input[at], &f, i, &worst);
@@ -402,8 +404,10 @@ static void check_directions(const wg_checking *k, int at, const double *x, cons
         line l = {.k = k, .at = at, .element = -1, .direction = direction};
         finding f = {0};
         direction_draw(k, d, direction, n);
-        for (int64_t i = 0; i < n; i++)
+        for (int64_t i = 0; i < n; i++) {
             f.analytic += g[i] * direction[i];
+            l.noise += fabs(k->noise[at][i] * direction[i]);
+        }
         judge(&l, &f, scale, typical, spread);
         note(&k->report->input[at], &f, d, &worst);
     }
@@ -557,6 +561,8 @@ bool wg_check_run(wg_checking *k, wg_check_graph *graph)
         return stopped(k, "no memory");
     if ((wg_grad)(graph->y, graph->x, k->n, grad, (wg_grad_options){.cotangent = g}))
         return stopped(k, "no gradient");
+    if (!wg_check_noise(k, grad, k->noise))
+        return stopped(k, "no memory");
     wg_replay replay = {.tape = k->tape, .x = graph->x, .n = k->n, .y = graph->y, .weight = k->weight};
     if (wg_replay_make(&replay, graph->x[0].node))
         k->replay = &replay;

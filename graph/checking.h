@@ -17,6 +17,7 @@ typedef struct {
     int64_t outputs;
     double *weight; /* the cotangent, one an output */
     wg_check_report *report;
+    double *noise[WG_CHECK_INPUTS]; /* the gradient's own, one an element */
     wg_replay *replay; /* the function in double-double; NULL: it has no such form */
 } wg_checking;
 
@@ -28,6 +29,9 @@ typedef struct {
 /* Checks each input into the report, whose n and seed are set. False, and the report's message says why, where it
  * cannot be made. What it records is left on the tape. */
 bool wg_check_run(wg_checking *k, wg_check_graph *graph);
+/* How much each element of the gradient differs from itself where only rounding and conditioning make it differ. False: no
+ * memory. */
+bool wg_check_noise(const wg_checking *k, const wg_tensor *grad, double **noise);
 /* wg_ridders for a function whose values are only good to *rounding, which it may set while it is called. */
 double wg_ridders_rounded(wg_scalar_function *f, void *user, double x, double scale, const double *rounding,
                           double *error, double *step);
