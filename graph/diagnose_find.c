@@ -205,7 +205,7 @@ static void find_exploding(wg_diagnosis *d, bool failing)
         if (!(ratio > (failing ? EXPLODED : ENORMOUS)) || !isfinite(ratio))
             continue;
         wg_finding *f = listed(d, WG_FAULT_EXPLODING, "gradients", "", i + 1);
-        EVIDENCE(f, "their norm is %.2g, that of all parameters %.2g; the loss is %.3g", s->gradient, s->parameter,
+        EVIDENCE(f, "their norm is %.3g, that of all parameters %.3g; the loss is %.3g", s->gradient, s->parameter,
                  s->loss);
         ADVICE(f, "smaller starting weights (WG_HE_NORMAL, WG_XAVIER_NORMAL with gain 1), wg_clip_grad_norm before the "
                   "step, layer_norm; of a recurrence fewer steps, or lstm");
@@ -233,8 +233,8 @@ static void find_rate(wg_diagnosis *d, double *room)
     if (!n || !(ratio > LONG_STEP))
         return;
     double smaller = ratio / GOOD_STEP, power = pow(10, floor(log10(smaller)));
-    wg_finding *f = listed(d, WG_FAULT_RATE, "learning rate", "", 2);
-    EVIDENCE(f, "a step moves the parameters by %.2g times their norm, and the loss goes from %s to %s", ratio,
+    wg_finding *f = listed(d, WG_FAULT_RATE, "too high", "", 2);
+    EVIDENCE(f, "a step moves the parameters by %.3g times their norm, and the loss goes from %s to %s", ratio,
              wg_loss_text(d->step[0].loss, text[0]), wg_loss_text(last, text[1]));
     ADVICE(f, "a learning rate about %g times smaller", floor(smaller / power) * power);
 }
@@ -243,8 +243,8 @@ static void find_leaked(wg_diagnosis *d)
 {
     if (d->leaks < 2)
         return;
-    wg_finding *f = listed(d, WG_FAULT_LEAKED, "gradients", "", 2);
-    EVIDENCE(f, "those of earlier steps are still in them, in %lld of %u steps: up to %.3g times the step's own",
+    wg_finding *f = listed(d, WG_FAULT_LEAKED, "from earlier steps", "", 2);
+    EVIDENCE(f, "in %lld of %u steps those before are still in what is accumulated: up to %.3g times the step's own",
              (long long)d->leaks, d->steps, d->leak);
     ADVICE(f, "wg_step takes the gradients; after an update of your own call wg_zero_grad or wg_zero_grads");
 }

@@ -169,7 +169,7 @@ static void put(line *l, int width, const char *format, ...)
 /* As many digits as tell it from 0. */
 static char *loss_text(double loss, char text[32])
 {
-    snprintf(text, 32, fabs(loss) < 1e-3 ? "%.2e" : "%.4f", loss);
+    snprintf(text, 32, fabs(loss) < 1e-3 || fabs(loss) >= 1e5 ? "%.2e" : "%.4f", loss);
     return text;
 }
 

@@ -10,6 +10,7 @@ enum { EXIT_FINE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 int command_bench(int argc, char **argv);
 int command_call(int argc, char **argv);
 int command_check(int argc, char **argv);
+int command_diagnose(int argc, char **argv);
 int command_graph(int argc, char **argv);
 int command_info(int argc, char **argv);
 int command_ops(int argc, char **argv);

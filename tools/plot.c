@@ -48,35 +48,13 @@ static const char *title_of(const asked *a, char *text, size_t size)
 }
 
 /* ---- curve ------------------------------------------------------------------------------------------------------- */
-/* By the names that logs use. */
-static const double *column_named(const table *t, const char *const *names)
-{
-    const double *column = NULL;
-    for (int i = 0; !column && t->name && names[i]; i++)
-        column = table_column(t, names[i]);
-    return column;
-}
-
 static bool log_drawn(wg_tape *tape, const asked *a, const char *title)
 {
-    static const char *const loss[] = {"loss", "train_loss", "training_loss", NULL};
-    static const char *const valid[] = {"valid_loss", "val_loss", "validation_loss", "test_loss", NULL};
-    static const char *const right[] = {"accuracy", "train_accuracy", "acc", "train_acc", NULL};
-    static const char *const valid_right[] = {"valid_accuracy", "val_accuracy",  "validation_accuracy",
-                                              "val_acc",        "test_accuracy", NULL};
     table t;
-    bool fine = table_read(&t, a->file);
-    if (fine) {
-        wg_curve c = {t.rows,
-                      column_named(&t, loss),
-                      column_named(&t, valid),
-                      column_named(&t, right),
-                      column_named(&t, valid_right),
-                      title};
-        fine = c.train_loss || c.valid_loss || c.train_accuracy || c.valid_accuracy
-                   ? wg_plot_curve(tape, &c, a->out) == WG_OK
-                   : refused(a->file, "no column is named loss, valid_loss, accuracy or valid_accuracy");
-    }
+    wg_curve curve;
+    bool fine = table_read(&t, a->file) && table_curve(&t, a->file, &curve);
+    curve.title = title;
+    fine = fine && wg_plot_curve(tape, &curve, a->out) == WG_OK;
     table_free(&t);
     return fine;
 }

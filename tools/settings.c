@@ -64,6 +64,7 @@ static const struct {
 #undef AT
 };
 static const char *const groups[] = {"The network", "The data", "The training", "What is written", "What is shown"};
+enum { TRAINING = 3 }; /* the last group that changes what is learned */
 #define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
 
 _Static_assert(sizeof table / sizeof *table + sizeof groups / sizeof *groups < SETTINGS, "settings have room");
@@ -139,10 +140,10 @@ static bool set(settings *s, int i, const char *text, char *message, size_t size
 }
 
 /* ---- The command line -------------------------------------------------------------------------------------------- */
-void settings_options(struct argp_option *options)
+void settings_options(struct argp_option *options, bool only_training)
 {
     int n = 0;
-    for (int group = 1; group <= COUNT(groups); group++) {
+    for (int group = 1; group <= (only_training ? TRAINING : COUNT(groups)); group++) {
         options[n++] = (struct argp_option){.doc = groups[group - 1], .group = group};
         for (int i = 0; i < COUNT(table); i++)
             if (table[i].group == group)

@@ -12,7 +12,7 @@ enum { MOST_COLUMNS = 1024, SHOWN = 40 };
 
 static bool refused(const char *path, const char *why)
 {
-    fprintf(stderr, "wengert plot: %s: %s\n", path, why);
+    fprintf(stderr, "wengert: %s: %s\n", path, why);
     return false;
 }
 
@@ -181,4 +181,28 @@ const double *table_column(const table *t, const char *name)
             return t->value + k * t->rows;
     long number = strtol(name, &end, 10);
     return end != name && !*end && number >= 1 && number <= t->columns ? t->value + (number - 1) * t->rows : NULL;
+}
+
+/* By the names that logs use. */
+static const double *column_named(const table *t, const char *const *names)
+{
+    const double *column = NULL;
+    for (int i = 0; !column && t->name && names[i]; i++)
+        column = table_column(t, names[i]);
+    return column;
+}
+
+bool table_curve(const table *t, const char *path, wg_curve *curve)
+{
+    static const char *const loss[] = {"loss", "train_loss", "training_loss", NULL};
+    static const char *const valid[] = {"valid_loss", "val_loss", "validation_loss", "test_loss", NULL};
+    static const char *const right[] = {"accuracy", "train_accuracy", "acc", "train_acc", NULL};
+    static const char *const valid_right[] = {"valid_accuracy", "val_accuracy",  "validation_accuracy",
+                                              "val_acc",        "test_accuracy", NULL};
+    *curve = (wg_curve){
+        t->rows, column_named(t, loss), column_named(t, valid), column_named(t, right), column_named(t, valid_right),
+        NULL};
+    if (curve->train_loss || curve->valid_loss || curve->train_accuracy || curve->valid_accuracy)
+        return true;
+    return refused(path, "no column is named loss, valid_loss, accuracy or valid_accuracy");
 }

@@ -61,7 +61,7 @@ int command_train(int argc, char **argv)
         .options = options, .parser = settings_parse, .doc = "Trains a multilayer perceptron and draws what happened."};
     settings s = settings_default;
     stop_on_signals();
-    settings_options(options);
+    settings_options(options, false);
     argp_parse(&argp, argc, argv, 0, NULL, &s);
     if (s.resume && !checkpoint_settings(&s))
         return EXIT_FAILED;

@@ -88,20 +88,24 @@ int data_opened(run *r)
     return sizes_fit(r);
 }
 
+wg_optimizer *run_optimizer(const settings *s, const wg_tensor *p, int n)
+{
+    bool sgd = !strcmp(s->optimizer, "sgd");
+    double lr = s->lr >= 0 ? s->lr : sgd ? 0.1 : 1e-3;
+    if (sgd)
+        return wg_sgd(p, n, .lr = lr, .momentum = s->momentum, .weight_decay = s->decay);
+    if (!strcmp(s->optimizer, "adamw"))
+        return wg_adamw(p, n, .lr = lr, .weight_decay = s->decay);
+    if (!strcmp(s->optimizer, "rmsprop"))
+        return wg_rmsprop(p, n, .lr = lr, .momentum = s->momentum, .weight_decay = s->decay);
+    return wg_adam(p, n, .lr = lr, .weight_decay = s->decay);
+}
+
 bool network_made(run *r)
 {
     settings *s = r->s;
     model_make(r->tape, &s->net);
-    const wg_tensor *p = s->net.param;
-    int n = 2 * s->net.n;
-    if (!strcmp(s->optimizer, "sgd"))
-        r->optimizer = wg_sgd(p, n, .lr = s->lr, .momentum = s->momentum, .weight_decay = s->decay);
-    else if (!strcmp(s->optimizer, "adamw"))
-        r->optimizer = wg_adamw(p, n, .lr = s->lr, .weight_decay = s->decay);
-    else if (!strcmp(s->optimizer, "rmsprop"))
-        r->optimizer = wg_rmsprop(p, n, .lr = s->lr, .momentum = s->momentum, .weight_decay = s->decay);
-    else
-        r->optimizer = wg_adam(p, n, .lr = s->lr, .weight_decay = s->decay);
+    r->optimizer = run_optimizer(s, s->net.param, 2 * s->net.n);
     r->log = calloc((size_t)s->epochs, sizeof *r->log);
     if (!r->log)
         fprintf(stderr, "wengert train: no memory for a log of %lld epochs\n", (long long)s->epochs);
@@ -182,18 +186,18 @@ static double rate_factor(const run *r, int64_t step)
     return 1;
 }
 
-/* A parameter that is not finite tells more than the loss that it made so. */
+/* In one sentence: in which step, and where it comes from. */
 static void tell_not_finite(const run *r, double loss)
 {
-    wg_tensor at = WG_NONE;
+    char origin[400];
     wg_progress_end(r->progress);
-    bool named = wg_find_nonfinite(r->tape, &at) && wg_is_param(at);
+    bool known = wg_nonfinite_text(r->tape, origin, sizeof origin);
     fprintf(stderr, "wengert train: the loss is %s in epoch %lld, step %lld%s%s; a smaller --lr or --clip may help\n",
             loss != loss ? "NaN" : "infinite", (long long)r->done + 1, (long long)r->batches + 1,
-            named ? ": a step too far has taken " : "", named ? wg_name_of(at) : "");
+            known ? ", from " : "", origin);
 }
 
-static bool step_done(run *r, const wg_batch *b)
+bool step_done(run *r, const wg_batch *b, wg_tensor *made)
 {
     settings *s = r->s;
     int64_t step = wg_steps(r->optimizer);
@@ -202,11 +206,16 @@ static bool step_done(run *r, const wg_batch *b)
     double value = wg_item(loss);
     if (wg_failed(r->tape))
         return false;
+    *made = loss;
     if (!isfinite(value)) {
-        tell_not_finite(r, value);
+        if (r->diagnosis)
+            wg_diagnose(r->diagnosis, loss);
+        else
+            tell_not_finite(r, value);
         return false;
     }
     wg_backward(loss);
+    wg_diagnose(r->diagnosis, loss);
     if (s->graph) {
         wg_draw(loss, s->graph);
         s->graph = NULL;
@@ -239,8 +248,9 @@ static bool epoch(run *r)
     epoch_log *log = &r->log[r->done];
     double since = seconds() - r->before;
     bool fine = true;
+    wg_tensor loss;
     for (wg_batch b; fine && !stopped && wg_data_next(r->train, r->s->batch, &b); wg_rewind(r->tape, r->start))
-        fine = step_done(r, &b);
+        fine = step_done(r, &b, &loss);
     r->before = seconds() - since;
     if (!fine || wg_failed(r->tape) || r->samples < wg_data_size(r->train))
         return false;

@@ -17,6 +17,7 @@ typedef struct {
     wg_optimizer *optimizer;
     wg_mark start; /* behind what lives for the whole run */
     wg_progress *progress;
+    wg_diagnosis *diagnosis; /* NULL: not observed */
     epoch_log *log;
     int64_t done, best;     /* epochs; the one of the best loss, counted from 1, 0: none yet */
     int64_t batches;        /* of the epoch that has begun */
@@ -31,6 +32,11 @@ typedef struct {
 int data_opened(run *r);
 /* Records network and optimiser. */
 bool network_made(run *r);
+/* The optimiser that the settings name, with their rate or its own. */
+wg_optimizer *run_optimizer(const settings *s, const wg_tensor *params, int n);
+
+/* One step on a batch; *loss is what it recorded. False: an error, or a loss that is not finite, which is told. */
+bool step_done(run *r, const wg_batch *b, wg_tensor *loss);
 
 /* Trains until the end, the patience or a signal. False: an error, on the tape or told already. */
 bool epochs_run(run *r);

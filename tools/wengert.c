@@ -19,6 +19,7 @@ static const struct {
     {"bench", command_bench, "measure this machine"},
     {"call", command_call, "answer requests to call operations, in JSON"},
     {"check", command_check, "derivatives of operations against numerical ones"},
+    {"diagnose", command_diagnose, "what is wrong with a training run, and what to try"},
     {"graph", command_graph, "the graph of a network, as a table or a picture"},
     {"info", command_info, "what this build and this machine have"},
     {"ops", command_ops, "the operations, or one operation's page"},

@@ -380,7 +380,7 @@ START_TEST(leaked_gradient_is_found)
     if (_i)
         nothing_is_found();
     else
-        is_found(WG_FAULT_LEAKED, "gradients", "in 29 of 30 steps");
+        is_found(WG_FAULT_LEAKED, "from earlier steps", "in 29 of 30 steps");
     run_freed(&r);
 }
 END_TEST
