@@ -14,6 +14,7 @@
 #define ROUGH 1e-2   /* an estimate with a relative error above this confirms nothing */
 #define CLEARLY 1e-9 /* a relative difference that no rounding of a gradient explains */
 #define TYPICAL 1e-3 /* a float64 derivative smaller than this part of the largest need not be right in all digits */
+#define MURMUR 256.0  /* ulp of the cotangent that a gradient's noise may be; more is wrong: float32 on the way */
 #define NOTHING 1e-8 /* what counts as zero, in units of the function's value over the input's */
 #define UNSEEN 1e-10 /* a derivative that changes no digit of the function, in the same units */
 
@@ -229,7 +230,7 @@ static bool decided(line *l, finding *f, double scale, double largest)
         !(r->trusted[l->at] || is_recorded(l, exp2(round(log2(scale)) - 4))))
         return false;
     double size = fabs(f->analytic) + largest, own = DBL_EPSILON * (1 + r->steps) * (size + r->largest / scale);
-    own += l->noise;
+    own += fmin(l->noise, MURMUR * DBL_EPSILON * (size + r->largest / scale + l->k->heaviest));
     double clear = CLEARLY * size;
     f->oracle = WG_ORACLE_DOUBLE_DOUBLE;
     if (kink) {
@@ -515,6 +516,7 @@ static wg_tensor cotangent_of(wg_checking *k, wg_tensor y)
     for (int64_t i = 0; i < k->outputs; i++) {
         double drawn = random_sign(k->seed, 0, i);
         k->weight[i] = type.dtype == WG_FLOAT32 ? (double)(float)drawn : drawn;
+        k->heaviest = fmax(k->heaviest, fabs(k->weight[i]));
         wg_store_number(type.dtype, k->weight[i], data + (size_t)i * wg_dtype_size(type.dtype));
     }
     return g;

@@ -16,6 +16,7 @@ typedef struct {
     uint64_t seed;
     int64_t outputs;
     double *weight; /* the cotangent, one an output */
+    double heaviest; /* the largest of them */
     wg_check_report *report;
     double *noise[WG_CHECK_INPUTS]; /* the gradient's own, one an element */
     wg_replay *replay; /* the function in double-double; NULL: it has no such form */

@@ -20,7 +20,7 @@
 typedef struct {
     const char **names, *family;
     int n_names;
-    uint64_t seed;
+    uint64_t seed, seeds; /* the first; how many */
     bool json, mutate;
     const char *svg; /* a file for the sweep of a failed check */
 } asked;
@@ -54,7 +54,8 @@ static bool vjp_holds(call *c, outcome *o)
         }
         if (!report.failed)
             continue;
-        fprintf(o->to, "%s of \"%s\", output %d: ", c->op->name, c->text, c->output);
+        fprintf(o->to, "%s of \"%s\", seed %llu, output %d: ", c->op->name, c->text, (unsigned long long)c->seed,
+                c->output);
         wg_check_print(&report, o->to);
         fine = false;
     }
@@ -70,8 +71,8 @@ static bool jvp_holds(call *c, FILE *why)
     if (wg_failed(c->tape))
         fprintf(why, "%s of \"%s\": %s\n", c->op->name, c->text, wg_error(c->tape));
     else
-        fprintf(why, "%s of \"%s\": jvp is not the vjp's transpose: <u, J v> = %.15g, <J' u, v> = %.15g\n", c->op->name,
-                c->text, out, in);
+        fprintf(why, "%s of \"%s\", seed %llu: jvp is not the vjp's transpose: <u, J v> = %.15g, <J' u, v> = %.15g\n",
+                c->op->name, c->text, (unsigned long long)c->seed, out, in);
     return false;
 }
 
@@ -97,8 +98,8 @@ static bool hvp_holds(call *c, FILE *why)
             off = a == b || (isnan(a) && isnan(b)) ? off : fmax(off, isfinite(a - b) ? fabs(a - b) : (double)INFINITY);
         }
     return off <= CLOSE_SECOND * size ||
-           fprintf(why, "%s of \"%s\": hvp forward and reverse over reverse differ by %g of %g\n", c->op->name, c->text,
-                   off, size) < 0;
+           fprintf(why, "%s of \"%s\", seed %llu: hvp forward and reverse over reverse differ by %g of %g\n",
+                   c->op->name, c->text, (unsigned long long)c->seed, off, size) < 0;
 }
 
 static void check_sample(const wg_op *op, const char *text, uint64_t seed, outcome *o)
@@ -144,8 +145,10 @@ static void print_outcome(const asked *a, const char *family, const wg_op *op, c
         printf("\n%s", o->why);
         return;
     }
-    json_t *line = json_pack("{ss ss si si si ss}", "op", op->name, "family", family, "samples", o->samples, "checked",
-                             o->checked, "failed", o->failed, "why", o->why);
+    json_t *line = json_pack("{ss ss si si si sI sI ss}", "op", op->name, "family", family, "samples", o->samples,
+                             "checked", o->checked, "failed", o->failed, "double_double",
+                             (json_int_t)o->by[WG_ORACLE_DOUBLE_DOUBLE], "ridders", (json_int_t)o->by[WG_ORACLE_RIDDERS],
+                             "why", o->why);
     if (line)
         json_dumpf(line, stdout, JSON_COMPACT);
     json_decref(line);
@@ -159,8 +162,9 @@ static int check_operation(const asked *a, const char *family, const wg_op *op)
     o.to = open_memstream(&o.why, &o.size);
     if (!o.to)
         return 1;
-    for (size_t i = 0; i < sizeof op->samples / sizeof *op->samples && op->samples[i]; i++)
-        check_sample(op, op->samples[i], a->seed, &o);
+    for (uint64_t seed = a->seed; seed < a->seed + a->seeds; seed++)
+        for (size_t i = 0; i < sizeof op->samples / sizeof *op->samples && op->samples[i]; i++)
+            check_sample(op, op->samples[i], seed, &o);
     fclose(o.to);
     print_outcome(a, family, op, &o);
     free(o.why);
@@ -195,10 +199,13 @@ static error_t parse(int key, char *text, struct argp_state *state)
         a->family = text;
         return 0;
     case 's':
-        a->seed = strtoull(text, &end, 10);
-        if (!*text || *end || !a->seed)
-            argp_error(state, "the seed \"%s\" is not a number from 1 on", text);
+    case 'n': {
+        uint64_t number = strtoull(text, &end, 10);
+        if (!*text || *end || !number || number > UINT32_MAX)
+            argp_error(state, "\"%s\" is not a number from 1 on", text);
+        *(key == 's' ? &a->seed : &a->seeds) = number;
         return 0;
+    }
     case 'j':
         a->json = true;
         return 0;
@@ -219,6 +226,7 @@ int command_check(int argc, char **argv)
         {"op", 'o', "NAME", 0, "An operation to check, as if it were an argument", 0},
         {"family", 'f', "NAME", 0, "Only the operations of this family", 0},
         {"seed", 's', "NUMBER", 0, "Of operands, cotangents and directions; 1 if none is given", 0},
+        {"seeds", 'n', "NUMBER", 0, "How many seeds, from that one on; 1 if none is given", 0},
         {"json", 'j', NULL, 0, "A JSON object a line instead of a table", 0},
         {"svg", 'g', "FILE", 0, "Of a function of yours that fails: a picture of its differences against their step",
          0},
@@ -233,7 +241,7 @@ int command_check(int argc, char **argv)
             "against the vjp, Hessian-vector products forward and reverse over reverse.\v"
             "A FUNCTION of a shared object is a wg_check_function, and FUNCTION_inputs(wg_tape *, wg_tensor *) makes "
             "its inputs and returns how many they are. The exit code is 1 where anything failed or was left unchecked."};
-    asked a = {.names = calloc((size_t)argc + 1, sizeof *a.names), .seed = 1};
+    asked a = {.names = calloc((size_t)argc + 1, sizeof *a.names), .seed = 1, .seeds = 1};
     if (!a.names)
         return EXIT_FAILED;
     argp_parse(&argp, argc, argv, 0, NULL, &a);

@@ -26,8 +26,12 @@ START_TEST(operations_hold)
 {
     ck_assert_int_eq(run("tanh matmul softmax --seed 3"), 0);
     said("3 operations, 0 failed");
+    said("by double-double");
     ck_assert_int_eq(run("--json tanh"), 0);
     said("\"op\":\"tanh\"");
+    ck_assert_int_eq(run("sort softmax --seeds 5 --seed 10"), 0);
+    said("by Ridders");
+    ck_assert_int_eq(run("tanh --seeds 0"), 2);
     ck_assert_int_eq(run("tanhh"), 2);
     said("the nearest is \"tanh\"");
 }
