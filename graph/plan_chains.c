@@ -1,11 +1,15 @@
 /* Chains of a compiled function: elementwise steps on arrays of one size, one behind the other, are done block by block, all
  * steps on one block before the next, so that what passes between them stays in the first-level cache. A value that nothing
- * outside the chain reads is never written to memory. Pieces and blocks are those of unfused work, and so are the bits. */
+ * outside the chain reads is never written to memory. Pieces are those of unfused work, blocks whole vectors, and so the bits
+ * are the same. What lies in memory is asked for a block ahead: else each block would wait for its first step's operands. */
 #include "graph/plan.h"
 
 #define MOST_FROM 5
 #define MOST_BUFFERS 24
-#define BUFFER_BYTES 8192 /* of a block of one value */
+#define MOST_STREAMS 16
+#define SHORTEST 1024     /* elements that are worth a chain */
+#define BUFFER_BYTES 2048 /* of a block of one value: a chain's values are to fit in the first-level cache */
+#define LINE 64
 #define BLOCK_OF(size) ((int64_t)(BUFFER_BYTES / (size)))
 #define NO_BUFFER (-1)
 
@@ -27,8 +31,9 @@ typedef struct {
 typedef struct {
     wg_tape *tape;
     int64_t count, block;
-    int n;
+    int n, n_streams;
     link *link;
+    const place **stream; /* places of the links, one for each array in memory */
 } chain;
 
 /* ---- Running ----------------------------------------------------------------------------------------------------- */
@@ -43,8 +48,24 @@ static void *place_at(const place *p, buffers room, int64_t first)
 
 static void fill(const place *p, int64_t n, unsigned char *to)
 {
-    for (int64_t i = 0; i < n; i++)
-        memcpy(to + (size_t)i * p->size, p->data, p->size);
+    size_t bytes = (size_t)n * p->size;
+    memcpy(to, p->data, p->size);
+    for (size_t done = p->size; done < bytes; done *= 2)
+        memcpy(to + done, to, done < bytes - done ? done : bytes - done);
+}
+
+/* Part `share` of as many as there are links of the block that begins with element `first`: it comes while links are at
+ * work. Asking for memory behind an array's end does nothing. Inlined always, as a call that only asks has no effect that
+ * gcc would keep it for. */
+static inline __attribute__((always_inline)) void fetch(const chain *c, int share, int64_t first)
+{
+    for (int k = 0; k < c->n_streams; k++) {
+        const place *p = c->stream[k];
+        const unsigned char *block = (const unsigned char *)p->data + (size_t)first * p->size;
+        int64_t lines = c->block * (int64_t)p->size / LINE;
+        for (int64_t i = lines * share / c->n; i < lines * (share + 1) / c->n; i++)
+            __builtin_prefetch(block + i * LINE);
+    }
 }
 
 static void chain_piece(void *argument, int64_t piece)
@@ -58,11 +79,13 @@ static void chain_piece(void *argument, int64_t piece)
                 fill(&c->link[i].from[k], c->block, room[c->link[i].from[k].buffer]);
     for (int64_t first = piece * WG_PIECE; first < end; first += c->block) {
         int64_t n = end - first < c->block ? end - first : c->block;
-        for (const link *l = c->link, *last = l + c->n; l < last; l++) {
+        for (int i = 0; i < c->n; i++) {
+            const link *l = &c->link[i];
             const void *from[MOST_FROM];
             for (int k = 0; k < l->n; k++)
                 from[k] = place_at(&l->from[k], room, first);
             l->kernel(n, place_at(&l->to, room, first), from, l->options);
+            fetch(c, i, first + c->block);
         }
     }
 }
@@ -89,7 +112,7 @@ static int64_t chain_count(const wg_plan *p, uint32_t i)
 {
     const wg_node *node = wg_plan_node(p, i);
     int64_t count = wg_node_count(node), found = 0;
-    if (!node->rank || node->n_out != 1 || node->n_in < 1 || node->n_in > MOST_FROM || count <= BLOCK_OF(sizeof(double)))
+    if (!node->rank || node->n_out != 1 || node->n_in < 1 || node->n_in > MOST_FROM || count <= SHORTEST)
         return 0;
     wg_arena_mark before = wg_arena_at(p->tape);
     const void *options;
@@ -113,13 +136,23 @@ static bool takes_one_of(const wg_plan *p, uint32_t i, uint32_t first)
     const wg_node *node = wg_plan_node(p, i);
     const uint32_t *in = wg_node_in(node);
     for (int k = 0; k < node->n_in; k++)
-        if (is_single(wg_plan_node(p, in[k])) && p->value[in[k]].root >= first)
+        if (is_single(wg_plan_node(p, in[k])) && p->value[in[k]].root >= first && wg_is_made(p, p->value[in[k]].root))
             return true;
     return false;
 }
 
-/* Steps from node `first` on that one chain can do; *next: the node behind the last. There is a buffer for each result and
- * each single operand, if need be. */
+/* Buffers that step i may need: for its result, and for each single operand. */
+static int buffers_for(const wg_plan *p, uint32_t i)
+{
+    const wg_node *node = wg_plan_node(p, i);
+    const uint32_t *in = wg_node_in(node);
+    int n = 1;
+    for (int k = 0; k < node->n_in; k++)
+        n += in[k] != WG_ABSENT && is_single(wg_plan_node(p, in[k]));
+    return n;
+}
+
+/* Steps from node `first` on that one chain can do; *next: the node behind the last. */
 static int chain_length(const wg_plan *p, uint32_t first, uint32_t *next)
 {
     int64_t count = chain_count(p, first);
@@ -128,7 +161,7 @@ static int chain_length(const wg_plan *p, uint32_t first, uint32_t *next)
     for (uint32_t i = first; count && i < p->nodes; i++) {
         if (!wg_is_step(p, i))
             continue;
-        room += 1 + wg_plan_node(p, i)->n_in;
+        room += buffers_for(p, i);
         if (room > MOST_BUFFERS || chain_count(p, i) != count || takes_one_of(p, i, first))
             break;
         n++;
@@ -156,9 +189,11 @@ void wg_chains_found(wg_plan *p)
 }
 
 /* ---- Making them ------------------------------------------------------------------------------------------------- */
-/* Which buffer holds which value, and up to which step. There are as many as a chain's results and operands. */
+/* Which buffer holds which value, and up to which step; which value each stream is. There are as many buffers as a chain's
+ * results and single operands. */
 typedef struct {
     uint32_t value[MOST_BUFFERS], last[MOST_BUFFERS];
+    uint32_t streamed[MOST_STREAMS];
 } holding;
 
 static int buffer_unused(const holding *h)
@@ -204,6 +239,18 @@ static void operand_placed(wg_plan *p, holding *h, uint32_t x, place *to)
     h->last[to->buffer] = WG_NEVER;
 }
 
+/* Notes an array in memory, once. */
+static void stream_found(chain *c, holding *h, const place *at, uint32_t root)
+{
+    int k = 0;
+    while (k < c->n_streams && h->streamed[k] != root)
+        k++;
+    if (at->buffer != NO_BUFFER || k < c->n_streams || k == MOST_STREAMS)
+        return;
+    h->streamed[k] = root;
+    c->stream[c->n_streams++] = at;
+}
+
 static bool link_made(wg_plan *p, holding *h, uint32_t i, link *l)
 {
     wg_arena_mark before = wg_arena_at(p->tape);
@@ -227,9 +274,11 @@ bool wg_chain_made(wg_plan *p, uint32_t first, uint32_t step, uint32_t *next)
     int n = chain_length(p, first, next), k = 0;
     chain *c = wg_hold_take(p->f, sizeof *c);
     link *links = wg_hold_take(p->f, (size_t)n * sizeof *links);
-    if (!c || !links)
+    const place **stream = wg_hold_take(p->f, MOST_STREAMS * sizeof *stream);
+    if (!c || !links || !stream)
         return false;
     size_t widest = 1;
+    *c = (chain){.tape = p->tape, .count = wg_node_count(wg_plan_node(p, first)), .n = n, .link = links, .stream = stream};
     for (uint32_t i = first; i < *next; i++) {
         if (!wg_is_step(p, i))
             continue;
@@ -245,13 +294,15 @@ bool wg_chain_made(wg_plan *p, uint32_t first, uint32_t step, uint32_t *next)
         } else {
             wg_points_at(p, &l->to.data, i);
         }
-        for (int a = 0; a < l->n; a++)
+        for (int a = 0; a < l->n; a++) {
             widest = l->from[a].size > widest ? l->from[a].size : widest;
+            stream_found(c, &h, &l->from[a], p->value[wg_node_in(wg_plan_node(p, i))[a]].root);
+        }
         widest = l->to.size > widest ? l->to.size : widest;
+        stream_found(c, &h, &l->to, i);
         k++;
     }
-    *c = (chain){.tape = p->tape, .count = wg_node_count(wg_plan_node(p, first)), .block = BLOCK_OF(widest), .n = n,
-                 .link = links};
+    c->block = BLOCK_OF(widest);
     wg_instruct_next(p, chain_run, c);
     return true;
 }

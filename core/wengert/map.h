@@ -93,8 +93,8 @@ WG_VECTOR_FORM2(hypot)
 #define LARGEST (sizeof(T) == sizeof(float) ? K(FLT_MAX) : K(DBL_MAX))
 #define GIVEN_OR(option, otherwise) ((option) == (option) ? K(option) : (otherwise)) /* an absent one is NaN */
 
-/* 1 / (1 + exp(-x)) from exp(-|x|), which does not overflow. */
-WG_HELPERS(sigmoid, T e = exp(-fabs(x)); return (x >= 0 ? 1 : e) / (1 + e);)
+/* 1 / (1 + exp(-x)) from exp(-|x|), which does not overflow; sigmoid(x) and sigmoid(-x) share the division. */
+WG_HELPERS(sigmoid, T e = exp(-fabs(x)), r = 1 / (1 + e); return x >= 0 ? r : e * r;)
 WG_HELPERS(square, T y = x; return y * y;)
 WG_HELPERS(sign, T y = x; return y > 0 ? 1 : y < 0 ? -1 : y;) /* of a NaN: NaN */
 WG_HELPERS(reciprocal, T y = x; return 1 / y;)

@@ -142,6 +142,18 @@ START_TEST(chains_give_the_bits_of_the_tape)
 }
 END_TEST
 
+/* Numbers become leaves between the steps that take them. */
+START_TEST(numbers_do_not_break_a_chain)
+{
+    wg_tensor x = wg_full(tape, WG_FLOAT32, WG_SHAPE(5000), 0), out[2];
+    out[0] = wg_subtract(wg_multiply(wg_tanh(wg_add(wg_multiply(x, 1.5), 0.25)), 0.75), 0.5);
+    wg_tensor inputs[] = {x, wg_full(tape, WG_FLOAT32, WG_SHAPE(5000), 1)};
+    wg_vjp(out, &inputs[1], 1, &x, 1, &out[1], .record = true);
+    wg_function *f = wg_compile(tape, ((wg_tensors){inputs, 2}), ((wg_tensors){out, 2}));
+    ck_assert_uint_eq(wg_function_steps(f), 1);
+}
+END_TEST
+
 START_TEST(what_draws_draws_anew)
 {
     wg_tensor x = wg_full(tape, WG_FLOAT64, WG_SHAPE(1000), 1);
@@ -369,6 +381,7 @@ int main(void)
     tcase_add_test(works, inputs_may_be_what_was_computed);
     tcase_add_test(works, memory_does_not_grow_with_the_length_of_a_chain);
     tcase_add_loop_test(works, chains_give_the_bits_of_the_tape, 0, 4);
+    tcase_add_test(works, numbers_do_not_break_a_chain);
     tcase_add_test(works, what_draws_draws_anew);
     tcase_add_test(works, recorded_gradients_are_computed_too);
     tcase_add_test(works, training_gives_the_parameters_that_the_tape_gives);
