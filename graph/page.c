@@ -36,16 +36,21 @@ static void put_variables(wg_text *t, const char *(*literal)(wg_color))
     wg_put(t, "}");
 }
 
-static void put_style(wg_text *t)
+/* The reader's theme, or the one that was asked for. */
+static void put_style(wg_text *t, wg_theme theme)
 {
-    wg_put(t, "<style>\n");
-    put_variables(t, wg_color_light);
-    wg_put(t, "@media(prefers-color-scheme:dark){");
-    put_variables(t, wg_color_dark);
-    wg_put(t, "}\n");
+    static const char *const schemes[] = {[WG_THEME_AUTO] = "light dark", [WG_LIGHT] = "light", [WG_DARK] = "dark"};
+    wg_put(t, "<style>\nhtml{color-scheme:%s}\n", schemes[theme]);
+    put_variables(t, theme == WG_DARK ? wg_color_dark : wg_color_light);
+    if (theme == WG_THEME_AUTO) {
+        wg_put(t, "@media(prefers-color-scheme:dark){");
+        put_variables(t, wg_color_dark);
+        wg_put(t, "}\n");
+    }
     put_lines(t, style, LINES(style));
     wg_put(t, "</style>\n");
-    wg_svg_style(t);
+    if (theme == WG_THEME_AUTO)
+        wg_svg_style(t);
 }
 
 /* ---- Pictures ---------------------------------------------------------------------------------------------------- */
@@ -184,7 +189,7 @@ static void put_head(wg_text *t, const wg_drawing *d)
               "script-src 'unsafe-inline'\">\n<title>");
     wg_put_xml(t, d->title);
     wg_put(t, "</title>\n");
-    put_style(t);
+    put_style(t, d->options.theme);
     wg_put(t, "<header><nav aria-label=\"where\"><b>");
     wg_put_xml(t, d->title);
     wg_put(t, "</b></nav>\n"

@@ -102,18 +102,26 @@ for (const { at, scope, opens } of scopes.filter(p => !p.opens.startsWith('s:'))
 const isIn = (n, t) => within(n.scope, t.path) || runOf.get(n.id) === t.id;
 
 // Its nodes, its parts (nodes and open scopes) and its edges as [from, to, element]. A list shows no edges. The titles
-// are what Graphviz calls them.
+// are what Graphviz calls them; those of the backward pass run upwards.
 function prepare(p) {
     const nodes = all('.node', p.at), title = e => $('title', e)?.textContent;
     const idOf = new Map(nodes.map(n => [title(n), n.id]));
     p.node = new Map(nodes.map(n => [n.id, n]));
     p.part = new Map([...all('.cluster', p.at).map(c => [c.id, c]), ...p.node]);
-    p.edges = p.at.viewBox ? all('.edge', p.at).map(e => [...title(e).split('->').map(t => idOf.get(t)), e])
-                           : graph.edges.map(e => [e.from, e.to]);
+    p.edges = p.at.viewBox ? all('.edge', p.at).map(e => {
+        const ends = title(e).split('->').map(t => idOf.get(t));
+        return [...(e.matches('.rev') ? ends.reverse() : ends), e];
+    }) : graph.edges.map(e => [e.from, e.to]);
     for (const n of nodes) {
         n.tabIndex = 0;
         n.setAttribute('role', 'button');
     }
+}
+
+// What a part is of: of the derivative "b7" and the gradient "g7" it is n7, of a word at the edge what stands there.
+function meant(id) {
+    const at = id.replace(/^[bg](\d+)$/, 'n$1').replace(/^[ou](?=[ns])/, '');
+    return thing.has(at) ? at : '';
 }
 
 // The id of the part that stands for it: itself, its card, a closed scope around it, what it is a view for, its equal.
@@ -211,7 +219,10 @@ function histogram(name, s) {
 }
 
 function told(t) {
-    const rows = factsOf(t).flatMap(([name, text]) => [element('dt', name), element('dd', text)]);
+    const link = element('a', t.place || ''), drawn = now.part.get(t.id);
+    const href = drawn?.querySelector('a')?.getAttribute('xlink:href');
+    const rows = factsOf(t).flatMap(([name, text]) => [element('dt', name),
+        element('dd', name === 'source' && href ? Object.assign(link, { href }) : text)]);
     const kept = (t.outputs || []).flatMap(o => [['values', o.values], ['gradient', o.gradient]]);
     return [element('h2', nameOf(t)), element('p', t.kind), element('dl', ...rows),
             ...kept.filter(([, s]) => s?.n > 1).map(([name, s]) => histogram(name, s))];
@@ -256,7 +267,7 @@ function reach(ids, from, to) {
 
 function dim(keeps, keepsEdge) {
     for (const [id, node] of now.node)
-        node.classList.toggle('dim', !keeps(id));
+        node.classList.toggle('dim', !!meant(id) && !keeps(id));
     for (const [from, to, edge] of now.edges)
         edge?.classList.toggle('dim', !keepsEdge(from, to));
 }
@@ -283,6 +294,16 @@ function visit(id) {
     if (p !== now)
         show(p);
     const part = shownAs(id, p), e = p.part.get(part);
+    pick(id, part);
+    bring(e);
+    e.focus({ preventScroll: true });
+}
+
+// To a part of this picture; a word at the edge leads to what it stands for.
+function go(part) {
+    const id = meant(part), e = now.part.get(part);
+    if (!id || e.matches('.outside'))
+        return visit(id);
     pick(id, part);
     bring(e);
     e.focus({ preventScroll: true });
@@ -334,13 +355,14 @@ onpointermove = e => {
 onpointerup = onpointercancel = () => setTimeout(() => { drag = null; }); // after the click that ends it
 
 main.onclick = e => {
-    const part = e.target.closest('.node, .cluster'), id = part?.id || '';
+    const part = e.target.closest('.node, .cluster');
+    e.preventDefault(); // the link to a source line is among the facts
     if (drag?.moved > 4)
         return;
-    if (part?.matches('.outside'))
-        visit(id.slice(1));
+    if (part)
+        go(part.id);
     else
-        pick(thing.has(id) ? id : '');
+        pick('');
 };
 main.ondblclick = e => {
     const p = pictureOf(e.target.closest('.node, .cluster')?.id);
@@ -381,9 +403,9 @@ onkeydown = e => {
     else if (e.key === 'Enter' && p)
         open(p);
     else if ((e.key === 'Enter' || e.key === ' ') && id)
-        visit(thing.has(id) ? id : id.slice(1));
+        go(id);
     else if (ways[e.key] && id)
-        visit(next(id, ways[e.key]).replace(/^[ou](?=[ns])/, ''));
+        go(next(id, ways[e.key]) || id);
     else
         return;
     e.preventDefault();

@@ -120,7 +120,7 @@ static void closed_add(choice *c, const wg_drawing *d, uint32_t scope)
 wg_pictures *wg_page_pictures(const wg_drawing *d, const char *name)
 {
     choice c = {.p = zeroed(d->tape, 1, sizeof *c.p), .known = zeroed(d->tape, d->scopes, 1)};
-    int depths = deepest(d) + 1;
+    int depths = d->options.around ? 1 : deepest(d) + 1; /* what it is around may be closed at another depth */
     if (!c.p || !c.known || !levels_make(&c, d, depths, name) || !runs_make(&c, d, name)) {
         wg_no_memory(d->tape, name, sizeof *c.p);
         return NULL;

@@ -210,6 +210,56 @@ START_TEST(the_keyboard_reaches_everything)
 }
 END_TEST
 
+/* ---- Other drawings ---------------------------------------------------------------------------------------------- */
+START_TEST(a_theme_that_was_asked_for_stays)
+{
+    const char *path = in_folder("page.html");
+    ck_assert_int_eq(wg_draw(mlp(), path, .theme = WG_DARK), WG_OK);
+    browser_open(b, path, "");
+    says("getComputedStyle(document.body).backgroundColor", "rgb(20, 24, 29)");
+    says("getComputedStyle(document.querySelector('#n3 path')).fill", "rgb(42, 50, 60)");
+    browser_theme(b, true);
+    ck_assert_int_eq(wg_draw(mlp(), path, .theme = WG_LIGHT), WG_OK);
+    browser_open(b, path, "");
+    says("getComputedStyle(document.body).backgroundColor", "rgb(255, 255, 255)");
+    says("getComputedStyle(document.querySelector('#n3 path')).fill", "rgb(254, 254, 254)");
+    nothing_amiss();
+}
+END_TEST
+
+/* What the backward pass does hangs on what it is of. */
+START_TEST(the_backward_pass_is_picked_too)
+{
+    wg_tensor loss = mlp();
+    const char *path = in_folder("page.html");
+    ck_assert_int_eq(wg_backward(loss), WG_OK);
+    ck_assert_int_eq(wg_draw(loss, path, .backward = true), WG_OK);
+    browser_open(b, path, "");
+    browser_click(b, "#b4", 1);
+    says(HEADING, "relu");
+    says("location.hash", "#n4");
+    says(PICKED, "b4");
+    finds("document.querySelector('#b7').matches('.node:not(.dim)')");
+    finds("document.querySelector('#g5').matches('.dim')");
+    browser_key(b, "ArrowUp");
+    says(PICKED, "b3");
+    browser_show(b, "backward");
+    nothing_amiss();
+}
+END_TEST
+
+START_TEST(a_link_stands_among_the_facts)
+{
+    const char *path = in_folder("page.html");
+    ck_assert_int_eq(wg_draw(mlp(), path, .link = "https://host/{file}#L{line}"), WG_OK);
+    browser_open(b, path, "");
+    browser_click(b, "#n3", 1);
+    finds("document.querySelector('aside a').href.startsWith('https://host/')");
+    finds("location.protocol == 'file:'");
+    nothing_amiss();
+}
+END_TEST
+
 /* ---- Moving ------------------------------------------------------------------------------------------------------ */
 #define SCALE "(now.view.scale)"
 
@@ -429,6 +479,9 @@ static Suite *page_suite(void)
     tcase_add_test(page, an_address_leads_to_a_node);
     tcase_add_test(page, a_search_dims_the_rest);
     tcase_add_test(page, the_keyboard_reaches_everything);
+    tcase_add_test(page, a_theme_that_was_asked_for_stays);
+    tcase_add_test(page, the_backward_pass_is_picked_too);
+    tcase_add_test(page, a_link_stands_among_the_facts);
     tcase_add_test(page, it_is_moved_and_zoomed);
     tcase_add_test(page, a_scope_is_opened_in_place_and_left_again);
     tcase_add_test(page, an_open_scope_is_picked_with_all_that_is_in_it);
