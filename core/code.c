@@ -653,21 +653,25 @@ const char *wg_code_operand(const wg_call *c, int i)
     return text.data ? text.data : name;
 }
 
-const char *wg_code_output(const wg_op *op, int k)
+static bool is_operand(const wg_op *op, const char *word)
 {
-    static const char *const numbered[] = {"y0", "y1", "y2", "y3", "y4", "y5", "y6", "y7", "y8", "y9", "y10", "y11", "y12",
-                                           "y13", "y14", "y15"};
-    int named = wg_op_outputs(op);
-    if (op->count)
-        return k < 16 ? numbered[k] : "y_";
-    if (k >= named)
-        return op->saved[k - named];
-    if (op->out[0])
-        return op->out[k];
     for (int i = 0; i < wg_op_operands(op); i++)
-        if (!strcmp(op->in[i].name, "y"))
-            return "z";
-    return "y";
+        if (!strcmp(op->in[i].name, word))
+            return true;
+    return false;
+}
+
+const char *wg_code_output(const wg_call *c, int k)
+{
+    const wg_op *op = c->op;
+    int named = wg_op_outputs(op);
+    const char *name = op->count ? "y" : k >= named ? op->saved[k - named] : op->out[0] ? op->out[k] : is_operand(op, "y") ? "z" : "y";
+    wg_source text = {.tape = c->tape};
+    if (op->count)
+        wg_source_put(&text, "y%d", k);
+    else if (is_operand(op, name))
+        wg_source_put(&text, "next_%s", name);
+    return text.data ? text.data : name;
 }
 
 /* ---- What a rule writes besides ---------------------------------------------------------------------------------- */

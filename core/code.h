@@ -57,8 +57,9 @@ extern const wg_helper *const *const wg_helpers[]; /* lists, NULL at their ends 
 wg_status wg_code_expression(wg_code *w, const char *text);
 /* The word for operand i: the entry's name for it, a number behind it where it is one of any number; NULL: no memory. */
 const char *wg_code_operand(const wg_call *c, int i);
-/* The word for output k, saved ones behind the others: the entry's name for it; else y, or z where an operand is y. */
-const char *wg_code_output(const wg_op *op, int k);
+/* The word for output k, saved ones behind the others: the entry's name for it, next_ before it where an operand has the same;
+ * else y, or z where an operand is y; a number behind it where there is any number. */
+const char *wg_code_output(const wg_call *c, int k);
 /* "3 + 12 * i + j": the sum of the indices, each a letter, times their steps. */
 void wg_subscript_put(wg_source *s, int64_t offset, int n, const int64_t *step, const char *index);
 /* A line of its own, as it is. */

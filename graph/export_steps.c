@@ -127,7 +127,7 @@ static bool arguments_found(call *of)
             of->argument[of->n++] = (argument){wg_code_operand(c, i), operand_at(of, in[i]), c->x[i].dtype, false};
     for (int k = 0; k < c->n_out; k++)
         of->argument[of->n++] =
-            (argument){wg_code_output(c->op, k), wg_export_pointer(of->e, of->first + (uint32_t)k), c->y[k].dtype, true};
+            (argument){wg_code_output(c, k), wg_export_pointer(of->e, of->first + (uint32_t)k), c->y[k].dtype, true};
     return true;
 }
 
@@ -181,7 +181,7 @@ static wg_status call_exported(wg_export *e, uint32_t first)
         copy_put(e, wg_node_in(wg_plan_node(&e->p, first))[0], wg_export_pointer(e, first));
         return e->p.tape->status;
     }
-    if (!c->op->c || (c->op->count && c->n_out > 16))
+    if (!c->op->c)
         return wg_fail(c, WG_ERROR_UNSUPPORTED, "it has no C that could be exported");
     call of = {.e = e, .c = c, .first = first};
     return call_put(&of, c);

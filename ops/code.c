@@ -92,7 +92,7 @@ static wg_status over(const wg_call *c, wg_code *w, unsigned goes, const char *o
     for (int i = 0; i < wg_op_operands(c->op); i++)
         word_found(w, c->op->in[i].name, only_kept, only_gone, &kept, &gone);
     for (int k = 0; k < c->n_out; k++)
-        word_found(w, wg_code_output(c->op, k), only_kept, only_gone, &kept, &gone);
+        word_found(w, wg_code_output(c, k), only_kept, only_gone, &kept, &gone);
     w->n_each = gone.n;
     for (int i = 0; i < gone.n; i++) {
         w->each[i].index = gone.index[i];
@@ -257,6 +257,51 @@ wg_status wg_code_product(wg_code *w, wg_matrices a, const char *a_word, wg_matr
     wg_code_end(w);
     wg_code_end(w);
     for (int i = 0; i < rank; i++)
+        wg_code_end(w);
+    return w->status;
+}
+
+/* The steps of x along the loops, `at` from one of them on for the listed axes, and their sizes. */
+static void axes_put(const wg_call *c, int operand, wg_ints axes, int at, int64_t *step, int64_t *dim)
+{
+    const wg_type *x = &c->x[operand];
+    int64_t own[WG_MAX_RANK], next = 1;
+    for (int i = x->rank; i-- > 0; next *= x->dim[i])
+        own[i] = c->stride && c->stride[operand] ? c->stride[operand][i] : next;
+    for (int i = 0; i < axes.n; i++) {
+        step[at + i] = own[axes.at[i]];
+        dim[at + i] = x->dim[axes.at[i]];
+    }
+}
+
+wg_status wg_code_contraction(const wg_call *c, wg_code *w, wg_ints left_a, wg_ints sum_a, wg_ints left_b, wg_ints sum_b)
+{
+    static const char index[] = "ijpqrtuvdefghklmnosvz";
+    int64_t step[3][3 * WG_MAX_RANK] = {{0}}, dim[3 * WG_MAX_RANK], next = 1;
+    int lead = left_a.n + left_b.n, n = lead + sum_a.n;
+    wg_source text[3] = {{.tape = c->tape}, {.tape = c->tape}, {.tape = c->tape}};
+    if (n >= (int)sizeof index - 1)
+        return wg_fail(c, WG_ERROR_UNSUPPORTED, "its C would have %d loops", n);
+    axes_put(c, 0, left_a, 0, step[0], dim);
+    axes_put(c, 1, left_b, left_a.n, step[1], dim);
+    axes_put(c, 1, sum_b, lead, step[1], dim);
+    axes_put(c, 0, sum_a, lead, step[0], dim);
+    for (int i = lead; i-- > 0; next *= dim[i])
+        step[2][i] = next;
+    for (int k = 0; k < 3; k++)
+        wg_subscript_put(&text[k], 0, n, step[k], index);
+    if (c->tape->status)
+        return c->tape->status;
+    for (int i = 0; i < lead; i++)
+        wg_code_for(w, (const char[]){index[i], 0}, dim[i]);
+    wg_code_line(w, "%s sum = 0;", wg_c_type(w->dtype));
+    for (int i = lead; i < n; i++)
+        wg_code_for(w, (const char[]){index[i], 0}, dim[i]);
+    wg_code_line(w, "sum += %s[%s] * %s[%s];", c->op->in[0].name, text[0].data, c->op->in[1].name, text[1].data);
+    for (int i = lead; i < n; i++)
+        wg_code_end(w);
+    wg_code_line(w, "y[%s] = sum;", text[2].data);
+    for (int i = 0; i < lead; i++)
         wg_code_end(w);
     return w->status;
 }

@@ -29,6 +29,9 @@ wg_status wg_code_indexed(wg_code *w, const wg_type *x, const wg_type *y, int64_
 /* Each of the n elements is `value`. */
 void wg_code_fill(wg_code *w, const char *word, int64_t n, const char *value);
 
+/* y, over axes of operand 0 and then of operand 1, is the sum over pairs of axes of their product. */
+wg_status wg_code_contraction(const wg_call *c, wg_code *w, wg_ints left_a, wg_ints sum_a, wg_ints left_b, wg_ints sum_b);
+
 /* y = a b, and bias, if any, in every row: stacks as wg_matrices_of gives them, by their words. */
 wg_status wg_code_product(wg_code *w, wg_matrices a, const char *a_word, wg_matrices b, const char *b_word, const char *bias);
 

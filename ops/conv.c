@@ -1,6 +1,7 @@
 /* Convolutions. Each is bilinear in x and w, and so are its two transposes, in y and w and in x and y: three maps that
  * are each other's derivatives, so that derivatives of any order are made of them. The public entries check and name
  * what the three hidden ones, which take any number of spatial axes, compute. */
+#include "ops/code.h"
 #include "ops/convolve.h"
 
 #include "core/tape.h"
@@ -111,6 +112,88 @@ static wg_status conv_back_w_run(const wg_call *c)
     return wg_convolve_back_w(c, &v, c->from[0], c->from[1], c->to[0]);
 }
 
+/* ---- Their C ----------------------------------------------------------------------------------------------------- */
+/* The index of one of x, w and y: the channel's number times the volume, and its place. */
+static void place_put(wg_source *text, const char *channel, const int64_t size[3], const char *const index[3])
+{
+    wg_source_put(text, "(%s) * %lld", channel, (long long)wg_volume(size));
+    for (int i = 0; i < 3; i++)
+        if (size[i] > 1)
+            wg_source_put(text, " + %lld * %s", (long long)(i == 0 ? size[1] * size[2] : i == 1 ? size[2] : 1), index[i]);
+}
+
+/* For every pair of entries that meet in a window, `word[target]` takes in the product of the two others: x, w, y. */
+static wg_status windows_c(const wg_call *c, wg_code *w, const wg_convolution *v, const char *const word[3], int target)
+{
+    static const char *const of_x[3] = {"x0", "x1", "x2"}, *const of_w[3] = {"k0", "k1", "k2"}, *const of_y[3] = {"r0", "r1", "r2"};
+    wg_source at[3] = {{.tape = c->tape}, {.tape = c->tape}, {.tape = c->tape}};
+    place_put(&at[0], "(n * groups + g) * in + i", v->size, of_x);
+    place_put(&at[1], "(g * out + o) * in + i", v->kernel, of_w);
+    place_put(&at[2], "(n * groups + g) * out + o", v->result, of_y);
+    wg_code_size(w, "groups", v->groups);
+    wg_code_size(w, "in", v->in);
+    wg_code_size(w, "out", v->out);
+    int before = w->depth;
+    wg_code_for(w, "n", v->n);
+    wg_code_for(w, "g", v->groups);
+    wg_code_for(w, "o", v->out);
+    wg_code_for(w, "i", v->in);
+    for (int i = 0; i < 3; i++)
+        if (v->result[i] != 1)
+            wg_code_for(w, of_y[i], v->result[i]);
+        else
+            wg_code_line(w, "enum { %s = 0 };", of_y[i]);
+    for (int i = 0; i < 3; i++) {
+        if (v->kernel[i] != 1)
+            wg_code_for(w, of_w[i], v->kernel[i]);
+        else
+            wg_code_line(w, "enum { %s = 0 };", of_w[i]);
+        wg_code_line(w, "const int %s = %s * %lld + %s * %lld - %lld;", of_x[i], of_y[i], (long long)v->stride[i], of_w[i],
+                     (long long)v->dilation[i], (long long)v->padding[i]);
+        wg_code_line(w, "if (%s < 0 || %s >= %lld)", of_x[i], of_x[i], (long long)v->size[i]);
+        wg_code_line(w, "    continue;");
+    }
+    int a = target == 0 ? 2 : 0, b = target == 1 ? 2 : 1;
+    wg_code_line(w, "%s[%s] += %s[%s] * %s[%s];", word[target], at[target].data, word[a], at[a].data, word[b], at[b].data);
+    while (w->depth > before)
+        wg_code_end(w);
+    return w->status;
+}
+
+static wg_status convolved_c(const wg_call *c, wg_code *w)
+{
+    wg_convolution v = convolution_of(&c->x[0], &c->x[1], &c->y[0], c->options);
+    wg_code_fill(w, "y", wg_type_count(&c->y[0]), "0");
+    return windows_c(c, w, &v, (const char *const[]){"x", "w", "y"}, 2);
+}
+
+static wg_status conv_back_x_c(const wg_call *c, wg_code *w)
+{
+    wg_convolution v = convolution_of(&c->y[0], &c->x[1], &c->x[0], c->options);
+    wg_code_fill(w, "z", wg_type_count(&c->y[0]), "0");
+    return windows_c(c, w, &v, (const char *const[]){"z", "w", "y"}, 0);
+}
+
+static wg_status conv_back_w_c(const wg_call *c, wg_code *w)
+{
+    wg_convolution v = convolution_of(&c->x[0], &c->y[0], &c->x[1], c->options);
+    wg_code_fill(w, "z", wg_type_count(&c->y[0]), "0");
+    return windows_c(c, w, &v, (const char *const[]){"x", "z", "y"}, 1);
+}
+
+/* y starts as the bias of each channel, or 0. */
+static void bias_c(const wg_call *c, wg_code *w)
+{
+    int64_t inner = 1;
+    for (int i = 2; i < c->y[0].rank; i++)
+        inner *= c->y[0].dim[i];
+    wg_code_line(w, "for (int i = 0; i < %lld; i++)", (long long)wg_type_count(&c->y[0]));
+    if (wg_given(c, 2))
+        wg_code_line(w, "    y[i] = b[i / %lld %% %lld];", (long long)inner, (long long)c->y[0].dim[1]);
+    else
+        wg_code_line(w, "    y[i] = 0;");
+}
+
 static wg_tensor convolved(wg_tensor x, wg_tensor w, windows_options o, const wg_type *y);
 static wg_tensor conv_back_x(wg_tensor y, wg_tensor w, windows_options o, const wg_type *x);
 static wg_tensor conv_back_w(wg_tensor x, wg_tensor y, windows_options o, const wg_type *w);
@@ -135,6 +218,7 @@ WG_OP(convolved) = {
     .options = WINDOWS_SCHEMA,
     .type = type_of_shape,
     .run = convolved_run,
+    .c = convolved_c,
     .vjp = {convolved_dx, convolved_dw},
     .linear = WG_SEPARATELY,
     .saves = "x w",
@@ -154,6 +238,7 @@ WG_OP(conv_back_x) = {
     .options = WINDOWS_SCHEMA,
     .type = type_of_shape,
     .run = conv_back_x_run,
+    .c = conv_back_x_c,
     .vjp = {conv_back_x_dy, conv_back_x_dw},
     .linear = WG_SEPARATELY,
     .saves = "y w",
@@ -173,6 +258,7 @@ WG_OP(conv_back_w) = {
     .options = WINDOWS_SCHEMA,
     .type = type_of_shape,
     .run = conv_back_w_run,
+    .c = conv_back_w_c,
     .vjp = {conv_back_w_dx, conv_back_w_dy},
     .linear = WG_SEPARATELY,
     .saves = "x y",
@@ -240,12 +326,21 @@ static wg_tensor over_channels(wg_tensor b, const wg_type *x)
 }
 static wg_tensor sum_channels_dx(const wg_call *c, wg_tensor g) { return over_channels(g, &c->x[0]); }
 
+static wg_status sum_channels_c(const wg_call *c, wg_code *w)
+{
+    wg_axes others = {.n = c->x[0].rank - 1};
+    for (int i = 1; i < others.n; i++)
+        others.at[i] = i + 1;
+    return wg_code_over(c, w, &others, "y", "", WG_C(double sum = 0; EACH sum += (double)x; y = (T)sum;));
+}
+
 WG_OP(sum_channels) = {
     .name = "sum_channels",
     .doc = "y[c] = the sum over all other axes of x [N, C, ...]",
     .in = {{"x", 0}},
     .type = sum_channels_type,
     .run = sum_channels_run,
+    .c = sum_channels_c,
     .vjp = {sum_channels_dx},
     .linear = WG_JOINTLY,
     .saves = "",
@@ -309,6 +404,14 @@ static wg_status conv_run(const wg_call *c)
     return wg_convolve_forward(c, &v, c->from[0], c->from[1], c->to[0], wg_given(c, 2));
 }
 
+static wg_status conv_c(const wg_call *c, wg_code *w)
+{
+    windows_options o = windows_of(c, axes_of(c, 3));
+    wg_convolution v = convolution_of(&c->x[0], &c->x[1], &c->y[0], &o);
+    bias_c(c, w);
+    return windows_c(c, w, &v, (const char *const[]){"x", "w", "y"}, 2);
+}
+
 static wg_tensor conv_dx(const wg_call *c, wg_tensor g)
 {
     return conv_back_x(g, c->in[1], windows_of(c, axes_of(c, 3)), &c->x[0]);
@@ -339,7 +442,7 @@ static double conv_flops(const wg_call *c)
     WG_SCHEMA(f, WG_ATTR(f, stride), WG_ATTR(f, padding, .raw = true), WG_ATTR(f, dilation), WG_ATTR(f, groups))
 #define CONV(axes)                                                                                                     \
     .in = {{"x", 0}, {"w", 0}, {"b", WG_OPTIONAL}}, .options = CONV_SCHEMA(wg_conv##axes##d), .type = conv_type,       \
-    .run = conv_run, .vjp = {conv_dx, conv_dw, conv_db}, .jvp = conv_jvp, .saves = "x w", .flops = conv_flops
+    .run = conv_run, .c = conv_c, .vjp = {conv_dx, conv_dw, conv_db}, .jvp = conv_jvp, .saves = "x w", .flops = conv_flops
 
 WG_OP(conv1d) = {
     .name = "conv1d",
@@ -414,6 +517,14 @@ static wg_status conv_transpose_run(const wg_call *c)
     return wg_convolve_back_x(c, &v, c->from[0], c->from[1], c->to[0], wg_given(c, 2));
 }
 
+static wg_status conv_transpose_c(const wg_call *c, wg_code *w)
+{
+    windows_options o = windows_of(c, axes_of(c, 4));
+    wg_convolution v = convolution_of(&c->y[0], &c->x[1], &c->x[0], &o);
+    bias_c(c, w);
+    return windows_c(c, w, &v, (const char *const[]){"y", "w", "x"}, 0);
+}
+
 static wg_tensor conv_transpose_dx(const wg_call *c, wg_tensor g)
 {
     return convolved(g, c->in[1], windows_of(c, axes_of(c, 4)), &c->x[0]);
@@ -445,7 +556,7 @@ static double conv_transpose_flops(const wg_call *c)
               WG_ATTR(f, dilation), WG_ATTR(f, groups))
 #define CONV_TRANSPOSE(axes)                                                                                           \
     .in = {{"x", 0}, {"w", 0}, {"b", WG_OPTIONAL}}, .options = CONV_TRANSPOSE_SCHEMA(wg_conv_transpose##axes##d),      \
-    .type = conv_transpose_type, .run = conv_transpose_run, .vjp = {conv_transpose_dx, conv_transpose_dw, conv_db},    \
+    .type = conv_transpose_type, .run = conv_transpose_run, .c = conv_transpose_c, .vjp = {conv_transpose_dx, conv_transpose_dw, conv_db},    \
     .jvp = conv_transpose_jvp, .saves = "x w", .flops = conv_transpose_flops
 
 WG_OP(conv_transpose1d) = {

@@ -230,7 +230,7 @@ static wg_status unstack_c(const wg_call *c, wg_code *w)
     int64_t entry = (int64_t)(x.entry / wg_dtype_size(c->x[0].dtype));
     wg_type shape = {.dtype = c->x[0].dtype, .rank = 2, .dim = {x.blocks, entry}};
     for (int k = 0; k < c->n_out; k++)
-        wg_code_move(w, &shape, (wg_code_array){wg_code_output(c->op, k), 0, NULL}, "=",
+        wg_code_move(w, &shape, (wg_code_array){wg_code_output(c, k), 0, NULL}, "=",
                      (wg_code_array){"x", k * entry, (const int64_t[]){entry * c->n_out, 1}});
     return WG_OK;
 }
@@ -323,7 +323,7 @@ static wg_status split_c(const wg_call *c, wg_code *w)
         int64_t n = entry * o->sizes.at[k];
         wg_type shape = {.dtype = c->x[0].dtype, .rank = 2, .dim = {x.blocks, n}};
         if (n)
-            wg_code_move(w, &shape, (wg_code_array){wg_code_output(c->op, k), 0, NULL}, "=",
+            wg_code_move(w, &shape, (wg_code_array){wg_code_output(c, k), 0, NULL}, "=",
                          (wg_code_array){"x", at, (const int64_t[]){row, 1}});
         at += n;
     }
@@ -401,7 +401,7 @@ static wg_status meshgrid_c(const wg_call *c, wg_code *w)
     for (int k = 0; k < c->n_out; k++) {
         int64_t stride[WG_MAX_RANK] = {0};
         stride[grid_axis(c, k)] = 1;
-        wg_code_move(w, &c->y[k], (wg_code_array){wg_code_output(c->op, k), 0, NULL}, "=",
+        wg_code_move(w, &c->y[k], (wg_code_array){wg_code_output(c, k), 0, NULL}, "=",
                      (wg_code_array){wg_code_operand(c, k), 0, stride});
     }
     return WG_OK;

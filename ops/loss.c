@@ -2,6 +2,7 @@
  * input, b = target and c = a third operand. The rest is common to all. A value runs over blocks that stay in the
  * cache and is summed as it is made; a plain backward pass is one such pass too; a derivative to be differentiated
  * again, and forward mode, are the text as graph code. */
+#include "ops/code.h"
 #include "core/tape.h"
 #include "ops/chain.h"
 #include "ops/loss.h"
@@ -139,8 +140,81 @@ static wg_status loss_run(const wg_call *c, const wg_map *map)
     return WG_OK;
 }
 
+/* ---- Their C ----------------------------------------------------------------------------------------------------- */
+/* The text of an entry, whose options these are, at an index of the input: c is the third operand, or 1. */
+static const char *text_at(const wg_call *c, wg_code *w, const wg_op *op, const void *options, const char *text)
+{
+    int64_t step[WG_MAX_RANK], third[WG_MAX_RANK];
+    wg_source at = {.tape = c->tape}, of = at, in[3] = {at, at, at};
+    wg_call own = *c;
+    own.op = op;
+    own.options = options;
+    wg_code inner = {.call = &own, .dtype = w->dtype, .to = &of, .helpers = w->helpers, .n_words = 3};
+    wg_broadcast_strides(&c->x[0], NULL, &c->x[0], step);
+    wg_subscript_put(&at, 0, c->x[0].rank, step, "ijpqrtuv");
+    for (int k = 0; k < 2; k++)
+        wg_source_put(&in[k], "%s[%s]", c->op->in[k].name, at.data ? at.data : "0");
+    if (wg_given(c, 2)) {
+        wg_broadcast_strides(&c->x[2], NULL, &c->x[0], third);
+        wg_source_put(&in[2], "%s[", c->op->in[2].name);
+        wg_subscript_put(&in[2], 0, c->x[0].rank, third, "ijpqrtuv");
+        wg_source_put(&in[2], "]");
+    }
+    for (int k = 0; k < 3; k++) {
+        inner.word[k].word = (const char *const[]){"a", "b", "c"}[k];
+        inner.word[k].as = in[k].data ? in[k].data : "1";
+    }
+    wg_status status = wg_code_expression(&inner, text);
+    w->status = w->status ? w->status : status;
+    return of.data ? of.data : "0";
+}
+
+static void elements_begin(const wg_call *c, wg_code *w)
+{
+    for (int i = 0; i < c->x[0].rank; i++)
+        wg_code_for(w, (const char[]){"ijpqrtuv"[i], 0}, c->x[0].dim[i]);
+}
+
+static void elements_end(const wg_call *c, wg_code *w)
+{
+    for (int i = 0; i < c->x[0].rank; i++)
+        wg_code_end(w);
+}
+
+/* The element of an array of the input's shape. */
+static const char *element(const wg_call *c, const char *word)
+{
+    int64_t step[WG_MAX_RANK];
+    wg_source at = {.tape = c->tape};
+    wg_broadcast_strides(&c->x[0], NULL, &c->x[0], step);
+    wg_source_put(&at, "%s[", word);
+    wg_subscript_put(&at, 0, c->x[0].rank, step, "ijpqrtuv");
+    wg_source_put(&at, "]");
+    return at.data ? at.data : word;
+}
+
+static wg_status loss_c(const wg_call *c, wg_code *w, const wg_map *map)
+{
+    const char *text = text_at(c, w, c->op, c->options, map->value);
+    wg_source line = {.tape = c->tape};
+    wg_source_put(&line, wg_is_reduced(c) ? "sum += (double)(%s);" : "%.0s%s = %s;", wg_is_reduced(c) ? text : "",
+                  element(c, "y"), text);
+    if (wg_is_reduced(c)) {
+        wg_code_number(w, "divisor", divisor(c));
+        wg_code_line(w, "double sum = 0;");
+    }
+    elements_begin(c, w);
+    wg_source_put(&line, "\n");
+    wg_source_put(w->to, "%*s%s", 4 * w->depth, "", line.data ? line.data : "");
+    elements_end(c, w);
+    if (wg_is_reduced(c))
+        wg_code_line(w, "y[0] = (%s)(sum / divisor);", wg_c_type(w->dtype));
+    return w->status;
+}
+
 /* ---- loss_pull: the cotangent of one operand, in a plain backward pass ------------------------------------------ */
 typedef struct {
+    const wg_op *loss;
     const wg_map *map;
     int which;
     bool reduced;
@@ -181,6 +255,19 @@ static wg_status loss_pull_run(const wg_call *c)
 }
 
 static const wg_schema loss_pull_schema = {sizeof(loss_pull_options), &(const loss_pull_options){0}, 0, NULL};
+static wg_status loss_pull_c(const wg_call *c, wg_code *w)
+{
+    const loss_pull_options *o = c->options;
+    const char *text = text_at(c, w, o->loss, o->options, o->map->slope[o->which]);
+    wg_code_number(w, "divisor", o->reduced ? o->divisor : 1);
+    elements_begin(c, w);
+    wg_code_line(w, "const %s cotangent = (%s)((double)%s / divisor);", wg_c_type(w->dtype), wg_c_type(w->dtype),
+                 o->reduced ? "g[0]" : element(c, "g"));
+    wg_source_put(w->to, "%*s%s = cotangent == 0 ? 0 : cotangent * (%s);\n", 4 * w->depth, "", element(c, "y"), text);
+    elements_end(c, w);
+    return w->status;
+}
+
 WG_OP(loss_pull) = {
     .name = "loss_pull",
     .doc = "y = g times the slope of a loss; what plain backward passes run, and never recorded",
@@ -188,6 +275,7 @@ WG_OP(loss_pull) = {
     .options = &loss_pull_schema,
     .type = wg_type_as_first,
     .run = loss_pull_run,
+    .c = loss_pull_c,
     .hidden = true,
 };
 
@@ -224,7 +312,7 @@ static wg_tensor loss_vjp(const wg_call *c, const wg_map *map, wg_tensor g)
     bool reduced = wg_is_reduced(c);
     double n = divisor(c);
     if (!c->recording && c->op->options->size <= sizeof(uint64_t[MOST_OPTIONS])) {
-        loss_pull_options o = {map, c->which, reduced, n, {0}};
+        loss_pull_options o = {c->op, map, c->which, reduced, n, {0}};
         memcpy(o.options, c->options, c->op->options->size);
         return WG_RECORD(loss_pull, &o, c->in[0], c->in[1], wg_given(c, 2) ? c->in[2] : WG_NONE, g);
     }
@@ -261,9 +349,11 @@ static void loss_formula(const wg_call *c, const wg_map *map, wg_tensor *out)
 #define LOSS_RULES(name, map)                                                                                          \
     static void name##_formula(const wg_call *c, wg_tensor *out) { loss_formula(c, map, out); }                        \
     static wg_status name##_run(const wg_call *c) { return loss_run(c, map); }                                         \
+    static wg_status name##_c(const wg_call *c, wg_code *w) { return loss_c(c, w, map); }                              \
     static wg_tensor name##_vjp(const wg_call *c, wg_tensor g) { return loss_vjp(c, map, g); }                         \
     static wg_tensor name##_jvp(const wg_call *c) { return loss_jvp(c, map); }
-#define LOSS(loss) .name = #loss, .type = loss_type, .run = loss##_run, .jvp = loss##_jvp, .formula = loss##_formula
+#define LOSS(loss)                                                                                                     \
+    .name = #loss, .type = loss_type, .run = loss##_run, .c = loss##_c, .jvp = loss##_jvp, .formula = loss##_formula
 #define INPUT_TARGET .in = {{"input", 0}, {"target", 0}}, .saves = "input target"
 
 /* ---- mse_loss ---------------------------------------------------------------------------------------------------- */

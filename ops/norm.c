@@ -46,6 +46,20 @@ static wg_tensor affine_of(const wg_call *c, const wg_normalized_options *o, wg_
 /* The cotangent of operand c->which where it came with the others. */
 static wg_tensor came_with_others(const wg_call *c) { return c->shared ? c->shared[c->which] : WG_NONE; }
 
+static wg_status affine_c(const wg_call *c, wg_code *w, const wg_normalized_options *o)
+{
+    wg_rows_c(w, &c->x[0], o);
+    bool weight = wg_given(c, 1), bias = wg_given(c, 2);
+    return wg_code_text(w, weight && bias ? TEXT_OF(WG_ROWS_BEGIN EACH_OF_ROW y[ROW_AT] = (T)(((double)x[ROW_AT] - mean) * scale)
+                                                        * weight[ROW_WEIGHT] + bias[ROW_WEIGHT]; WG_ROWS_END)
+                           : weight       ? TEXT_OF(WG_ROWS_BEGIN EACH_OF_ROW y[ROW_AT] = (T)(((double)x[ROW_AT] - mean) * scale)
+                                                        * weight[ROW_WEIGHT]; WG_ROWS_END)
+                           : bias         ? TEXT_OF(WG_ROWS_BEGIN EACH_OF_ROW y[ROW_AT] = (T)(((double)x[ROW_AT] - mean) * scale)
+                                                        + bias[ROW_WEIGHT]; WG_ROWS_END)
+                                          : TEXT_OF(WG_ROWS_BEGIN EACH_OF_ROW y[ROW_AT] =
+                                                        (T)(((double)x[ROW_AT] - mean) * scale); WG_ROWS_END));
+}
+
 /* The rules of a norm whose rows are `rows`, wg_normalized_options in terms of c and its options o. */
 #define NORM_RULES(name, last, ...)                                                                                    \
     static wg_normalized_options name##_rows(const wg_call *c)                                                         \
@@ -63,6 +77,11 @@ static wg_tensor came_with_others(const wg_call *c) { return c->shared ? c->shar
     {                                                                                                                  \
         wg_normalized_options rows = name##_rows(c);                                                                   \
         return wg_normalized_run(c, &rows, NULL, NULL);                                                                \
+    }                                                                                                                  \
+    static wg_status name##_c(const wg_call *c, wg_code *w)                                                            \
+    {                                                                                                                  \
+        wg_normalized_options rows = name##_rows(c);                                                                   \
+        return affine_c(c, w, &rows);                                                                                  \
     }                                                                                                                  \
     static void name##_formula(const wg_call *c, wg_tensor *out)                                                       \
     {                                                                                                                  \
@@ -100,7 +119,7 @@ static wg_tensor came_with_others(const wg_call *c) { return c->shared ? c->shar
         return wg_is_none(d) ? wg_sum_to_weight(g, &rows) : d;                                                         \
     }
 #define NORM(norm)                                                                                                     \
-    .name = #norm, .type = norm##_type, .run = norm##_run, .share = norm##_share, .jvp = norm##_jvp,        \
+    .name = #norm, .type = norm##_type, .run = norm##_run, .c = norm##_c, .share = norm##_share, .jvp = norm##_jvp,        \
     .formula = norm##_formula, .saves = "x weight"
 
 /* ---- layer_norm -------------------------------------------------------------------------------------------------- */
@@ -201,6 +220,33 @@ static wg_status batch_norm_checked(wg_call *c)
     c->y[1] = c->x[3];
     c->y[2] = c->x[4];
     return WG_OK;
+}
+
+/* The affine map, and what training leaves in the running statistics. */
+static wg_status batch_norm_exported(const wg_call *c, wg_code *w)
+{
+    const wg_batch_norm_options *o = c->options;
+    wg_normalized_options rows = batch_norm_rows(c);
+    double n = (double)wg_normalized_count(&c->x[0], &rows);
+    if (is_training(c)) {
+        wg_status status = affine_c(c, w, &rows);
+        wg_code_number(w, "momentum", o->momentum);
+        wg_code_number(w, "unbiased", n / (n - 1));
+        return status ? status : wg_code_text(w, TEXT_OF(WG_ROWS_BEGIN
+            next_running_mean[i] = (T)((1 - momentum) * (double)running_mean[i] + momentum * mean);
+            next_running_var[i] = (T)((1 - momentum) * (double)running_var[i] + momentum * var * unbiased);
+            (void)scale; WG_ROWS_END));
+    }
+    wg_rows_c(w, &c->x[0], &rows);
+    wg_code_text(w, TEXT_OF(for (int i = 0; i < rows; i++) {
+        const double scale = 1 / sqrt_double((double)running_var[i] + eps);
+        EACH_OF_ROW y[ROW_AT] = (T)(((double)x[ROW_AT] - (double)running_mean[i]) * scale);
+    }));
+    if (wg_given(c, 1))
+        wg_code_text(w, TEXT_OF(for (int i = 0; i < rows; i++) EACH_OF_ROW y[ROW_AT] *= weight[ROW_WEIGHT];));
+    if (wg_given(c, 2))
+        wg_code_text(w, TEXT_OF(for (int i = 0; i < rows; i++) EACH_OF_ROW y[ROW_AT] += bias[ROW_WEIGHT];));
+    return wg_code_text(w, WG_C(for (int i = 0; i < rows; i++) { next_running_mean[i] = running_mean[i]; next_running_var[i] = running_var[i]; }));
 }
 
 static wg_status batch_norm_train(const wg_call *c)
@@ -331,6 +377,7 @@ WG_OP(batch_norm) = {
                          WG_ATTR(wg_batch_norm, eps)),
     .type = batch_norm_checked,
     .run = batch_norm_either,
+    .c = batch_norm_exported,
     .vjp = {batch_norm_pull_x, batch_norm_pull_weight, batch_norm_pull_bias},
     .jvp = batch_norm_push,
     .formula = batch_norm_either_formula,

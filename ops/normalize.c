@@ -6,6 +6,7 @@
  * The derivative is P h = r (h - mean(h) - n mean(h n)) with n the normalised row and r = 1 / sqrt(var + eps). P is
  * symmetric, and its own derivative is made of P and n again; so the hidden operations here have graph code for
  * rules. */
+#include "ops/code.h"
 #include "ops/normalize.h"
 
 #include "core/tape.h"
@@ -88,6 +89,26 @@ int64_t wg_normalized_count(const wg_type *x, const wg_normalized_options *o)
 {
     layout l = layout_of(x, o);
     return l.runs * l.n;
+}
+
+/* ---- The C of rows ------------------------------------------------------------------------------------------------ */
+void wg_rows_c(wg_code *w, const wg_type *x, const wg_normalized_options *o)
+{
+    layout l = layout_of(x, o);
+    wg_code_size(w, "rows", l.rows);
+    wg_code_size(w, "near", l.near);
+    wg_code_size(w, "far_stride", l.far_stride);
+    wg_code_size(w, "runs", l.runs);
+    wg_code_size(w, "run_stride", l.run_stride);
+    wg_code_size(w, "n", l.n);
+    wg_code_size(w, "stride", l.stride);
+    wg_code_size(w, "cycle", l.cycle);
+    wg_code_size(w, "row_step", l.row_step);
+    wg_code_size(w, "run_step", l.run_step);
+    wg_code_size(w, "step", l.step);
+    wg_code_size(w, "weights", l.weights);
+    wg_code_size(w, "centered", o->centered);
+    wg_code_number(w, "eps", o->eps);
 }
 
 /* ---- Passes over the rows ---------------------------------------------------------------------------------------- */
@@ -367,6 +388,12 @@ static void normalized_formula(const wg_call *c, wg_tensor *out)
     wg_tensor var = wg_mean(wg_square(x), .axis = axes, .keepdims = true);
     out[0] = wg_reshape(wg_divide(x, wg_sqrt(wg_add(var, o->eps))), wg_type_shape(&c->x[0]));
 }
+static wg_status normalized_c(const wg_call *c, wg_code *w)
+{
+    wg_rows_c(w, &c->x[0], c->options);
+    return wg_code_text(w, TEXT_OF(WG_ROWS_BEGIN EACH_OF_ROW y[ROW_AT] = (T)(((double)x[ROW_AT] - mean) * scale); WG_ROWS_END));
+}
+
 WG_OP(normalized) = {
     .name = "normalized",
     .doc = "y = (x - mean) / sqrt(var + eps) of each row",
@@ -374,6 +401,7 @@ WG_OP(normalized) = {
     .options = NORMALIZED_SCHEMA,
     .type = normalized_type,
     .run = normalized_run,
+    .c = normalized_c,
     .vjp = {normalized_dx},
     .jvp = normalized_jvp,
     .saves = "x",
@@ -455,6 +483,24 @@ static wg_tensor norm_pull_jvp(const wg_call *c)
         t = plus(t, bent(c, c->t[1]));
     return t;
 }
+/* h is g weight. */
+#define PULL_OF_ROW(H)                                                                                                 \
+    double h = 0; double hn = 0;                                                                                       \
+    EACH_OF_ROW { h += H; hn += H * ((double)x[ROW_AT] - mean) * scale; }                                              \
+    h = centered ? h / (double)(runs * n) : 0;                                                                         \
+    hn /= (double)(runs * n);                                                                                          \
+    EACH_OF_ROW TO_OF_ROW[ROW_AT] = (T)(scale * (H - h - ((double)x[ROW_AT] - mean) * scale * hn));
+
+#define TO_OF_ROW y
+static wg_status norm_pull_c(const wg_call *c, wg_code *w)
+{
+    wg_rows_c(w, &c->x[1], c->options);
+    return wg_code_text(w, wg_given(c, 2)
+                               ? TEXT_OF(WG_ROWS_BEGIN PULL_OF_ROW((double)(g[ROW_AT] * weight[ROW_WEIGHT])) WG_ROWS_END)
+                               : TEXT_OF(WG_ROWS_BEGIN PULL_OF_ROW((double)g[ROW_AT]) WG_ROWS_END));
+}
+#undef TO_OF_ROW
+
 WG_OP(norm_pull) = {
     .name = "norm_pull",
     .doc = "y = r (h - mean(h) - n mean(h n)) with h = g weight, n = normalized(x) and r = 1 / sqrt(var + eps)",
@@ -462,6 +508,7 @@ WG_OP(norm_pull) = {
     .options = NORMALIZED_SCHEMA,
     .type = norm_pull_type,
     .run = norm_pull_run,
+    .c = norm_pull_c,
     .vjp = {norm_pull_dg, norm_pull_dx, norm_pull_dweight},
     .jvp = norm_pull_jvp,
     .saves = "g x weight",
@@ -559,6 +606,14 @@ static wg_tensor norm_weight_pull_jvp(const wg_call *c)
     }
     return t;
 }
+static wg_status norm_weight_pull_c(const wg_call *c, wg_code *w)
+{
+    wg_code_fill(w, "y", wg_type_count(&c->y[0]), "0");
+    wg_rows_c(w, &c->x[1], c->options);
+    return wg_code_text(w, TEXT_OF(WG_ROWS_BEGIN
+        EACH_OF_ROW y[ROW_WEIGHT] += g[ROW_AT] * (T)(((double)x[ROW_AT] - mean) * scale); WG_ROWS_END));
+}
+
 WG_OP(norm_weight_pull) = {
     .name = "norm_weight_pull",
     .doc = "y = the sum of g normalized(x) over all that has one weight",
@@ -566,6 +621,7 @@ WG_OP(norm_weight_pull) = {
     .options = NORMALIZED_SCHEMA,
     .type = norm_weight_pull_type,
     .run = norm_weight_pull_run,
+    .c = norm_weight_pull_c,
     .vjp = {norm_weight_pull_dg, norm_weight_pull_dx},
     .jvp = norm_weight_pull_jvp,
     .saves = "g x",
@@ -634,6 +690,19 @@ static wg_status norm_pulls_run(const wg_call *c)
     return WG_OK;
 }
 
+#define TO_OF_ROW dx
+static wg_status norm_pulls_c(const wg_call *c, wg_code *w)
+{
+    wg_code_fill(w, "dweight", wg_type_count(&c->y[1]), "0");
+    wg_code_fill(w, "dbias", wg_type_count(&c->y[2]), "0");
+    wg_rows_c(w, &c->x[1], c->options);
+    return wg_code_text(w, TEXT_OF(WG_ROWS_BEGIN PULL_OF_ROW((double)(g[ROW_AT] * weight[ROW_WEIGHT]))
+        EACH_OF_ROW {
+            dweight[ROW_WEIGHT] += g[ROW_AT] * (T)(((double)x[ROW_AT] - mean) * scale);
+            dbias[ROW_WEIGHT] += g[ROW_AT];
+        } WG_ROWS_END));
+}
+
 WG_OP(norm_pulls) = {
     .name = "norm_pulls",
     .doc = "dx = P (g weight), dweight = the sum of g normalized(x), dbias = the sum of g",
@@ -642,6 +711,7 @@ WG_OP(norm_pulls) = {
     .options = NORMALIZED_SCHEMA,
     .type = norm_pulls_type,
     .run = norm_pulls_run,
+    .c = norm_pulls_c,
     .samples = {"[2,5] [2,5] [5]", "[2,3,4] [2,3,4] [3,4] axis=[1,2]", "[2,4] [2,4] [4] groups=2",
                 "[3,4] [3,4] [4] centered=false", "[0,3] [0,3] [3]"},
     .output_gradient_free = true,

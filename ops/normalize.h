@@ -2,6 +2,7 @@
 #ifndef OPS_NORMALIZE_H
 #define OPS_NORMALIZE_H
 
+#include "ops/code.h"
 #include "wengert/operation.h"
 
 /* Which elements make a row. */
@@ -35,5 +36,21 @@ wg_tensor wg_sum_to_weight(wg_tensor t, const wg_normalized_options *o);
 void wg_norm_pulls(wg_tensor g, wg_tensor x, wg_tensor weight, const wg_normalized_options *o, wg_tensor to[3]);
 /* A weight as it broadcasts against x. */
 wg_tensor wg_weight_along(wg_tensor weight, const wg_type *x, const wg_normalized_options *o);
+
+/* Names the sizes of a layout for texts that go over the rows of x, with these: an element, the weight of one, and, in
+ * between, mean and scale, the statistics of a row. Words: x, and what the text says. */
+void wg_rows_c(wg_code *w, const wg_type *x, const wg_normalized_options *o);
+#define ROW_AT i / near * far_stride + i % near + k * run_stride + j * stride
+#define ROW_WEIGHT i % cycle * row_step + k * run_step + j * step
+#define EACH_OF_ROW for (int k = 0; k < runs; k++) for (int j = 0; j < n; j++)
+#define WG_ROWS_BEGIN                                                                                                  \
+    for (int i = 0; i < rows; i++) {                                                                                   \
+        double mean = 0; double var = 0;                                                                               \
+        EACH_OF_ROW mean += (double)x[ROW_AT];                                                                         \
+        mean = centered ? mean / (double)(runs * n) : 0;                                                               \
+        EACH_OF_ROW var += ((double)x[ROW_AT] - mean) * ((double)x[ROW_AT] - mean);                                    \
+        var /= (double)(runs * n);                                                                                     \
+        const double scale = 1 / sqrt_double(var + eps);
+#define WG_ROWS_END }
 
 #endif

@@ -1,6 +1,7 @@
 /* Pooling: the largest entry, or the mean, of each window. A maximum remembers where it was, so that its derivative
  * takes from those places and the transpose of that adds back to them; a mean is linear, and only needs its transpose.
  * One spatial axis is two of which the first has size 1. */
+#include "ops/code.h"
 #include "core/tape.h"
 #include "wengert/convolution.h"
 
@@ -112,6 +113,29 @@ typedef struct {
     pooling p;
 } task;
 
+/* ---- Their C ----------------------------------------------------------------------------------------------------- */
+static void pooling_c(wg_code *w, const pooling *p)
+{
+    static const char *const names[] = {"in", "out", "kernel", "stride", "padding", "dilation"};
+    const int64_t *const sizes[] = {p->size, p->result, p->kernel, p->stride, p->padding, p->dilation};
+    char name[24];
+    wg_code_size(w, "channels", p->channels);
+    for (int k = 0; k < 6; k++)
+        for (int i = 0; i < 2; i++) {
+            snprintf(name, sizeof name, "%s%d", names[k], i);
+            wg_code_size(w, name, sizes[k][i]);
+        }
+}
+
+#define EACH_WINDOW                                                                                                    \
+    for (int c = 0; c < channels; c++) for (int r0 = 0; r0 < out0; r0++) for (int r1 = 0; r1 < out1; r1++)
+#define EACH_INSIDE                                                                                                    \
+    for (int k0 = 0; k0 < kernel0; k0++) for (int k1 = 0; k1 < kernel1; k1++)
+#define INSIDE                                                                                                         \
+    const int x0 = r0 * stride0 + k0 * dilation0 - padding0;                                                           \
+    const int x1 = r1 * stride1 + k1 * dilation1 - padding1;                                                           \
+    if (x0 < 0 || x0 >= in0 || x1 < 0 || x1 >= in1) continue;
+
 /* ---- max_pool ---------------------------------------------------------------------------------------------------- */
 /* index: where in its channel of x the largest entry is. */
 #define MAX_CHANNEL(T, suffix)                                                                                         \
@@ -160,6 +184,23 @@ static wg_status max_pool_run(const wg_call *c)
     if (wg_type_count(&c->y[0]))
         wg_parallel(c->tape, t.p.channels, c->dtype == WG_FLOAT32 ? max_channel_f32 : max_channel_f64, &t);
     return WG_OK;
+}
+
+static wg_status max_pool_c(const wg_call *c, wg_code *w)
+{
+    pooling p = max_pooling(c);
+    pooling_c(w, &p);
+    return wg_code_text(w, TEXT_OF(EACH_WINDOW {
+        T most = 0;
+        int place = -1;
+        EACH_INSIDE {
+            INSIDE
+            const T v = x[(c * in0 + x0) * in1 + x1];
+            if (place < 0 || (!(v <= most) && most == most)) { most = v; place = x0 * in1 + x1; }
+        }
+        y[(c * out0 + r0) * out1 + r1] = most;
+        index[(c * out0 + r0) * out1 + r1] = place;
+    }));
 }
 
 /* ---- The entries at those places, and the transpose -------------------------------------------------------------- */
@@ -239,12 +280,21 @@ static wg_tensor pool_add_back_dg(const wg_call *c, wg_tensor g) { return pool_t
 static wg_tensor pool_take_jvp(const wg_call *c) { return pool_take(c->t[0], c->in[1]); }
 static wg_tensor pool_add_back_jvp(const wg_call *c) { return pool_add_back(c->t[0], c->in[1], &c->y[0]); }
 
+static wg_status pool_take_c(const wg_call *c, wg_code *w)
+{
+    wg_code_size(w, "count", wg_type_count(&c->y[0]));
+    wg_code_size(w, "places", channel_size(&c->y[0]));
+    wg_code_size(w, "size", channel_size(&c->x[0]));
+    return wg_code_text(w, WG_C(for (int i = 0; i < count; i++) y[i] = x[i / places * size + index[i]];));
+}
+
 WG_OP(pool_take) = {
     .name = "pool_take",
     .doc = "y = x at `index`, places in each channel of x [N, C, ...]",
     .in = {{"x", 0}, {"index", WG_INTEGER}},
     .type = pool_take_type,
     .run = pool_take_run,
+    .c = pool_take_c,
     .vjp = {pool_take_dx},
     .jvp = pool_take_jvp,
     .saves = "index",
@@ -253,6 +303,15 @@ WG_OP(pool_take) = {
 };
 static wg_tensor pool_take(wg_tensor x, wg_tensor index) { return WG_RECORD(pool_take, NULL, x, index); }
 
+static wg_status pool_add_back_c(const wg_call *c, wg_code *w)
+{
+    wg_code_fill(w, "y", wg_type_count(&c->y[0]), "0");
+    wg_code_size(w, "count", wg_type_count(&c->x[0]));
+    wg_code_size(w, "places", channel_size(&c->x[0]));
+    wg_code_size(w, "size", channel_size(&c->y[0]));
+    return wg_code_text(w, WG_C(for (int i = 0; i < count; i++) y[i / places * size + index[i]] += g[i];));
+}
+
 WG_OP(pool_add_back) = {
     .name = "pool_add_back",
     .doc = "the transpose of pool_take: zeros of `shape`, to which g is added at `index`",
@@ -260,6 +319,7 @@ WG_OP(pool_add_back) = {
     .options = WG_SCHEMA(pool_add_back, WG_ATTR_REQUIRED(pool_add_back, shape)),
     .type = pool_add_back_type,
     .run = pool_add_back_run,
+    .c = pool_add_back_c,
     .vjp = {pool_add_back_dg},
     .jvp = pool_add_back_jvp,
     .saves = "index",
@@ -280,7 +340,7 @@ static wg_tensor max_pool_jvp(const wg_call *c) { return pool_take(c->t[0], wg_s
               WG_ATTR(f, dilation))
 #define MAX_POOL(axes)                                                                                                 \
     .in = {{"x", 0}}, .saved = {"index"}, .options = MAX_POOL_SCHEMA(wg_max_pool##axes##d), .type = max_pool_type,     \
-    .run = max_pool_run, .vjp = {max_pool_dx}, .jvp = max_pool_jvp, .saves = "index"
+    .run = max_pool_run, .c = max_pool_c, .vjp = {max_pool_dx}, .jvp = max_pool_jvp, .saves = "index"
 
 WG_OP(max_pool1d) = {
     .name = "max_pool1d",
@@ -359,6 +419,24 @@ static wg_status avg_pool_run(const wg_call *c)
     return WG_OK;
 }
 
+#define PLACES_COUNTED                                                                                                 \
+    double places = 0;                                                                                                 \
+    EACH_INSIDE { INSIDE places += 1; }                                                                                \
+    if (all) places = (double)kernel0 * (double)kernel1;
+
+static wg_status avg_pool_c(const wg_call *c, wg_code *w)
+{
+    pooling p = avg_pooling(c);
+    pooling_c(w, &p);
+    wg_code_size(w, "all", p.include_pad);
+    return wg_code_text(w, TEXT_OF(EACH_WINDOW {
+        double sum = 0;
+        PLACES_COUNTED
+        EACH_INSIDE { INSIDE sum += (double)x[(c * in0 + x0) * in1 + x1]; }
+        y[(c * out0 + r0) * out1 + r1] = (T)(sum / places);
+    }));
+}
+
 typedef struct {
     int64_t kernel_size[2], stride[2], padding[2]; /* of one axis: the first of each */
     bool count_include_pad;
@@ -394,6 +472,20 @@ static wg_tensor avg_pool_back_dg(const wg_call *c, wg_tensor g)
                          .count_include_pad = o->count_include_pad);
 }
 
+static wg_status avg_pool_back_c(const wg_call *c, wg_code *w)
+{
+    const avg_pool_back_options *o = c->options;
+    pooling p = pooling_of(&c->y[0], &c->x[0], o->kernel_size, o->stride, o->padding, NULL);
+    wg_code_fill(w, "y", wg_type_count(&c->y[0]), "0");
+    pooling_c(w, &p);
+    wg_code_size(w, "all", o->count_include_pad);
+    return wg_code_text(w, TEXT_OF(EACH_WINDOW {
+        PLACES_COUNTED
+        const T share = (T)((double)g[(c * out0 + r0) * out1 + r1] / places);
+        EACH_INSIDE { INSIDE y[(c * in0 + x0) * in1 + x1] += share; }
+    }));
+}
+
 WG_OP(avg_pool_back) = {
     .name = "avg_pool_back",
     .doc = "the transpose of avg_pool: zeros of `shape`, to whose windows each entry of g is added in equal shares",
@@ -403,6 +495,7 @@ WG_OP(avg_pool_back) = {
                          WG_ATTR_REQUIRED(avg_pool_back, shape)),
     .type = avg_pool_back_type,
     .run = avg_pool_back_run,
+    .c = avg_pool_back_c,
     .vjp = {avg_pool_back_dg},
     .linear = WG_JOINTLY,
     .saves = "",
@@ -427,7 +520,7 @@ static wg_tensor avg_pool_dx(const wg_call *c, wg_tensor g)
     WG_SCHEMA(f, WG_ATTR_REQUIRED(f, kernel_size), WG_ATTR(f, stride), WG_ATTR(f, padding, .raw = true),               \
               WG_ATTR(f, count_include_pad))
 #define AVG_POOL(axes)                                                                                                 \
-    .in = {{"x", 0}}, .options = AVG_POOL_SCHEMA(wg_avg_pool##axes##d), .type = avg_pool_type, .run = avg_pool_run,    \
+    .in = {{"x", 0}}, .options = AVG_POOL_SCHEMA(wg_avg_pool##axes##d), .type = avg_pool_type, .run = avg_pool_run, .c = avg_pool_c,    \
     .vjp = {avg_pool_dx}, .linear = WG_JOINTLY, .saves = ""
 
 WG_OP(avg_pool1d) = {

@@ -217,6 +217,7 @@ WG_OP(bmm) = {
     .in = {{"a", 0}, {"b", 0}},
     .type = bmm_type,
     .run = matmul_run,
+    .c = matmul_c,
     .vjp = {bmm_da, bmm_db},
     .linear = WG_SEPARATELY,
     .saves = "a b",
@@ -289,6 +290,32 @@ static void addmm_formula(const wg_call *c, wg_tensor *out)
     wg_tensor product = wg_multiply(wg_matmul(c->in[1], c->in[2]), o->alpha);
     out[0] = o->beta == 0 ? product : wg_add(product, wg_multiply(c->in[0], o->beta));
 }
+/* The product, and then what it is scaled by and added to. */
+static wg_status addmm_c(const wg_call *c, wg_code *w)
+{
+    const wg_addmm_options *o = c->options;
+    wg_source line = {.tape = c->tape};
+    int64_t stride[WG_MAX_RANK];
+    wg_broadcast_strides(&c->x[0], c->stride[0], &c->y[0], stride);
+    wg_status status = wg_code_product(w, wg_matrices_of(c, 1, true), "a", wg_matrices_of(c, 2, false), "b", NULL);
+    wg_code_for(w, "i", c->y[0].dim[0]);
+    wg_code_for(w, "j", c->y[0].dim[1]);
+    wg_source_put(&line, "y[%lld * i + j] = ", (long long)c->y[0].dim[1]);
+    wg_source_number(&line, c->dtype, o->alpha, true);
+    wg_source_put(&line, " * y[%lld * i + j]", (long long)c->y[0].dim[1]);
+    if (o->beta != 0) {
+        wg_source_put(&line, " + ");
+        wg_source_number(&line, c->dtype, o->beta, true);
+        wg_source_put(&line, " * c[");
+        wg_subscript_put(&line, 0, 2, stride, "ij");
+        wg_source_put(&line, "]");
+    }
+    wg_code_line(w, "%s;", line.data ? line.data : "");
+    wg_code_end(w);
+    wg_code_end(w);
+    return status;
+}
+
 WG_OP(addmm) = {
     .name = "addmm",
     .doc = "y = beta c + alpha a b: a [n, k], b [k, m], c broadcasts to [n, m] and is left out where beta = 0",
@@ -296,6 +323,7 @@ WG_OP(addmm) = {
     .options = WG_SCHEMA(wg_addmm, WG_ATTR(wg_addmm, beta), WG_ATTR(wg_addmm, alpha)),
     .type = addmm_type,
     .run = addmm_run,
+    .c = addmm_c,
     .vjp = {addmm_dc, addmm_da, addmm_db},
     .jvp = addmm_jvp,
     .saves = "a b",
@@ -497,6 +525,15 @@ static wg_tensor inner_db(const wg_call *c, wg_tensor g)
     return in_shape_of(wg_matmul(wg_matrix_transpose(inner_matrix(c, g)), as_rows(c->in[0])), &c->x[1]);
 }
 
+/* Axes of a, axes of b, and the summed ones, each read as one in order; no copy is made, as strides may not allow one. */
+static wg_status inner_c(const wg_call *c, wg_code *w)
+{
+    const wg_type *a = &c->x[0], *b = &c->x[1];
+    int summed = a->rank == 0 || b->rank == 0 ? 0 : 1;
+    return wg_code_contraction(c, w, counted(0, a->rank - summed), counted(a->rank - summed, summed),
+                               counted(0, b->rank - summed), counted(b->rank - summed, summed));
+}
+
 WG_OP(inner) = {
     .name = "inner",
     .doc = "the sum over the last axis of both: [..., k] with [:::, k] gives [..., :::]; a 0-d operand multiplies the "
@@ -504,6 +541,7 @@ WG_OP(inner) = {
     .in = {{"a", 0}, {"b", 0}},
     .type = inner_type,
     .run = inner_run,
+    .c = inner_c,
     .vjp = {inner_da, inner_db},
     .linear = WG_SEPARATELY,
     .saves = "a b",
@@ -531,12 +569,18 @@ static wg_status outer_run(const wg_call *c)
 static wg_tensor outer_da(const wg_call *c, wg_tensor g) { return wg_matmul(g, c->in[1]); }
 static wg_tensor outer_db(const wg_call *c, wg_tensor g) { return wg_matmul(c->in[0], g); }
 
+static wg_status outer_c(const wg_call *c, wg_code *w)
+{
+    return wg_code_product(w, wg_matrices_of(c, 0, false), "a", wg_matrices_of(c, 1, true), "b", NULL);
+}
+
 WG_OP(outer) = {
     .name = "outer",
     .doc = "y[i, j] = a[i] b[j], of vectors a and b",
     .in = {{"a", 0}, {"b", 0}},
     .type = outer_type,
     .run = outer_run,
+    .c = outer_c,
     .vjp = {outer_da, outer_db},
     .linear = WG_SEPARATELY,
     .saves = "a b",
@@ -674,6 +718,13 @@ static double tensordot_flops(const wg_call *c)
     return 2 * terms * (double)wg_type_count(&c->y[0]);
 }
 
+static wg_status tensordot_c(const wg_call *c, wg_code *w)
+{
+    dot_axes axes;
+    wg_status status = dot_axes_of(c, &axes);
+    return status ? status : wg_code_contraction(c, w, axes.left[0], axes.sum[0], axes.left[1], axes.sum[1]);
+}
+
 WG_OP(tensordot) = {
     .name = "tensordot",
     .doc =
@@ -682,6 +733,7 @@ WG_OP(tensordot) = {
     .options = WG_SCHEMA(wg_tensordot, WG_ATTR(wg_tensordot, axes)),
     .type = tensordot_type,
     .run = tensordot_run,
+    .c = tensordot_c,
     .vjp = {tensordot_da, tensordot_db},
     .linear = WG_SEPARATELY,
     .saves = "a b",
