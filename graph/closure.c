@@ -382,8 +382,10 @@ static const derived *derived_of(const wg_call *c, const bool *wanted, const wg_
 {
     const wg_closure_options *o = c->options;
     derived *d = wg_arena(c->tape, sizeof *d + (size_t)c->n_in + (size_t)n_given);
-    if (!d)
+    if (!d) {
+        wg_no_memory(c->tape, "wg_checkpoint", sizeof *d);
         return NULL;
+    }
     bool *flags = (bool *)(d + 1);
     for (int i = 0; i < n_given; i++)
         flags[i] = wg_is_tensor(given[i]);
@@ -448,7 +450,9 @@ wg_status wg_closure_pull(const wg_call *c, const bool *wanted, wg_tensor *out)
     size_t n = (size_t)c->n_in;
     wg_tensor *xs, *ys, *result;
     bool *reached = wg_arena(tape, n ? n : 1);
-    if (!reached || memory_for(tape, n, &xs) || memory_for(tape, (size_t)c->n_out, &ys) || memory_for(tape, n, &result))
+    if (!reached)
+        return wg_no_memory(tape, "wg_checkpoint", n);
+    if (memory_for(tape, n, &xs) || memory_for(tape, (size_t)c->n_out, &ys) || memory_for(tape, n, &result))
         return WG_ERROR_MEMORY;
     wg_pullback p = {.ys = ys, .cotangents = c->g, .n_ys = c->n_out, .xs = xs, .result = result, .reached = reached};
     for (int i = 0; i < c->n_in; i++)

@@ -62,20 +62,16 @@ static bool is_uniform(const wg_node *node)
     return same;
 }
 
-static void root_found(wg_export *e, uint32_t i)
+/* Of a root; what has another one's storage has its home. */
+static void home_found(wg_export *e, uint32_t i)
 {
     const wg_node *node = wg_plan_node(&e->p, i);
-    wg_plan_value *v = &e->p.value[i];
-    v->root = i;
+    const wg_plan_value *v = &e->p.value[i];
     if (v->flags & WG_VALUE_INPUT)
         e->value[i].home = WG_HOME_INPUT;
-    else if (wg_is_view_node(node) && v->flags & WG_VALUE_VARIES) {
-        uint32_t x = wg_node_in(node)[0];
-        v->root = e->p.value[x].root;
-        v->offset = e->p.value[x].offset + ((unsigned char *)node->data - (unsigned char *)wg_plan_node(&e->p, x)->data);
-    } else if (wg_node_is(node, WG_NODE_PARAM) && e->options.parameters && v->flags & WG_VALUE_NEEDED)
+    else if (v->root == i && wg_node_is(node, WG_NODE_PARAM) && e->options.parameters && v->flags & WG_VALUE_NEEDED)
         e->value[i].home = WG_HOME_PARAMETER;
-    else if (!wg_is_made(&e->p, i))
+    else if (v->root == i && !wg_is_made(&e->p, i))
         e->value[i].home = is_uniform(node) && !wg_node_is(node, WG_NODE_PARAM) ? WG_HOME_NUMBER : WG_HOME_CONSTANT;
 }
 
@@ -213,7 +209,7 @@ wg_status wg_export_planned(wg_export *e, const wg_tensor *inputs)
         if (!(e->gap[d] = wg_arena(tape, (n + 8) * sizeof *e->gap[d])))
             return wg_no_memory(tape, "wg_export_c", n * sizeof *e->gap[d]);
     for (uint32_t i = 0; i < e->p.nodes; i++)
-        root_found(e, i);
+        home_found(e, i);
     outputs_homed(e);
     steps_found(e);
     lifetimes_found(e);

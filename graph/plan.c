@@ -32,6 +32,10 @@ static void mark_needed(wg_plan *p, const wg_tensor *outputs)
     for (uint32_t i = p->nodes; i-- > 0;) {
         const wg_node *node = wg_plan_node(p, i);
         unsigned flags = p->value[i].flags;
+        if (flags & WG_VALUE_SAME) {
+            p->value[p->value[i].same].flags |= flags & WG_VALUE_NEEDED;
+            continue;
+        }
         if (!(flags & (WG_VALUE_NEEDED | WG_VALUE_CALLED)) || (!wg_is_made(p, i) && !(wg_is_view_node(node) && (flags & (WG_VALUE_VARIES | WG_VALUE_INPUT)) == WG_VALUE_VARIES)))
             continue;
         if (node->out) {
@@ -65,23 +69,13 @@ static bool constant_kept(wg_plan *p, uint32_t i)
     return true;
 }
 
-static bool roots_found(wg_plan *p)
+static bool constants_kept(wg_plan *p)
 {
     for (uint32_t i = 0; i < p->nodes; i++) {
-        const wg_node *node = wg_plan_node(p, i);
-        wg_plan_value *v = &p->value[i];
-        uint32_t first = i - node->out;
-        v->root = i;
-        if (v->flags & WG_VALUE_INPUT || !((v->flags | (node->out ? p->value[first].flags & WG_VALUE_CALLED : 0)) & (WG_VALUE_NEEDED | WG_VALUE_CALLED)))
-            continue;
-        if (wg_is_view_node(node) && v->flags & WG_VALUE_VARIES) {
-            uint32_t x = wg_node_in(node)[0];
-            v->root = p->value[x].root;
-            v->offset = p->value[x].offset + ((unsigned char *)node->data - (unsigned char *)wg_plan_node(p, x)->data);
-        } else if (!wg_is_made(p, i)) {
-            if (!constant_kept(p, i))
-                return false;
-        }
+        const wg_plan_value *v = &p->value[i];
+        bool needed = v->flags & (WG_VALUE_NEEDED | WG_VALUE_CALLED);
+        if (needed && v->root == i && !(v->flags & WG_VALUE_INPUT) && !wg_is_made(p, i) && !constant_kept(p, i))
+            return false;
     }
     return true;
 }
@@ -559,6 +553,8 @@ wg_status wg_plan_marked(wg_plan *p, const wg_tensor *inputs, const wg_tensor *o
     for (uint32_t i = 0; i < p->nodes; i++)
         p->value[i].slot = WG_NO_SLOT;
     mark_varying(p, inputs);
+    if (!wg_same_found(p))
+        return WG_ERROR_MEMORY;
     mark_needed(p, outputs);
     return WG_OK;
 }
@@ -574,7 +570,7 @@ wg_status wg_plan_make(wg_function *f, const wg_tensor *inputs, const wg_tensor 
         n_params += wg_node_is(wg_plan_node(&p, i), WG_NODE_PARAM);
     if (!(f->param = wg_hold_take(f, n_params * sizeof *f->param)))
         return WG_ERROR_MEMORY;
-    if (!roots_found(&p))
+    if (!constants_kept(&p))
         return WG_ERROR_MEMORY;
     lifetimes_found(&p);
     outputs_placed(&p, outputs);

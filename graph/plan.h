@@ -85,10 +85,12 @@ wg_kernel *wg_scalar_kernel(const wg_node *node);
 
 enum { WG_VALUE_NEEDED = 1, WG_VALUE_CALLED = 2, WG_VALUE_VARIES = 4, WG_VALUE_INPUT = 8,
        WG_VALUE_CHAIN = 16, /* the first step of a chain */
-       WG_VALUE_INNER = 32  /* not seen outside its chain */ };
+       WG_VALUE_INNER = 32, /* not seen outside its chain */
+       WG_VALUE_SAME = 64   /* as another one: nothing computes it */ };
 
 typedef struct {
     uint32_t root;       /* a node */
+    uint32_t same;       /* the node whose value it has; itself, as a rule */
     uint32_t last;       /* of a root in the workspace: the last step that uses it */
     uint32_t next;       /* of the roots with the same last step */
     int32_t slot;        /* of a root: what it is bound to */
@@ -134,7 +136,7 @@ static inline size_t wg_node_bytes(const wg_node *node)
 static inline bool wg_is_made(const wg_plan *p, uint32_t i)
 {
     unsigned flags = p->value[i].flags;
-    return (flags & (WG_VALUE_VARIES | WG_VALUE_INPUT)) == WG_VALUE_VARIES && !wg_is_leaf_node(wg_plan_node(p, i)) &&
+    return (flags & (WG_VALUE_VARIES | WG_VALUE_INPUT | WG_VALUE_SAME)) == WG_VALUE_VARIES && !wg_is_leaf_node(wg_plan_node(p, i)) &&
            !wg_is_view_node(wg_plan_node(p, i));
 }
 
@@ -164,6 +166,10 @@ void wg_instruct_next(wg_plan *p, wg_instruct *run, const void *with);
 
 /* Makes c's options the function's own, with the lists and texts that they point at. False: no memory. */
 bool wg_options_kept(wg_plan *p, wg_call *c);
+
+/* ---- plan_same.c ---- */
+/* Sets roots and offsets of all values that vary, and which are the same. False: no memory. */
+bool wg_same_found(wg_plan *p);
 
 /* ---- plan_chains.c ---- */
 /* Marks the chains and what is seen only inside of one. */

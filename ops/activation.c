@@ -99,6 +99,7 @@ WG_OP(relu) = {
     .saves = "x",
     .kinks = WG_POINTS(0),
     .points = WG_POINTS(-1, 0, 1),
+    .idempotent = true,
     .samples = {"[2,3]", "[]", "[0,3]"},
 };
 wg_tensor (wg_relu)(wg_tensor x) { return WG_RECORD(relu, NULL, x); }

@@ -19,6 +19,7 @@ WG_OP(add) = {
     .map = &add_map,
     .saves = "",
     .points = WG_POINTS(-1, 0, 1),
+    .commutes = true,
     .samples = {"[2,3] [2,3]", "[2,3] [3]", "[2,1] [1,3]", "[] []", "[0,3] [1]"},
 };
 wg_tensor (wg_add)(wg_tensor a, wg_tensor b) { return WG_RECORD(add, NULL, a, b); }
@@ -32,6 +33,7 @@ WG_OP(subtract) = {
     .map = &subtract_map,
     .saves = "",
     .points = WG_POINTS(-1, 0, 1),
+    .neutral_in = 2,
     .samples = {"[2,3] [2,3]", "[2,3] [3]", "[2,1] [1,3]", "[] []", "[0,3] [1]"},
 };
 wg_tensor (wg_subtract)(wg_tensor a, wg_tensor b) { return WG_RECORD(subtract, NULL, a, b); }
@@ -45,6 +47,9 @@ WG_OP(multiply) = {
     .map = &multiply_map,
     .saves = "a b",
     .points = WG_POINTS(-1, 0, 1),
+    .commutes = true,
+    .neutral = 1,
+    .neutral_in = 3,
     .samples = {"[2,3] [2,3]", "[2,3] [3]", "[2,1] [1,3]", "[] []", "[0,3] [1]"},
 };
 wg_tensor (wg_multiply)(wg_tensor a, wg_tensor b) { return WG_RECORD(multiply, NULL, a, b); }
@@ -60,6 +65,8 @@ WG_OP(divide) = {
     .map = &divide_map,
     .saves = "b y",
     .points = WG_POINTS(-2, -1e-200, 1e-200, 0.5, 1e200),
+    .neutral = 1,
+    .neutral_in = 2,
     .samples = {"[2,3] [2,3]:0.5..3", "[2,3] [3]:0.5..3", "[2,1] [1,3]:0.5..3", "[] []:0.5..3", "[0,3] [1]:0.5..3"},
 };
 wg_tensor (wg_divide)(wg_tensor a, wg_tensor b) { return WG_RECORD(divide, NULL, a, b); }

@@ -22,6 +22,7 @@ WG_OP(negative) = {
     .map = &negative_map,
     .saves = "",
     .points = WG_POINTS(-1, 0, 1),
+    .involution = true,
     .samples = {"[2,3]", "[]", "[0,3]"},
 };
 wg_tensor (wg_negative)(wg_tensor x) { return WG_RECORD(negative, NULL, x); }
@@ -49,6 +50,7 @@ WG_OP(abs) = {
     .saves = "x",
     .kinks = WG_POINTS(0),
     .points = WG_POINTS(-1e300, -1, 0, 1),
+    .idempotent = true,
     .samples = {"[2,3]", "[]", "[0,3]"},
 };
 wg_tensor (wg_abs)(wg_tensor x) { return WG_RECORD(abs, NULL, x); }
@@ -63,6 +65,7 @@ WG_OP(sign) = {
     .saves = "",
     .kinks = WG_POINTS(0),
     .points = WG_POINTS(-2, 0, 3),
+    .idempotent = true,
     .samples = {"[2,3]", "[]", "[0,3]"},
 };
 wg_tensor (wg_sign)(wg_tensor x) { return WG_RECORD(sign, NULL, x); }
@@ -275,6 +278,7 @@ WG_OP(floor) = {
     .saves = "",
     .kinks = WG_POINTS(-1, 0, 1),
     .points = WG_POINTS(-1.5, -0.5, 0.5, 1e300),
+    .idempotent = true,
     .samples = {"[2,3]", "[]", "[0,3]"},
 };
 wg_tensor (wg_floor)(wg_tensor x) { return WG_RECORD(floor, NULL, x); }
@@ -289,6 +293,7 @@ WG_OP(ceil) = {
     .saves = "",
     .kinks = WG_POINTS(-1, 0, 1),
     .points = WG_POINTS(-1.5, -0.5, 0.5, 1e300),
+    .idempotent = true,
     .samples = {"[2,3]", "[]", "[0,3]"},
 };
 wg_tensor (wg_ceil)(wg_tensor x) { return WG_RECORD(ceil, NULL, x); }
@@ -304,6 +309,7 @@ WG_OP(round) = {
     .saves = "",
     .kinks = WG_POINTS(-0.5, 0.5, 1.5),
     .points = WG_POINTS(-2, 0.2, 1e300),
+    .idempotent = true,
     .samples = {"[2,3]", "[]", "[0,3]"},
 };
 wg_tensor (wg_round)(wg_tensor x) { return WG_RECORD(round, NULL, x); }
@@ -318,6 +324,7 @@ WG_OP(trunc) = {
     .saves = "",
     .kinks = WG_POINTS(-1, 1),
     .points = WG_POINTS(-1.5, -0.5, 0.5, 1e300),
+    .idempotent = true,
     .samples = {"[2,3]", "[]", "[0,3]"},
 };
 wg_tensor (wg_trunc)(wg_tensor x) { return WG_RECORD(trunc, NULL, x); }

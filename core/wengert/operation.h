@@ -241,6 +241,10 @@ struct wg_op {
     bool output_gradient_free;         /* no output has a gradient */
     unsigned constant_outputs;         /* bit k: output k has none, though others do: running statistics */
     bool surrogate;                    /* its chain rule is not the derivative of its value, on purpose */
+    bool commutes;                     /* f(a, b) = f(b, a), to the bit; what a compiled function may use, like the next: */
+    bool idempotent, involution;       /* f(f(x)) = f(x); f(f(x)) = x */
+    double neutral;                    /* f(x, neutral) = x, to the bit, where bit 1 of neutral_in is set, and */
+    unsigned neutral_in;               /* f(neutral, x) = x where bit 0 is */
 };
 
 /* A sample is the operands, then the options, apart by spaces. An operand is a shape and, behind colons, what fills it:

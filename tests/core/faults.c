@@ -8,10 +8,11 @@
 #define RELEASED 0xdd
 #define FENCE 0xfe
 #define FENCE_BYTES 16
+#define LINE 64
 
-typedef union {
+typedef struct {
     size_t bytes;
-    max_align_t aligned;
+    void *base; /* of malloc's block */
 } header;
 
 static void *faults_allocate(void *user, size_t bytes)
@@ -24,10 +25,12 @@ static void *faults_allocate(void *user, size_t bytes)
         f->failed++;
         return NULL;
     }
-    header *block = malloc(sizeof *block + bytes + FENCE_BYTES);
-    if (!block)
+    unsigned char *base = malloc(LINE + sizeof(header) + LINE + f->skew + bytes + FENCE_BYTES);
+    if (!base)
         abort();
-    block->bytes = bytes;
+    uintptr_t first = ((uintptr_t)base + sizeof(header) + LINE - 1) / LINE * LINE + f->skew;
+    header *block = (header *)first - 1;
+    *block = (header){bytes, base};
     memset(block + 1, GARBAGE, bytes);
     memset((unsigned char *)(block + 1) + bytes, FENCE, FENCE_BYTES);
     f->blocks++;
@@ -46,8 +49,9 @@ static void faults_release(void *user, void *memory, size_t bytes)
     f->misused += !whole;
     f->blocks--;
     f->bytes -= block->bytes;
+    void *base = block->base;
     memset(block, RELEASED, sizeof *block + block->bytes);
-    free(block);
+    free(base);
 }
 
 wg_memory faults_memory(faults *f) { return (wg_memory){faults_allocate, faults_release, f}; }

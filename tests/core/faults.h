@@ -9,6 +9,7 @@ typedef struct {
     bool from_there; /* and all after it */
     size_t largest;  /* bytes: more is never given; 0: no limit. Below a block's usual size, the arena asks for each
                         piece  by itself, and each can fail */
+    size_t skew;     /* of all addresses from a multiple of 64: 0, 16, 32 or 48; how much fits a block depends on it */
     size_t calls;    /* allocations asked for, those over `largest` left out */
     size_t failed;   /* of them */
     size_t blocks, bytes; /* held now */

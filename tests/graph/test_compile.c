@@ -60,6 +60,89 @@ START_TEST(what_is_not_needed_is_left_out)
 END_TEST
 
 /* A part of the way: the input lies in the middle of what was recorded. */
+/* ---- What is computed once, or not at all ------------------------------------------------------------------------ */
+static const double awkward[] = {-INFINITY, -1e300, -1.5, -1, -0x1p-1074, -0.0, 0.0, 0x1p-1074, 0.5, 1, 2.5, 1e300, INFINITY, NAN};
+enum { AWKWARD = COUNT(awkward) };
+
+/* A compiled function of x gives the very bits that the tape gave, in `steps` steps. */
+static void takes_steps(wg_tensor x, wg_tensor y, size_t steps, const char *name)
+{
+    double got[AWKWARD];
+    ck_assert_msg(!wg_failed(tape), "%s: %s", name, wg_error(tape));
+    wg_function *f = wg_compile(tape, WG_TENSORS(x), WG_TENSORS(y));
+    ck_assert_int_eq(wg_function_run(f, (const void *[]){awkward}, (void *[]){got}), WG_OK);
+    ck_assert_msg(wg_function_steps(f) == steps, "%s: %zu steps, not %zu", name, wg_function_steps(f), steps);
+    for (int i = 0; i < AWKWARD; i++) {
+        double expected = wg_element(y, i);
+        ck_assert_msg(!memcmp(&got[i], &expected, sizeof expected) || (isnan(got[i]) && isnan(expected)), "%s of %g: %a, not %a",
+                      name, awkward[i], got[i], expected);
+    }
+    wg_function_free(f);
+}
+
+static bool is_plain(const wg_op *op) { return op->map && !op->options && !op->output_gradient_free; }
+
+START_TEST(what_entries_say_of_themselves_is_true_and_used)
+{
+    int said = 0;
+    for (int family = 0; wg_op_family(family); family++)
+        for (int i = 0; i < wg_op_family(family)->n; i++) {
+            const wg_op *op = wg_op_family(family)->op[i];
+            wg_tensor x = wg_array(tape, WG_FLOAT64, WG_SHAPE(AWKWARD), awkward);
+            wg_tensor turned = wg_flip(x, .axis = WG_AXES(0)), once = WG_NONE;
+            if (op->idempotent || op->involution)
+                once = wg_record(op, NULL, &x, 1);
+            if (op->idempotent)
+                takes_steps(x, wg_record(op, NULL, &once, 1), 2, op->name); /* and a copy to where it is wanted */
+            if (op->involution)
+                takes_steps(x, wg_record(op, NULL, &once, 1), 1, op->name);
+            if (op->commutes) {
+                wg_tensor a = wg_record(op, NULL, (wg_tensor[]){x, turned}, 2), b = wg_record(op, NULL, (wg_tensor[]){turned, x}, 2);
+                takes_steps(x, wg_concat(WG_TENSORS(wg_slice(a, .stop = WG_INTS(7)), wg_slice(b, .start = WG_INTS(7)))), 2, op->name);
+            }
+            for (int k = 0; k < 2; k++)
+                if (op->neutral_in >> k & 1) {
+                    wg_tensor in[2] = {x, x};
+                    in[k] = wg_full(tape, WG_FLOAT64, (wg_shape){0}, op->neutral);
+                    takes_steps(x, wg_record(op, NULL, in, 2), 1, op->name);
+                }
+            said += is_plain(op) && (op->commutes || op->idempotent || op->involution || op->neutral_in);
+        }
+    ck_assert_int_ge(said, 12);
+}
+END_TEST
+
+static size_t steps_of(wg_tensor x, wg_tensor y)
+{
+    wg_function *f = wg_compile(tape, WG_TENSORS(x), WG_TENSORS(y));
+    size_t steps = wg_function_steps(f);
+    wg_function_free(f);
+    return steps;
+}
+
+START_TEST(what_is_the_same_is_computed_once)
+{
+    wg_tensor x = wg_array(tape, WG_FLOAT64, WG_SHAPE(4, 6), NULL), s[4], parts[2];
+    ck_assert_uint_eq(steps_of(x, wg_multiply(wg_exp(x), wg_exp(x))), 2);
+    ck_assert_uint_eq(steps_of(x, wg_multiply(wg_add(x, 3), wg_add(3, x))), 2);
+    ck_assert_uint_eq(steps_of(x, wg_multiply(wg_add(x, 3), wg_add(x, 4))), 3);
+    ck_assert_uint_eq(steps_of(x, wg_subtract(wg_subtract(x, 3), wg_subtract(3, x))), 3);
+    ck_assert_uint_eq(steps_of(x, wg_subtract(x, -0.0)), 1); /* x + 0, which is not -0 where x is */
+    ck_assert_uint_eq(steps_of(x, wg_add(wg_sum(x, .axis = WG_AXES(0)), wg_sum(x, .axis = WG_AXES(0)))), 2);
+    ck_assert_uint_eq(steps_of(x, wg_add(wg_sum(x, .axis = WG_AXES(0)), wg_sum(x, .axis = WG_AXES(0), .keepdims = true))), 3);
+    for (int i = 0; i < 4; i++) /* views of the same elements, and of others */
+        s[i] = wg_exp(wg_select(x, 0, i / 2));
+    ck_assert_uint_eq(steps_of(x, wg_add(s[0], s[1])), 2);
+    ck_assert_uint_eq(steps_of(x, wg_add(s[1], s[2])), 3);
+    ck_assert_uint_eq(steps_of(x, wg_add(wg_exp(wg_matrix_transpose(wg_matrix_transpose(x))), wg_exp(x))), 2);
+    for (int i = 0; i < 2; i++)
+        wg_split(wg_exp(x), 1, WG_LIST(2, 4), parts), s[i] = wg_sum(parts[i]);
+    ck_assert_uint_gt(steps_of(x, wg_add(s[0], s[1])), 3);
+    wg_tensor a = wg_dropout(x, .p = 0.5), b = wg_dropout(x, .p = 0.5); /* two draws */
+    ck_assert_uint_eq(steps_of(x, wg_subtract(a, b)), 3);
+}
+END_TEST
+
 START_TEST(inputs_may_be_what_was_computed)
 {
     wg_tensor x = wg_array(tape, WG_FLOAT64, WG_SHAPE(2), NULL), h = wg_exp(x), y = wg_add(wg_multiply(h, 3), x);
@@ -378,6 +461,8 @@ int main(void)
     tcase_add_checked_fixture(errors, set_up, tear_down);
     tcase_add_test(works, new_values_go_in_and_results_come_out);
     tcase_add_test(works, what_is_not_needed_is_left_out);
+    tcase_add_test(works, what_entries_say_of_themselves_is_true_and_used);
+    tcase_add_test(works, what_is_the_same_is_computed_once);
     tcase_add_test(works, inputs_may_be_what_was_computed);
     tcase_add_test(works, memory_does_not_grow_with_the_length_of_a_chain);
     tcase_add_loop_test(works, chains_give_the_bits_of_the_tape, 0, 4);

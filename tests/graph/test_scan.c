@@ -282,7 +282,7 @@ END_TEST
 START_TEST(no_memory_is_an_error_and_a_rewind_mends_it)
 {
     for (size_t fail = 1; fail < 4000; fail++) {
-        faults f = {.largest = 32768};
+        faults f = {.largest = 32768, .skew = 16 * (size_t)_i};
         wg_tape_free(tape);
         tape = wg_tape_new(.memory = faults_memory(&f));
         parameters();
@@ -323,7 +323,7 @@ int main(void)
     tcase_add_test(all, memory_is_what_the_schedule_says);
     tcase_add_loop_test(all, what_is_wrong_is_said, 0, 2);
     tcase_add_test(all, a_parameter_changed_since_is_noticed);
-    tcase_add_test(all, no_memory_is_an_error_and_a_rewind_mends_it);
+    tcase_add_loop_test(all, no_memory_is_an_error_and_a_rewind_mends_it, 0, 4);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
