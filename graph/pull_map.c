@@ -91,14 +91,14 @@ static bool names(const char *slope, char name)
     return false;
 }
 
-/* Is g one value, or a few, repeated? */
-static bool is_repeated(wg_tensor g)
+/* Is g read as quickly where it is: in order, or one value, or a few, repeated? */
+static bool is_readable(wg_tensor g)
 {
     const wg_node *node = wg_is_tensor(g) ? wg_node_at(g.tape, g.node) : NULL;
+    bool repeated = false;
     for (int i = 0; node && i < node->rank; i++)
-        if (!node->as.layout->stride[i] && node->as.layout->dim[i] > 1)
-            return true;
-    return false;
+        repeated |= !node->as.layout->stride[i] && node->as.layout->dim[i] > 1;
+    return node && (repeated || !node->rank || wg_node_is(node, WG_NODE_CONTIGUOUS));
 }
 
 wg_tensor wg_pull_map(const wg_call *c, int which, wg_tensor g)
@@ -118,7 +118,7 @@ wg_tensor wg_pull_map(const wg_call *c, int which, wg_tensor g)
         return wg_chain_map(c, which, g);
     if (size)
         memcpy(p.options, c->options, size);
-    if (!is_repeated(g))
+    if (!is_readable(g))
         g = wg_contiguous(g);
     const char *slope = c->op->map->slope[which];
     bool needed[4];

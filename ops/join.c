@@ -3,6 +3,7 @@
 #include "ops/code.h"
 #include "core/tape.h"
 #include "ops/shape.h"
+#include "wengert/map.h"
 
 #define JOINS(OP) OP(concat) OP(stack) OP(unstack) OP(split) OP(meshgrid)
 WG_CONTENTS(JOINS)
@@ -28,8 +29,12 @@ static stretches along(const wg_type *type, int axis)
 /* `length` bytes of each block, from blocks `from_step` bytes apart to blocks `to_step` apart. */
 static void copy_blocks(int64_t blocks, size_t length, const char *from, size_t from_step, char *to, size_t to_step)
 {
-    for (int64_t b = 0; b < blocks && length; b++, from += from_step, to += to_step)
-        memcpy(to, from, length);
+    if (length == sizeof(uint64_t)) /* a call each would take longer than the copy */
+        for (int64_t b = 0; b < blocks; b++, from += from_step, to += to_step)
+            memcpy(to, from, sizeof(uint64_t));
+    else
+        for (int64_t b = 0; b < blocks && length; b++, from += from_step, to += to_step)
+            memcpy(to, from, length);
 }
 
 /* Cotangent k; zeros of output k's type where it is absent. */
@@ -125,6 +130,8 @@ WG_OP(concat) = {
 
 wg_tensor (wg_concat)(wg_tensors x, wg_concat_options options) { return wg_record(&concat_op, &options, x.at, x.n); }
 
+#define ROWS 32 /* of a stack that are written together */
+
 /* ---- stack ------------------------------------------------------------------------------------------------------- */
 static wg_status stack_type(wg_call *c)
 {
@@ -141,13 +148,56 @@ static wg_status stack_type(wg_call *c)
     return WG_OK;
 }
 
+typedef uint64_t words __attribute__((vector_size(4 * sizeof(uint64_t)), aligned(sizeof(uint64_t)), may_alias));
+
+/* to[k n + i] = from[i][k] for four of i and four of k. */
+static inline void four_by_four(const uint64_t *const *from, int64_t k, uint64_t *to, int64_t n)
+{
+    words r[4], s[4];
+    for (int i = 0; i < 4; i++)
+        r[i] = *(const words *)(from[i] + k);
+    for (int i = 0; i < 2; i++) {
+        s[2 * i] = __builtin_shufflevector(r[i], r[i + 2], 0, 4, 1, 5);
+        s[2 * i + 1] = __builtin_shufflevector(r[i], r[i + 2], 2, 6, 3, 7);
+    }
+    for (int i = 0; i < 2; i++) {
+        *(words *)(to + 2 * i * n) = __builtin_shufflevector(s[i], s[i + 2], 0, 4, 1, 5);
+        *(words *)(to + (2 * i + 1) * n) = __builtin_shufflevector(s[i], s[i + 2], 2, 6, 3, 7);
+    }
+}
+
+/* Entries of one 8-byte element: the transpose of n rows. */
+static WG_CLONES void stack_words(int64_t n, const uint64_t *const *from, int64_t blocks, uint64_t *to)
+{
+    int64_t k = 0;
+    for (; k + 4 <= blocks; k += 4) {
+        int64_t i = 0;
+        for (; i + 4 <= n; i += 4)
+            four_by_four(from + i, k, to + k * n + i, n);
+        for (; i < n; i++)
+            for (int64_t j = k; j < k + 4; j++)
+                to[j * n + i] = from[i][j];
+    }
+    for (; k < blocks; k++)
+        for (int64_t i = 0; i < n; i++)
+            to[k * n + i] = from[i][k];
+}
+
 static wg_status stack_run(const wg_call *c)
 {
     const wg_stack_options *o = c->options;
     stretches y = along(&c->y[0], o->axis);
-    for (int i = 0; i < c->n_in; i++)
-        copy_blocks(y.blocks, y.entry, c->from[i], y.entry, (char *)c->to[0] + (size_t)i * y.entry,
-                    y.entry * (size_t)c->n_in);
+    if (y.entry == sizeof(uint64_t)) {
+        stack_words(c->n_in, (const uint64_t *const *)c->from, y.blocks, c->to[0]);
+        return WG_OK;
+    }
+    const size_t step = y.entry * (size_t)c->n_in;
+    for (int64_t first = 0, some; first < y.blocks; first += some) { /* short rows are written while they are in the cache */
+        some = y.blocks - first < ROWS ? y.blocks - first : ROWS;
+        for (int i = 0; i < c->n_in; i++)
+            copy_blocks(some, y.entry, (const char *)c->from[i] + (size_t)first * y.entry, y.entry,
+                        (char *)c->to[0] + (size_t)first * step + (size_t)i * y.entry, step);
+    }
     return WG_OK;
 }
 

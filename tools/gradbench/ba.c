@@ -4,12 +4,12 @@
  * so the gradient of a sum over a block holds the rows of all its observations. */
 #include "gradbench.h"
 
-#define BLOCK 500 /* observations: columns of so many do not start at the same place of their pages */
+#define BLOCK 200 /* observations: what is computed of them fits the second-level cache */
 enum { CAMERA = 11, POINT = 3, ROW = CAMERA + POINT + 1 };
 
 typedef struct {
     int64_t n, m, p, block;
-    double *camera, *point, *weight, *feature; /* [n, 11], [m, 3], [p], [2, p] */
+    double *camera, *point, *weight, *feature; /* [11, n], [3, m], [p], [2, p] */
     double *column;                            /* [14, block]: the cameras and points of a block's observations */
     int32_t *seen_by, *seen;                   /* [p] each: which camera, which point */
     double *out, *weight_out;                  /* reprojection errors [p, 2] or rows [p, 2, 15]; weight errors or slopes [p] */
@@ -33,24 +33,21 @@ static vector cross(vector a, vector b)
                     wg_subtract(wg_multiply(a.x, b.y), wg_multiply(a.y, b.x))};
 }
 
-static wg_tensor sum_of(wg_tensor a, wg_tensor x, wg_tensor b, wg_tensor y, wg_tensor c, wg_tensor z)
+static wg_tensor sum_of(wg_tensor a, wg_tensor x, wg_tensor b, wg_tensor y)
 {
-    return wg_add(wg_add(wg_multiply(a, x), wg_multiply(b, y)), wg_multiply(c, z));
+    return wg_add(wg_multiply(a, x), wg_multiply(b, y));
 }
 
-/* d rotated by |r| about r: cos d + sin/|r| r x d + (1 - cos)/|r|^2 (r d) r, by the half angle, which loses nothing where it
- * is small; d + r x d where r is zero. */
+/* d rotated by |r| about r: d + sin/|r| r x d + (1 - cos)/|r|^2 r x (r x d), by the half angle, which loses nothing where it is
+ * small. A rotation by nothing is one by 1e-20. */
 static vector rotated(vector r, vector d)
 {
-    wg_tensor square = dot(r, r), still = wg_equal(square, 0);
-    wg_tensor angle = wg_sqrt(wg_where(still, wg_number(1), square)), half = wg_multiply(0.5, angle);
-    wg_tensor sine = wg_divide(wg_sin(half), angle), cosine = wg_cos(half);
-    wg_tensor b = wg_where(still, wg_number(1), wg_multiply(2, wg_multiply(sine, cosine)));
-    wg_tensor c = wg_where(still, wg_number(0.5), wg_multiply(2, wg_square(sine)));
-    wg_tensor a = wg_subtract(1, wg_multiply(c, square)), along = wg_multiply(c, dot(r, d));
-    vector across = cross(r, d);
-    return (vector){sum_of(a, d.x, b, across.x, along, r.x), sum_of(a, d.y, b, across.y, along, r.y),
-                    sum_of(a, d.z, b, across.z, along, r.z)};
+    wg_tensor angle = wg_sqrt(wg_add(dot(r, r), 1e-40)), half = wg_multiply(0.5, angle);
+    wg_tensor sine = wg_divide(wg_sin(half), angle), twice = wg_add(sine, sine);
+    wg_tensor b = wg_multiply(twice, wg_cos(half)), c = wg_multiply(twice, sine);
+    vector across = cross(r, d), inward = cross(r, across);
+    return (vector){wg_add(d.x, sum_of(b, across.x, c, inward.x)), wg_add(d.y, sum_of(b, across.y, c, inward.y)),
+                    wg_add(d.z, sum_of(b, across.z, c, inward.z))};
 }
 
 /* e = w (f L (a, b) + (u0, v0) - feat) from the columns of camera, point and weight. */
@@ -59,7 +56,7 @@ static void errors(const wg_tensor *of, wg_tensor u, wg_tensor v, wg_tensor *e)
     vector r = {of[0], of[1], of[2]}, point = {of[11], of[12], of[13]};
     vector d = {wg_subtract(point.x, of[3]), wg_subtract(point.y, of[4]), wg_subtract(point.z, of[5])};
     vector seen = rotated(r, d);
-    wg_tensor a = wg_divide(seen.x, seen.z), b = wg_divide(seen.y, seen.z);
+    wg_tensor far = wg_reciprocal(seen.z), a = wg_multiply(seen.x, far), b = wg_multiply(seen.y, far);
     wg_tensor s = wg_add(wg_square(a), wg_square(b));
     wg_tensor distorted = wg_add(1, wg_multiply(s, wg_add(of[9], wg_multiply(of[10], s))));
     wg_tensor scale = wg_multiply(of[6], distorted);
@@ -88,17 +85,12 @@ static void compiled(problem *p, const scene *s)
     p->f = wg_compile(p->tape, ((wg_tensors){in, ROW + 2}), ((wg_tensors){out, 2}));
 }
 
-/* The columns of a block of observations, the first of them number `from`. */
-static void gathered(const scene *s, int64_t from)
+/* Variables of those that the observations from `from` on see, column by column: `columns` of n each. */
+static void gathered(const scene *s, const double *values, int columns, int64_t n, const int32_t *seen, double *to)
 {
-    for (int64_t i = 0; i < s->block; i++) {
-        const double *camera = s->camera + CAMERA * (int64_t)s->seen_by[from + i];
-        const double *point = s->point + POINT * (int64_t)s->seen[from + i];
-        for (int k = 0; k < CAMERA; k++)
-            s->column[k * s->block + i] = camera[k];
-        for (int k = 0; k < POINT; k++)
-            s->column[(CAMERA + k) * s->block + i] = point[k];
-    }
+    for (int k = 0; k < columns; k++)
+        for (int64_t i = 0; i < s->block; i++)
+            to[k * s->block + i] = values[k * n + seen[i]];
 }
 
 static wg_status run(problem *p)
@@ -111,7 +103,8 @@ static wg_status run(problem *p)
     wg_status status = WG_OK;
     for (int64_t first = 0; first < s->p && !status; first += s->block) {
         int64_t from = first < s->p - s->block ? first : s->p - s->block; /* the last block overlaps the one before */
-        gathered(s, from);
+        gathered(s, s->camera, CAMERA, s->n, s->seen_by + from, s->column);
+        gathered(s, s->point, POINT, s->m, s->seen + from, s->column + CAMERA * s->block);
         in[ROW - 1] = s->weight + from;
         in[ROW] = s->feature + from;
         in[ROW + 1] = s->feature + s->p + from;
@@ -121,13 +114,13 @@ static wg_status run(problem *p)
 }
 
 /* ---- Input and output -------------------------------------------------------------------------------------------- */
-/* `count` copies of the values, one after the other; or of each value, where `each`. */
-static double *copies(problem *p, wg_tensor values, int64_t count, bool each)
+/* `count` copies of each of the values, one after the other. */
+static double *copies(problem *p, wg_tensor values, int64_t count)
 {
     int64_t n = wg_size(values);
     double *to = room(p, (size_t)(n * count) * sizeof *to);
     for (int64_t i = 0; to && i < n * count; i++)
-        to[i] = wg_element(values, each ? i / count : i % n);
+        to[i] = wg_element(values, i / count);
     return to;
 }
 
@@ -211,10 +204,10 @@ static void ba(problem *p)
     if (wg_failed(p->tape))
         return;
     s->block = s->p < BLOCK ? s->p : BLOCK;
-    s->camera = copies(p, camera, s->n, false);
-    s->point = copies(p, point, s->m, false);
-    s->weight = copies(p, weight, s->p, false);
-    s->feature = copies(p, feature, s->p, true);
+    s->camera = copies(p, camera, s->n);
+    s->point = copies(p, point, s->m);
+    s->weight = copies(p, weight, s->p);
+    s->feature = copies(p, feature, s->p);
     s->seen_by = in_turn(p, s->n);
     s->seen = in_turn(p, s->m);
     s->column = room(p, (size_t)((CAMERA + POINT) * s->block) * sizeof *s->column);
