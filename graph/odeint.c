@@ -1,29 +1,19 @@
 /* Ordinary differential equations: explicit Runge-Kutta steps, recorded. A step that the error estimate refuses is taken back
  * before the next is tried, so that the tape holds the accepted ones alone; their lengths are fractions of the time between
  * two of the times asked for, numbers that are not differentiated. */
-#include "graph/closure.h"
+#include "graph/odeint.h"
 
 #include "wengert/elementwise.h"
 #include "wengert/reductions.h"
 #include "wengert/shape.h"
 
-#define MOST_STAGES 7
-
-/* A Runge-Kutta method: stage i at time c[i], of the stages before by a[i]; y by b; the error by d = b - b^. The last stage of
- * one that is `first_same_as_last` is the first of the next step. */
-typedef struct {
-    int stages;
-    bool first_same_as_last;
-    double a[MOST_STAGES][MOST_STAGES - 1], b[MOST_STAGES], c[MOST_STAGES], d[MOST_STAGES];
-} method;
-
-static const method rk4 = {.stages = 4,
+static const wg_ode_steps rk4 = {.stages = 4,
                            .a = {{0}, {0.5}, {0, 0.5}, {0, 0, 1}},
                            .b = {1.0 / 6, 1.0 / 3, 1.0 / 3, 1.0 / 6},
                            .c = {0, 0.5, 0.5, 1}};
 
 /* Hairer, Norsett and Wanner 1993, table II.5.2. */
-static const method dopri5 = {
+static const wg_ode_steps dopri5 = {
     .stages = 7,
     .first_same_as_last = true,
     .a = {{0},
@@ -37,22 +27,10 @@ static const method dopri5 = {
     .c = {0, 1.0 / 5, 3.0 / 10, 4.0 / 5, 8.0 / 9, 1, 1},
     .d = {71.0 / 57600, 0, -71.0 / 16695, 71.0 / 1920, -17253.0 / 339200, 22.0 / 525, -1.0 / 40}};
 
-typedef struct {
-    wg_tape *tape;
-    wg_body *f;
-    const wg_odeint_options *o;
-    const method *m;
-    wg_type type;
-    wg_tensor start, span;    /* of the interval at hand, 0-d */
-    wg_tensor k[MOST_STAGES]; /* the stages of the last step */
-    bool warm;                /* k[0] is that of the step to come */
-    int64_t steps;            /* tried */
-} integration;
-
-static wg_tensor slope(const integration *s, wg_tensor t, wg_tensor y)
+wg_tensor wg_ode_slope(const wg_integration *s, wg_tensor t, wg_tensor y)
 {
     wg_tensor in[2] = {t, y}, k;
-    if (!wg_is_tensor(t) || !wg_is_tensor(y) || wg_body_call(s->tape, "wg_odeint", s->f, s->o->user, in, &k, 1))
+    if (!wg_is_tensor(t) || !wg_is_tensor(y) || wg_body_call(s->tape, "wg_odeint", s->f, s->user, in, &k, 1))
         return wg_invalid_on(s->tape);
     wg_type type = wg_type_of(k);
     if (wg_type_equal(&type, &s->type))
@@ -62,7 +40,7 @@ static wg_tensor slope(const integration *s, wg_tensor t, wg_tensor y)
 }
 
 /* The sum of weight[i] k[i], or WG_NONE where all are 0. */
-static wg_tensor weighted(const integration *s, const double *weight, int n)
+static wg_tensor weighted(const wg_integration *s, const double *weight, int n)
 {
     wg_tensor sum = WG_NONE;
     for (int i = 0; i < n; i++) {
@@ -75,7 +53,7 @@ static wg_tensor weighted(const integration *s, const double *weight, int n)
 }
 
 /* y after a step from `done` over `part` of the interval. */
-static wg_tensor stepped(integration *s, wg_tensor y, double done, double part)
+static wg_tensor stepped(wg_integration *s, wg_tensor y, double done, double part)
 {
     wg_tensor h = wg_multiply(s->span, part);
     for (int i = 0; i < s->m->stages; i++) {
@@ -83,7 +61,7 @@ static wg_tensor stepped(integration *s, wg_tensor y, double done, double part)
             continue;
         wg_tensor t = wg_add(s->start, wg_multiply(s->span, done + s->m->c[i] * part));
         wg_tensor sum = weighted(s, s->m->a[i], i);
-        s->k[i] = slope(s, t, wg_is_none(sum) ? y : wg_add(y, wg_multiply(h, sum)));
+        s->k[i] = wg_ode_slope(s, t, wg_is_none(sum) ? y : wg_add(y, wg_multiply(h, sum)));
         if (!wg_is_tensor(s->k[i]))
             return wg_invalid_on(s->tape);
     }
@@ -91,7 +69,7 @@ static wg_tensor stepped(integration *s, wg_tensor y, double done, double part)
 }
 
 /* The root mean square of the error estimate beside what is tolerated; infinity where it is no number. */
-static double error_of(const integration *s, wg_tensor y, wg_tensor next, double part)
+static double error_of(const wg_integration *s, wg_tensor y, wg_tensor next, double part)
 {
     wg_aside aside = wg_aside_begin(s->tape);
     double error = 0;
@@ -106,24 +84,41 @@ static double error_of(const integration *s, wg_tensor y, wg_tensor next, double
     return isfinite(error) ? error : (double)INFINITY;
 }
 
-static wg_tensor given_up(integration *s, const char *why)
+static wg_tensor given_up(wg_integration *s, const char *why)
 {
     if (!s->tape->status)
         wg_report(s->tape, "wg_odeint", WG_ERROR_NUMERIC, "%s after %lld steps", why, (long long)s->steps);
     return wg_invalid_on(s->tape);
 }
 
-static wg_tensor over_interval_fixed(integration *s, wg_tensor y)
+/* Where no derivative is wanted, nothing but the numbers of y is left of what was recorded since `mark`. */
+static wg_tensor settled(wg_integration *s, wg_tensor y, wg_mark mark)
 {
-    int64_t n = s->o->steps;
-    for (int64_t i = 0; i < n && wg_is_tensor(y); i++, s->steps++)
-        y = stepped(s, y, (double)i / (double)n, 1 / (double)n);
+    if (!s->lean || !wg_is_tensor(y))
+        return y;
+    if ((wg_copy_out)(y, s->room))
+        return wg_invalid_on(s->tape);
+    wg_rewind(s->tape, mark);
+    s->warm = false;
+    y = wg_leaf(s->tape, &s->type, NULL, WG_NODE_CUT, "wg_odeint");
+    if (wg_is_tensor(y))
+        memcpy(wg_node_at(s->tape, y.node)->data, s->room, (size_t)wg_type_count(&s->type) * wg_dtype_size(s->type.dtype));
     return y;
 }
 
-static wg_tensor over_interval(integration *s, wg_tensor y, double *part)
+static wg_tensor over_interval_fixed(wg_integration *s, wg_tensor y)
+{
+    int64_t n = s->o->steps;
+    wg_mark start = wg_tape_mark(s->tape);
+    for (int64_t i = 0; i < n && wg_is_tensor(y); i++, s->steps++)
+        y = settled(s, stepped(s, y, (double)i / (double)n, 1 / (double)n), start);
+    return y;
+}
+
+static wg_tensor over_interval_adapted(wg_integration *s, wg_tensor y, double *part)
 {
     double done = 0;
+    wg_mark start = wg_tape_mark(s->tape);
     s->warm = false;
     while (done < 1) {
         bool last = done + *part * (1 + 1e-9) >= 1;
@@ -144,6 +139,7 @@ static wg_tensor over_interval(integration *s, wg_tensor y, double *part)
             done = last ? 1 : done + step;
             s->k[0] = s->k[s->m->stages - 1];
             s->warm = true;
+            y = settled(s, y, start);
         } else {
             wg_rewind(s->tape, before);
             s->k[0] = first;
@@ -155,6 +151,21 @@ static wg_tensor over_interval(integration *s, wg_tensor y, double *part)
             *part = step * factor;
     }
     return y;
+}
+
+wg_tensor wg_ode_over_interval(wg_integration *s, wg_tensor y, double *part)
+{
+    return s->o->method == WG_RK4 ? over_interval_fixed(s, y) : over_interval_adapted(s, y, part);
+}
+
+bool wg_integration_begin(wg_integration *s, wg_tape *tape, wg_body *f, void *user, const wg_odeint_options *o,
+                          const wg_type *type, bool lean)
+{
+    *s = (wg_integration){.tape = tape, .f = f, .user = user, .o = o, .m = o->method == WG_RK4 ? &rk4 : &dopri5,
+                          .type = *type, .lean = lean};
+    size_t bytes = (size_t)wg_type_count(type) * wg_dtype_size(type->dtype);
+    s->room = lean ? wg_arena(tape, bytes + 1) : NULL;
+    return !lean || s->room || wg_no_memory(tape, "wg_odeint", bytes) == WG_OK;
 }
 
 /* Are the times strictly monotonic numbers? */
@@ -171,7 +182,7 @@ static wg_status times_checked(wg_tape *tape, wg_tensor t)
     return WG_OK;
 }
 
-static wg_tensor integrated(integration *s, wg_tensor y, wg_tensor t)
+wg_tensor wg_integrated(wg_integration *s, wg_tensor y, wg_tensor t)
 {
     int64_t n = wg_size(t);
     double part = 0.05;
@@ -184,7 +195,7 @@ static wg_tensor integrated(integration *s, wg_tensor y, wg_tensor t)
     for (int64_t i = 1; i < n; i++) {
         s->start = wg_select(t, 0, i - 1);
         s->span = wg_subtract(wg_select(t, 0, i), s->start);
-        y = s->o->method == WG_RK4 ? over_interval_fixed(s, y) : over_interval(s, y, &part);
+        y = wg_ode_over_interval(s, y, &part);
         if (!wg_is_tensor(y))
             return wg_invalid_on(s->tape);
         rows[i] = y;
@@ -209,17 +220,21 @@ wg_tensor (wg_odeint)(wg_body *f, wg_tensor y0, wg_tensor t, wg_odeint_options o
     wg_tape *tape = wg_inputs_tape("wg_odeint", (wg_tensors){inputs, 2}, NULL, 0);
     if (!tape)
         return y0.tape ? wg_invalid_on(y0.tape) : WG_INVALID;
-    integration s = {.tape = tape, .f = f, .o = &options, .m = options.method == WG_RK4 ? &rk4 : &dopri5,
-                     .type = wg_type_of(y0)};
+    wg_type type = wg_type_of(y0);
     uint32_t held = wg_hold_place(tape);
     if (!f)
         wg_report(tape, "wg_odeint", WG_ERROR_VALUE, "the function is NULL");
-    else if (!wg_is_float(s.type.dtype) || wg_type_of(t).dtype != s.type.dtype)
-        wg_report(tape, "wg_odeint", WG_ERROR_DTYPE, "y0 is %s and t %s, not one float dtype", wg_dtype_name(s.type.dtype),
+    else if (!wg_is_float(type.dtype) || wg_type_of(t).dtype != type.dtype)
+        wg_report(tape, "wg_odeint", WG_ERROR_DTYPE, "y0 is %s and t %s, not one float dtype", wg_dtype_name(type.dtype),
                   wg_dtype_name(wg_type_of(t).dtype));
     else if (!options_checked(tape, &options))
         times_checked(tape, t);
-    wg_tensor y = tape->status ? wg_invalid_on(tape) : integrated(&s, y0, t);
+    wg_tensor y = wg_invalid_on(tape);
+    wg_integration s;
+    if (!tape->status && options.continuous)
+        y = wg_ode_adjoint(tape, f, y0, t, &options);
+    else if (!tape->status && wg_integration_begin(&s, tape, f, options.user, &options, &type, false))
+        y = wg_integrated(&s, y0, t);
     wg_let_go_place(tape, held);
     return y;
 }

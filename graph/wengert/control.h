@@ -101,12 +101,18 @@ typedef struct {
     wg_ode_method method;
     double rtol, atol;   /* of a step, DOPRI5: its root mean square error beside atol + rtol |y| */
     int64_t steps, most; /* RK4: between two times; DOPRI5: at most so many in all */
+    bool continuous;     /* the gradient solves the adjoint equation, see below */
 } wg_odeint_options;
 #define wg_odeint_defaults .rtol = 1e-8, .atol = 1e-10, .steps = 1, .most = 100000
 /* dy/dt = f(t, y) from y = y0 at t[0]: y at each of the times t (1-D, strictly increasing or decreasing), stacked along a new
  * axis 0; the first is y0. f computes out[0] = dy/dt from in[0] = t, 0-d, and in[1] = y. The steps that were accepted are what
  * is recorded: gradients, by y0, t and what f uses, are those of the numbers computed (the discrete adjoint), of any order;
- * how long the steps are is not differentiated. WG_ERROR_NUMERIC where `most` steps do not suffice or y is no longer finite. */
+ * how long the steps are is not differentiated. WG_ERROR_NUMERIC where `most` steps do not suffice or y is no longer finite.
+ *
+ * With `continuous` no step is kept: the gradient is integrated from the last time back to the first, with the same method and
+ * tolerances (the continuous adjoint). It takes the memory of one step however many there are, and is as near to the derivative of
+ * the exact solution as these tolerances make it, which is not to all digits that of the numbers computed. Forward mode and
+ * derivatives of derivatives go through the steps, recorded anew. */
 WG_API wg_tensor wg_odeint(wg_body *f, wg_tensor y0, wg_tensor t, wg_odeint_options options);
 
 /* ---- A derivative of your own ------------------------------------------------------------------------------------

@@ -450,17 +450,22 @@ static const struct {
     wg_ode_method method;
     int64_t steps;
     double tolerance;
-} ways[] = {{WG_DOPRI5, 1, 1e-8}, {WG_RK4, 200, 1e-8}};
+    bool continuous;
+} ways[] = {{WG_DOPRI5, 1, 1e-8, false}, {WG_RK4, 200, 1e-8, false}, {WG_DOPRI5, 1, 1e-8, true}, {WG_RK4, 200, 1e-8, true}};
 
 START_TEST(odeint_solves_decay_with_its_gradients)
 {
     wg_tensor k = wg_scalar(tape, 0.7), y0 = wg_scalar(tape, 2), t = wg_array(tape, WG_FLOAT64, WG_SHAPE(3), ((double[]){0, 1, 3}));
-    wg_tensor y = wg_odeint(decay, y0, t, .user = &k, .method = ways[_i].method, .steps = ways[_i].steps), g[3], second, last;
+    wg_tensor y = wg_odeint(decay, y0, t, .user = &k, .method = ways[_i].method, .steps = ways[_i].steps,
+                            .continuous = ways[_i].continuous);
+    wg_tensor g[3], second, last;
     no_error();
     for (int i = 0; i < 3; i++)
         ck_assert_double_eq_tol(wg_element(y, i), 2 * exp(-0.7 * wg_element(t, i)), ways[_i].tolerance);
     const wg_tensor xs[] = {k, y0, t};
     last = wg_select(y, 0, 2);
+    wg_grad(last, xs, 3, g);
+    ck_assert_double_eq_tol(wg_item(g[0]), -6 * exp(-2.1), 1e-7);
     wg_grad(last, xs, 3, g, .create_graph = true);
     ck_assert_double_eq_tol(wg_item(g[0]), -6 * exp(-2.1), 1e-7);
     ck_assert_double_eq_tol(wg_item(g[1]), exp(-2.1), 1e-8);
@@ -480,6 +485,61 @@ START_TEST(odeint_keeps_the_energy_of_a_pendulum_and_comes_back)
     double energy = 0.5 * wg_element(y, 1) * wg_element(y, 1) - cos(wg_element(y, 0));
     ck_assert_double_eq_tol(energy, -cos(1.2), 1e-7);
     ck_assert_double_eq_tol(wg_element(again, 0), 1.2, 1e-6);
+}
+END_TEST
+
+/* With friction; user is (gravity, friction). */
+static void damped(const wg_tensor *in, wg_tensor *out, void *user)
+{
+    wg_tensor p = *(const wg_tensor *)user, angle = wg_select(in[1], 0, 0), speed = wg_select(in[1], 0, 1);
+    wg_tensor pull = wg_multiply(wg_select(p, 0, 0), wg_sin(angle));
+    out[0] = wg_stack(WG_TENSORS(speed, wg_negative(wg_add(pull, wg_multiply(wg_select(p, 0, 1), speed)))));
+}
+
+START_TEST(the_continuous_adjoint_is_the_discrete_one_without_the_steps)
+{
+    wg_tensor p = wg_array(tape, WG_FLOAT64, WG_SHAPE(2), ((double[]){1.3, 0.1}));
+    wg_tensor y0 = wg_array(tape, WG_FLOAT64, WG_SHAPE(2), ((double[]){1.2, 0.3}));
+    wg_tensor t = wg_array(tape, WG_FLOAT64, WG_SHAPE(4), ((double[]){0, 2, 3, 7}));
+    const wg_tensor xs[] = {p, y0, t};
+    wg_tensor g[2][3];
+    size_t nodes[2], used[2];
+    for (int i = 0; i < 2; i++) {
+        size_t before = wg_tape_nodes(tape), bytes = wg_tape_used_bytes(tape);
+        wg_tensor y = wg_odeint(damped, y0, t, .user = &p, .continuous = i);
+        nodes[i] = wg_tape_nodes(tape) - before;
+        used[i] = wg_tape_used_bytes(tape) - bytes;
+        wg_grad(wg_sum(wg_square(wg_subtract(y, 0.5))), xs, 3, g[i]);
+        no_error();
+    }
+    for (int k = 0; k < 3; k++)
+        for (int64_t i = 0; i < wg_size(xs[k]); i++)
+            ck_assert_double_eq_tol(wg_element(g[0][k], i), wg_element(g[1][k], i), 2e-6);
+    ck_assert_uint_gt(nodes[0], 1000);
+    ck_assert_uint_eq(nodes[1], 1);
+    ck_assert_uint_lt(used[1], 2000);
+}
+END_TEST
+
+START_TEST(no_memory_on_the_way_back_is_an_error)
+{
+    for (size_t fail = 1; fail < 120; fail++) {
+        faults f = {.largest = 4096};
+        wg_tape_free(tape);
+        tape = wg_tape_new(.memory = faults_memory(&f));
+        wg_tensor p = wg_array(tape, WG_FLOAT64, WG_SHAPE(2), ((double[]){1.3, 0.1})), g;
+        wg_tensor y0 = wg_array(tape, WG_FLOAT64, WG_SHAPE(2), ((double[]){1.2, 0.3}));
+        wg_tensor t = wg_array(tape, WG_FLOAT64, WG_SHAPE(3), ((double[]){0, 0.5, 1}));
+        f.fail_at = f.calls + fail;
+        wg_tensor y = wg_odeint(damped, y0, t, .user = &p, .method = WG_RK4, .steps = 2, .continuous = true);
+        wg_grad(wg_sum(y), &p, 1, &g);
+        bool reached = f.failed > 0;
+        ck_assert_msg(!reached || wg_error_status(tape) == WG_ERROR_MEMORY, "allocation %zu: %s", fail, wg_error(tape));
+        ck_assert_uint_eq(f.misused, 0);
+        if (!reached)
+            break;
+        ck_assert_uint_lt(fail, 119);
+    }
 }
 END_TEST
 
@@ -525,8 +585,10 @@ int main(void)
     tcase_add_test(all, fixed_point_has_the_derivatives_of_what_it_solves);
     tcase_add_test(all, root_has_derivatives_of_both_orders);
     tcase_add_test(all, equations_without_solution_are_refused);
-    tcase_add_loop_test(all, odeint_solves_decay_with_its_gradients, 0, 2);
+    tcase_add_loop_test(all, odeint_solves_decay_with_its_gradients, 0, (int)(sizeof ways / sizeof *ways));
+    tcase_add_test(all, the_continuous_adjoint_is_the_discrete_one_without_the_steps);
     tcase_add_test(all, odeint_keeps_the_energy_of_a_pendulum_and_comes_back);
+    tcase_add_test(all, no_memory_on_the_way_back_is_an_error);
     tcase_add_test(all, odeint_refuses_what_it_cannot_do);
     tcase_add_test(all, what_is_wrong_is_said);
     tcase_add_loop_test(all, no_memory_is_an_error_and_a_rewind_mends_it, 0, 4);
