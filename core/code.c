@@ -535,6 +535,9 @@ static void word_put(writer *p)
     const char *next = p->at;
     skip_space(&next);
     bool called = *next == '(';
+    size_t n = strlen(word);
+    if (called && n > 2 && !strcmp(word + n - 2, "_T")) /* exp_T, where exp would be a macro before it became text */
+        word[n - 2] = 0;
     for (int i = 0; i < w->n_words; i++)
         if (!strcmp(w->word[i].word, word) && !called) {
             token_put(p, w->word[i].as);

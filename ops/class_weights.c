@@ -2,6 +2,7 @@
  * target's class, or its probabilities, the classes' weights, label smoothing and the reduction. The weights are the
  * hidden operations class_weights and class_total, linear in each of their operands, and the derivatives of the
  * losses are graph code over them. */
+#include "ops/code.h"
 #include "ops/class_weights.h"
 
 #include "core/tape.h"
@@ -65,6 +66,20 @@ wg_status wg_labels_read(const wg_call *c, int operand, int64_t classes, int64_t
         *total += weight ? wg_load_number(c->dtype, (const char *)weight + (size_t)label * wg_dtype_size(c->dtype)) : 1;
     }
     return WG_OK;
+}
+
+void wg_classes_c(const wg_call *c, wg_code *w, const wg_class_rows *r, int target, int64_t ignore)
+{
+    bool soft = wg_is_float(c->x[target].dtype), weighted = target + 1 < c->n_in && wg_given(c, target + 1) &&
+                                                            !strcmp(c->op->in[target + 1].name, "weight");
+    wg_code_size(w, "positions", r->positions);
+    wg_code_size(w, "classes", r->classes);
+    wg_code_size(w, "inner", r->inner);
+    wg_code_size(w, "ignore", soft ? -1 : ignore == WG_NO_INTEGER ? INT32_MIN : ignore);
+    wg_code_word(w, "LABEL", soft ? "0" : "target[k]");
+    wg_code_word(w, "TARGET", soft ? "(double)target[at + class * inner]" : "(label == class ? 1.0 : 0.0)");
+    wg_code_word(w, "WEIGHT", weighted ? "(double)weight[class]" : "1.0");
+    wg_code_word(w, "OWN", weighted && !soft ? "(double)weight[label]" : "1.0");
 }
 
 /* ---- class_weights: g times the target's share of each class, times the class's weight -------------------------- */
@@ -144,6 +159,22 @@ static wg_tensor class_weights_dweight(const wg_call *c, wg_tensor u)
 {
     return sum_over_positions(wg_multiply(u, again(c, c->in[0], WG_NONE)), c->x[1].rank > 0);
 }
+static wg_status class_weights_c(const wg_call *c, wg_code *w)
+{
+    const class_weights_options *o = c->options;
+    wg_class_rows r = wg_class_rows_of(&c->y[0]);
+    wg_code_fill(w, "y", wg_type_count(&c->y[0]), "0");
+    wg_classes_c(c, w, &r, 1, o->ignore_index);
+    wg_code_number(w, "smooth", o->label_smoothing / (double)r.classes);
+    wg_code_number(w, "sharp", 1 - o->label_smoothing);
+    wg_code_word(w, "EACH_G", o->each ? "(double)g[k]" : "(double)g[0]");
+    return wg_code_text(w, TEXT_OF(WG_EACH_POSITION
+        if (ignored || EACH_G == 0) continue;
+        for (int class = 0; class < classes; class++)
+            y[at + class * inner] = (T)(EACH_G * ((smooth + sharp * TARGET) * WEIGHT));
+    }));
+}
+
 WG_OP(class_weights) = {
     .name = "class_weights",
     .doc = "y = g weight[c] (1 - label_smoothing + label_smoothing / classes) for the target's class c, else "
@@ -153,6 +184,7 @@ WG_OP(class_weights) = {
                          WG_ATTR(class_weights, label_smoothing), WG_ATTR(class_weights, each)),
     .type = class_weights_type,
     .run = class_weights_run,
+    .c = class_weights_c,
     .vjp = {class_weights_dg, NULL, class_weights_dweight},
     .linear = WG_SEPARATELY,
     .saves = "g target weight",
@@ -198,6 +230,15 @@ static wg_tensor class_total_jvp(const wg_call *c)
     wg_tensor one = wg_full(c->tape, c->dtype, WG_SCALAR, 1);
     return wg_sum(wg_multiply(class_total_dweight(c, one), c->t[2]));
 }
+static wg_status class_total_c(const wg_call *c, wg_code *w)
+{
+    const class_total_options *o = c->options;
+    int64_t n = wg_type_count(&c->x[1]);
+    wg_class_rows r = {.axis = 0, .outer = n, .classes = o->classes, .inner = 1, .positions = n};
+    wg_classes_c(c, w, &r, 1, o->ignore_index);
+    return wg_code_text(w, n ? TEXT_OF(WG_DIVISOR y[0] = (T)total;) : WG_C(y[0] = 0;));
+}
+
 WG_OP(class_total) = {
     .name = "class_total",
     .doc = "y = the sum of weight[c] over the targets c; where all of them are ignored, 1",
@@ -205,6 +246,7 @@ WG_OP(class_total) = {
     .options = WG_SCHEMA(class_total, WG_ATTR(class_total, classes), WG_ATTR(class_total, ignore_index)),
     .type = class_total_type,
     .run = class_total_run,
+    .c = class_total_c,
     .vjp = {NULL, NULL, class_total_dweight},
     .jvp = class_total_jvp,
     .saves = "target",

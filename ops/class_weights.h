@@ -2,6 +2,7 @@
 #ifndef OPS_CLASS_WEIGHTS_H
 #define OPS_CLASS_WEIGHTS_H
 
+#include "ops/code.h"
 #include "wengert/operation.h"
 
 /* ---- Rows and labels ---------------------------------------------------------------------------------------------
@@ -27,6 +28,24 @@ static inline int64_t wg_label_at(const wg_type *target, const void *labels, int
  * NULL. */
 wg_status wg_labels_read(const wg_call *c, int operand, int64_t classes, int64_t ignore, const void *weight,
                          double *total, int64_t *counted);
+
+/* Names for texts over positions k: sizes, and LABEL, the target's class, TARGET and WEIGHT, the target's and the weight's share
+ * of a `class`, from element `at` on, OWN, the weight of the label. */
+void wg_classes_c(const wg_call *c, wg_code *w, const wg_class_rows *r, int target, int64_t ignore);
+wg_status wg_cross_entropy_c(const wg_call *c, wg_code *w);
+wg_status wg_cross_entropy_pull_c(const wg_call *c, wg_code *w);
+wg_status wg_nll_loss_c(const wg_call *c, wg_code *w);
+wg_status wg_multi_margin_loss_c(const wg_call *c, wg_code *w);
+#define WG_EACH_POSITION                                                                                               \
+    for (int k = 0; k < positions; k++) {                                                                              \
+        const int at = k / inner * classes * inner + k % inner;                                                        \
+        const int64_t label = LABEL;                                                                                   \
+        const bool ignored = label == ignore;                                                                          \
+        if (!ignored && (label < 0 || label >= classes)) FAIL;
+#define WG_DIVISOR                                                                                                     \
+    double total = 0; bool counted = false;                                                                            \
+    WG_EACH_POSITION (void)at; counted = counted || !ignored; total += ignored ? 0 : OWN; }                            \
+    total = !counted ? 1 : total;
 
 /* ---- Graph code of the rules ------------------------------------------------------------------------------------- */
 /* A loss over classes as its rules see it: operands input, target and an optional weight. */

@@ -64,7 +64,7 @@ static const char *element(wg_code *w, const char *word, const nest *kept, const
     return text.data ? text.data : word;
 }
 
-static void word_set(wg_code *w, const char *word, const char *as)
+void wg_code_word(wg_code *w, const char *word, const char *as)
 {
     if (w->n_words < WG_MOST_WORDS) {
         w->word[w->n_words].word = word;
@@ -76,7 +76,7 @@ static void word_found(wg_code *w, const char *word, const char *only_kept, cons
                        const nest *gone)
 {
     bool is_kept = wg_word_in(only_kept, word), is_gone = wg_word_in(only_gone, word);
-    word_set(w, word, element(w, word, is_gone ? NULL : kept, is_kept ? NULL : gone));
+    wg_code_word(w, word, element(w, word, is_gone ? NULL : kept, is_kept ? NULL : gone));
 }
 
 static wg_status over(const wg_call *c, wg_code *w, unsigned goes, const char *only_kept, const char *only_gone,
@@ -100,7 +100,7 @@ static wg_status over(const wg_call *c, wg_code *w, unsigned goes, const char *o
         n *= gone.dim[i];
     }
     wg_source_put(&count, "%lld", (long long)n);
-    word_set(w, "N", count.data ? count.data : "0");
+    wg_code_word(w, "N", count.data ? count.data : "0");
     for (int i = 0; i < kept.n; i++)
         wg_code_for(w, (const char[]){kept.index[i], 0}, kept.dim[i]);
     wg_status status = wg_code_text(w, text);

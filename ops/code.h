@@ -8,6 +8,9 @@
 /* WG_C of text in which macros are replaced before. */
 #define TEXT_OF(...) WG_C(__VA_ARGS__)
 
+/* What stands for a word in the texts that follow. */
+void wg_code_word(wg_code *w, const char *word, const char *as);
+
 /* Text for each of the places that are left when the axes are taken away. In it EACH is the loop over the axes; x, or any other
  * operand or output by its name, is the element there. Words listed in `kept` do not have the axes, those in `gone` have
  * nothing else; the others have operand 0's shape. N is how many elements EACH goes over. */

@@ -24,7 +24,7 @@ typedef struct wg_code wg_code;
 /* Text is C, in which
  *     T                 is the call's dtype, K(e) that of the expression e,
  *     o->beta           is the value of an option, IS(o->approximate, 't') whether its word begins with the letter,
- *     exp, sigmoid, ... are the functions of <math.h>, and the helpers of WG_MAP texts, for a T; exp_double for a double,
+ *     exp, sigmoid, ... are the functions of <math.h>, and the helpers of WG_MAP texts, for a T; exp_double for a double; exp_T is exp, and no macro,
  *     FAIL;             leaves the exported function, which then returns 1: an index out of range.
  * It is laid out anew: a line a statement. */
 #define WG_C(...) #__VA_ARGS__
