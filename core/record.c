@@ -1,6 +1,8 @@
 /* Recording: what happens when an operation is called. The operands are checked against the entry, the options resolved,
  * the result's type found, its value computed, its nodes appended: in that order, and on an error everything taken since is
  * given back. An elementwise operation of 0-d tensors goes a short way, for tapes of many scalars. */
+#include <time.h>
+
 #include "tape.h"
 
 #define NEAR_OPERANDS 12 /* a call of no more operands is kept on the stack */
@@ -246,7 +248,8 @@ static wg_node *output_node(const wg_call *c, int k, const void *options, const 
     bool cut = tape->no_grad || !has_gradient(c->op) || !wg_is_float(c->y[k].dtype);
     *node = (wg_node){.op = c->op, .epoch = tape->epoch, .owner = index, .out = (uint8_t)k, .n_out = (uint8_t)c->n_out,
                       .dtype = (uint8_t)c->y[k].dtype, .rank = (uint8_t)c->y[k].rank,
-                      .flags = (uint8_t)(cut ? WG_NODE_CUT : 0), .place = tape->rule_place,
+                      .flags = (uint8_t)(cut ? WG_NODE_CUT : 0), .derived = tape->deriving > 0,
+                      .place = tape->rule_place,
                       .scope = tape->rule_place ? tape->rule_scope : tape->scope_now};
     tape->nodes = index + 1;
     if (first) {
@@ -409,6 +412,13 @@ static wg_status view_appended(wg_call *c, const void *options, const int64_t **
     return WG_OK;
 }
 
+double wg_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
 /* ---- A call ------------------------------------------------------------------------------------------------------ */
 static int outputs_of(const wg_call *c)
 {
@@ -510,8 +520,12 @@ static wg_status record_general(wg_call *c, const void *given, const wg_tensor *
                        sizeof options);
     wg_status status = prepared(c, &room, in, given, resolved);
     uint32_t base = c->tape->nodes;
+    wg_observer *observer = c->tape->observer;
+    double start = observer ? wg_seconds() : 0;
     if (!status)
         status = recorded(c, resolved, room.to, room.from, room.stride);
+    if (observer && !status)
+        observer->called(observer, base, wg_seconds() - start);
     if (status) {
         wg_short_back(c->tape, before);
         return status;
@@ -590,6 +604,7 @@ static uint32_t record_scalar(wg_tape *tape, const wg_op *op, const wg_tensor *i
         return WG_ABSENT;
     *node = (wg_node){.op = op, .of.in = {at[0], at[1]}, .epoch = tape->epoch, .place = tape->rule_place, .owner = index,
                       .scope = tape->rule_place ? tape->rule_scope : tape->scope_now, .n_in = (uint16_t)n_in,
+                      .derived = tape->deriving > 0,
                       .dtype = (uint8_t)dtype, .n_out = 1,
                       .flags = (uint8_t)(WG_NODE_INLINE | WG_NODE_CONTIGUOUS |
                                          (tape->no_grad || !op->map->slope[0] ? WG_NODE_CUT : 0))};
@@ -602,7 +617,7 @@ static uint32_t record_scalar(wg_tape *tape, const wg_op *op, const wg_tensor *i
 wg_tensor wg_record(const wg_op *op, const void *options, const wg_tensor *in, int n_in)
 {
     wg_tape *tape = tape_of(in, n_in);
-    uint32_t index = tape ? record_scalar(tape, op, in, n_in) : WG_ABSENT;
+    uint32_t index = tape && !tape->observer ? record_scalar(tape, op, in, n_in) : WG_ABSENT;
     if (index != WG_ABSENT)
         return wg_node_tensor(tape, index);
     wg_tensor out = WG_INVALID;

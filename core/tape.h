@@ -55,7 +55,8 @@ typedef struct {
     uint32_t scope;
     uint16_t n_in;
     uint8_t dtype, rank, flags, out, n_out; /* out: which of its call's n_out outputs */
-    bool unrecorded; /* a derivative that was not recorded: it cannot be differentiated again */
+    bool unrecorded : 1; /* a derivative that was not recorded: it cannot be differentiated again */
+    bool derived : 1;    /* recorded by a derivative */
 } wg_node;
 
 _Static_assert(sizeof(wg_node) == 64, "a node is one cache line");
@@ -100,6 +101,11 @@ typedef struct {
 
 #define WG_CONSTANTS 64
 
+/* Who is told of calls: that which recorded `node` took so long. */
+typedef struct wg_observer {
+    void (*called)(struct wg_observer *self, uint32_t node, double seconds);
+} wg_observer;
+
 struct wg_tape {
     wg_memory memory;
     unsigned char *buffer; /* a caller's fixed buffer */
@@ -132,6 +138,8 @@ struct wg_tape {
     uint32_t scopes, scope_room, scope_now;
     uint32_t scope_unopened; /* begun but for want of memory or a name not opened */
     int no_grad;
+    int deriving;        /* what is recorded is a derivative */
+    wg_observer *observer, *observed; /* while it is told; what it was told, once it was */
     bool differentiated; /* there was a backward pass */
 
     wg_hint hint;
@@ -262,6 +270,7 @@ static inline bool wg_overwritten(const wg_tape *tape, const wg_node *node, uint
 wg_status wg_initialise(wg_tape *tape, const wg_type *type, void *data, wg_init init, double gain, const char *name);
 
 /* ---- record.c ---- */
+double wg_seconds(void); /* of a clock that only goes on */
 wg_status wg_call_failed(wg_tape *tape, const wg_op *op, wg_status status, const char *format, ...) WG_PRINTF(4, 5);
 /* Nodes and arena as they are, to give back what a rule or a failed call took. Handles made in between must not be used. */
 typedef struct {

@@ -4,6 +4,7 @@
  * The adjoint of a 0-d node is kept in its slot, any other one in a buffer of the arena. An elementwise operation's slope
  * runs as a kernel straight into the adjoint; any other rule is graph code that runs unrecorded, and the last buffer it
  * makes is the adjoint itself where the sizes allow (the tape's hint). */
+#include "graph/observe.h"
 #include "graph/traverse.h"
 
 typedef union {
@@ -22,6 +23,7 @@ typedef struct {
     wg_stretch at;
     slot *slot;
     spare *spares;
+    bool watched; /* adjoints and times are kept */
 } sweep;
 
 static slot *slot_of(const sweep *s, uint32_t i) { return &s->slot[i - s->at.low]; }
@@ -303,6 +305,18 @@ static void outputs_consumed(sweep *s, uint32_t first, const wg_node *node)
     }
 }
 
+static wg_status pull_watched(sweep *s, uint32_t first, const wg_node *node)
+{
+    wg_tape *tape = s->at.tape;
+    for (uint32_t i = first; i < first + node->n_out && i <= s->at.high; i++)
+        if (*wg_state(&s->at, i) & WG_STATE_REACHED)
+            wg_observe_adjoint(tape, i, adjoint_data(s, i));
+    double start = wg_seconds();
+    wg_status status = pull_scalar(s, first, node) ? WG_OK : pull_call(s, first, node);
+    wg_observe_backward(tape, first, wg_seconds() - start);
+    return status;
+}
+
 static wg_status sweep_down(sweep *s)
 {
     wg_tape *tape = s->at.tape;
@@ -315,9 +329,10 @@ static wg_status sweep_down(sweep *s)
         wg_status status = wg_stretch_intact(&s->at, node, i);
         if (status)
             return status;
-        if (pull_scalar(s, i, node))
-            continue;
-        status = pull_call(s, i, node);
+        if (s->watched)
+            status = pull_watched(s, i, node);
+        else if (!pull_scalar(s, i, node))
+            status = pull_call(s, i, node);
         if (status)
             return status;
         outputs_consumed(s, i, node);
@@ -410,6 +425,9 @@ wg_status wg_pull_plain(wg_tape *tape, const char *name, const wg_pullback *p)
     bool failed = tape->status != WG_OK;
     uint32_t marked = tape->marked; /* what a rule records goes before nodes that are there */
     tape->marked = tape->nodes;
+    wg_observer *observer = tape->observer;
+    s.watched = observer != NULL;
+    tape->observer = NULL; /* what rules record is not told of */
     tape->no_grad++;
     targets_set(&s, p);
     wg_stretch_needed(&s.at);
@@ -421,6 +439,7 @@ wg_status wg_pull_plain(wg_tape *tape, const char *name, const wg_pullback *p)
     if (!status)
         results_read(&s, p);
     tape->no_grad--;
+    tape->observer = observer;
     wg_short_back(tape, before);
     tape->marked = marked;
     return status;

@@ -151,10 +151,12 @@ wg_status wg_pull_recorded(wg_tape *tape, const char *name, const wg_pullback *p
     wg_stretch_needed(&s.at);
     bool failed = tape->status != WG_OK;
     tape->no_grad += p->last;
+    tape->deriving++;
     wg_status status = seeds_set(&s, p);
     if (!status)
         status = sweep_down(&s);
     tape->no_grad -= p->last;
+    tape->deriving--;
     if (!status && !failed) /* a rule may not have needed what failed in it */
         status = tape->status;
     for (int i = 0; i < p->n_xs && !status; i++) {

@@ -14,7 +14,10 @@ static void put_edge_label(writer *w, const wg_edge *e, const wg_tensor_fact *t)
         wg_put_short(w->text, t->name);
         wg_put(w->text, " ");
     }
-    wg_put(w->text, "%s \" ", wg_form_text(&t->type, w->d->facts->usual, form, sizeof form));
+    wg_put(w->text, "%s ", wg_form_text(&t->type, w->d->facts->usual, form, sizeof form));
+    if (t->gradient && w->d->options.overlay == WG_SHOW_GRAD && !w->d->side_by_side)
+        wg_put(w->text, "\xc2\xb7 %.3g ", t->gradient->norm);
+    wg_put(w->text, "\" ");
 }
 
 static void put_edge_colour(writer *w, const wg_edge *e, const wg_tensor_fact *t)

@@ -49,6 +49,11 @@ wg_look wg_look_of(const writer *w, uint32_t item)
         look.line = WG_COLOR_bad_line;
         look.extra = twice ? "penwidth=\"3\" peripheries=\"2\" " : "penwidth=\"3\" ";
     } else if (is_operation(w, shown)) {
+        if (shown->kind == WG_ITEM_OP && fact_of(w, shown->node)->backward) {
+            look.class = "back";
+            look.fill = WG_COLOR_back;
+            look.line = WG_COLOR_back_line;
+        }
         if (w->d->options.overlay == WG_SHOW_MEMORY)
             heated(&look, shown->bytes, w->d->top_bytes);
         if (w->d->options.overlay == WG_SHOW_TIME)

@@ -1,6 +1,8 @@
 /* The facts of a graph, taken from the tape: in a few passes over the nodes that the roots depend on, nothing recurses. */
 #include "graph/facts.h"
 
+#include "graph/observe.h"
+
 /* ---- Questions about nodes of a tape ----------------------------------------------------------------------------- */
 static const char *name_of(const wg_node *node) { return node->extra && node->extra->name ? node->extra->name : ""; }
 static bool is_param(const wg_node *node) { return wg_node_is(node, WG_NODE_PARAM); }
@@ -140,6 +142,14 @@ static size_t common_prefix(const filling *s, const wg_node *node, const char **
     return *name ? size : 0;
 }
 
+/* What a derivative recorded is in a scope of its own, and there in that of what it is the derivative of. */
+static const char *derived_scope(const filling *s, const char *path, size_t n)
+{
+    char derived[1200];
+    int size = snprintf(derived, sizeof derived, "backward%s%.*s", n ? "." : "", n < 1100 ? (int)n : 1100, path);
+    return copied(s, derived, (size_t)size);
+}
+
 /* That which was open when the call was recorded, else that of its parameters' dotted names. NULL: no memory. */
 static const char *scope_of(const filling *s, const wg_node *node)
 {
@@ -147,9 +157,12 @@ static const char *scope_of(const filling *s, const wg_node *node)
     const char *name = NULL;
     if (is_leaf(node))
         return "";
-    if (!node->scope) {
-        size_t n = common_prefix(s, node, &name);
-        return copied(s, name, n);
+    if (!node->scope || node->derived) {
+        size_t n = node->scope ? 0 : common_prefix(s, node, &name);
+        if (!node->derived)
+            return copied(s, name, n);
+        wg_scope_path(s->tape, node->scope, path, sizeof path);
+        return derived_scope(s, n ? name : path, n ? n : strlen(path));
     }
     if (!s->scope[node->scope]) {
         wg_scope_path(s->tape, node->scope, path, sizeof path);
@@ -328,6 +341,7 @@ static const wg_statistics *measured(const filling *s, const wg_node *node)
 static bool output_add(const filling *s, uint32_t i)
 {
     const wg_node *node = wg_node_at(s->tape, i), *gradient = is_param(node) ? wg_node_gradient(s->tape, node) : NULL;
+    const wg_statistics *adjoint = is_leaf(node) ? NULL : wg_observed_gradient(s->tape, i);
     wg_tensor_fact *t = &s->f->output[s->f->outputs++];
     *t = (wg_tensor_fact){.type = wg_node_type(node), .name = name_of(node), .finite = true};
     if (wg_node_count(node) == 1) {
@@ -338,7 +352,10 @@ static bool output_add(const filling *s, uint32_t i)
         return false;
     if (gradient && !(t->gradient = measured(s, gradient)))
         return false;
+    if (adjoint)
+        t->gradient = adjoint;
     s->f->has_gradients |= gradient != NULL;
+    s->f->has_adjoints |= adjoint != NULL;
     return true;
 }
 
@@ -383,7 +400,11 @@ static bool node_add(const filling *s, uint32_t i)
                       .frozen = wg_node_is(node, WG_NODE_FROZEN), .cut = !leaf && wg_node_is(node, WG_NODE_CUT),
                       .unused = !s->reached[i], .ordered = !leaf && is_ordered(s, node), .kept = kept_by(s, i),
                       .flops = leaf ? -1 : flops_of(f->tape, i), .seconds = -1, .seconds_backward = -1,
-                      .output = f->outputs};
+                      .backward = !leaf && node->derived, .output = f->outputs};
+    f->has_backward |= fact->backward;
+    if (!leaf)
+        wg_observed_seconds(s->tape, i, &fact->seconds, &fact->seconds_backward);
+    f->has_times |= fact->seconds >= 0;
     operands_add(s, fact, node);
     for (uint32_t k = i; k < i + node->n_out; k++, fact->outputs++)
         if (!output_add(s, k))
@@ -469,7 +490,7 @@ static bool filled(filling *s)
 wg_facts *wg_facts_of_tape(const wg_tensor *root, int roots, const char *name, const char *title, bool measure)
 {
     wg_tape *tape = root[0].tape;
-    filling s = {.tape = tape, .roots = root, .n_roots = roots, .measure = measure};
+    filling s = {.tape = tape, .roots = root, .n_roots = roots, .measure = measure || wg_observes_values(tape)};
     for (int r = 0; r < roots; r++) {
         const wg_node *node = wg_node_of(root[r], name);
         if (!node)

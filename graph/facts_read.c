@@ -227,6 +227,7 @@ static bool node_read(reading *r)
     node->not_finite = flag_of(object, "not_finite");
     node->ordered = flag_of(object, "ordered");
     node->backward = flag_of(object, "backward");
+    f->has_backward |= node->backward;
     node->kept = number_of(object, "kept_bytes", 0);
     node->flops = number_of(object, "flops", -1);
     node->seconds = number_of(object, "seconds", -1);

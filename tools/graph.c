@@ -27,7 +27,7 @@ static const struct argp_option options[] = {
     {"output", 'o', "FILE", 0, "The picture: .svg, .png, .html, .dot, .json, or .txt for the table; - for standard output", 1},
     {"format", FORMAT, "NAME", 0, "svg, png, html, dot, json or txt, on standard output", 1},
     {"backward", BACKWARD, NULL, 0, "The backward pass beside the forward one, with the gradients", 1},
-    {"overlay", OVERLAY, "NAME", 0, "values, grad (after a backward pass), memory", 1},
+    {"overlay", OVERLAY, "NAME", 0, "values, grad (after a backward pass), memory, time", 1},
     {"depth", DEPTH, "N|all", 0, "Close scopes that are nested deeper (default: as many open as fit a page)", 1},
     {"fold", FOLD, "yes|no", 0, "Draw equal neighbouring scopes once (default: where not all fits a page)", 1},
     {"open", OPEN, "SCOPE", 0, "Open it whatever its depth; block.* is allowed, and the option several times", 1},
@@ -48,7 +48,8 @@ static const char *const formats[] = {
     [WG_FORMAT_DOT] = "dot", [WG_FORMAT_SVG] = "svg", [WG_FORMAT_PNG] = "png",
     [WG_FORMAT_TEXT] = "txt", [WG_FORMAT_JSON] = "json", [WG_FORMAT_HTML] = "html"};
 static const char *const overlays[] = {
-    [WG_SHOW_NOTHING] = "none", [WG_SHOW_VALUES] = "values", [WG_SHOW_GRAD] = "grad", [WG_SHOW_MEMORY] = "memory"};
+    [WG_SHOW_NOTHING] = "none", [WG_SHOW_VALUES] = "values", [WG_SHOW_GRAD] = "grad", [WG_SHOW_MEMORY] = "memory",
+    [WG_SHOW_TIME] = "time"};
 static const char *const folds[] = {[WG_FOLD_LARGE] = "large", [WG_FOLD_YES] = "yes", [WG_FOLD_NO] = "no"};
 static const char *const cards[] = {[WG_PARAMS_CARD] = "card", [WG_PARAMS_NODE] = "node", [WG_PARAMS_HIDE] = "hide"};
 static const char *const themes[] = {[WG_THEME_AUTO] = "auto", [WG_LIGHT] = "light", [WG_DARK] = "dark"};
@@ -248,9 +249,10 @@ static void show_network(wg_tape *tape, const built_in *network, settings *s)
     title_of(s->what, title, sizeof title);
     if (!s->draw.title)
         s->draw.title = title;
+    bool times = s->draw.overlay == WG_SHOW_TIME, gradients = s->draw.backward || s->draw.overlay == WG_SHOW_GRAD || times;
+    wg_observe(tape, times ? WG_TIME : gradients ? WG_STATS : 0);
     wg_tensor loss =
         network ? built_in_loss(network, &parts, s->batch) : saved_loss(tape, s->what, s->batch ? s->batch : 64);
-    bool gradients = s->draw.backward || s->draw.overlay == WG_SHOW_GRAD;
     if (!wg_failed(tape) && (!gradients || !wg_backward(loss)))
         shown(tape, loss, NULL, s);
 }

@@ -104,6 +104,11 @@ WG_API wg_status wg_redraw_to(wg_tape *tape, const char *json, wg_format format,
  * needs of what the operation made, floating-point operations ("-" where the entry states none). */
 WG_API wg_status wg_summary(wg_tensor root, FILE *file);
 
+/* From here on what pictures tell is kept of each node: statistics of its value and of its adjoint, the time that its call
+ * took, forward and in a backward pass that is not recorded. 0: no more. Free when off. */
+enum { WG_STATS = 1, WG_TIME = 2 };
+WG_API wg_status wg_observe(wg_tape *tape, unsigned what); /* wg_observe(tape, WG_STATS | WG_TIME) */
+
 /* The first node, in the order of recording, whose value is not finite while its operands' are, or a NaN while none of them
  * is. An infinite leaf or number is taken as meant. False: there is none. */
 WG_API bool wg_find_nonfinite(wg_tape *tape, wg_tensor *at);
@@ -122,6 +127,7 @@ WG_API bool wg_find_nonfinite(wg_tape *tape, wg_tensor *at);
 #define wg_draw_to(root, ...) WG_OPTIONS_DRAW_TO(WG_HERE_AT(root), __VA_ARGS__, )
 #define WG_OPTIONS_DRAW_TO(root, format, sink, user, ...)                                                              \
     (wg_draw_to)(root, format, sink, user, (wg_draw_options){wg_draw_defaults, __VA_ARGS__})
+#define wg_observe(tape, what) (wg_observe)(WG_HERE(tape), what)
 #define wg_redraw(tape, json, ...) WG_OPTIONS_REDRAW(WG_HERE(tape), json, __VA_ARGS__, )
 #define WG_OPTIONS_REDRAW(tape, json, path, ...)                                                                       \
     (wg_redraw)(tape, json, path, (wg_draw_options){wg_draw_defaults, __VA_ARGS__})

@@ -123,7 +123,7 @@ static const struct {
     {"graph mlp lenet", 2, "one network at a time"},
     {"graph mlp --depth 0", 2, "--depth takes"},
     {"graph mlp --batch 1e9", 2, "--batch takes"},
-    {"graph mlp --overlay heat", 2, "none, values, grad, memory"},
+    {"graph mlp --overlay heat", 2, "none, values, grad, memory, time"},
     {"graph mlp --format jpeg", 2, "dot, svg, png, txt, json, html"},
     {"graph mlp -o a.svg --format svg", 2, "standard output"},
     {"graph mlp -o a.jpeg", 1, "not one of .dot, .svg, .png, .html, .json, .txt"},
