@@ -84,7 +84,8 @@ static double along(double t, void *user)
     k->tape->no_grad++;
     double value = weighed(l, k->f(inputs, k->o->user));
     k->tape->no_grad--;
-    wg_clear_error(k->tape);
+    if (k->tape->status != WG_ERROR_MEMORY)
+        wg_clear_error(k->tape);
     wg_rewind(k->tape, before);
     return value;
 }

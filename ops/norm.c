@@ -165,6 +165,8 @@ static wg_status group_norm_checked(wg_call *c)
     const wg_group_norm_options *o = c->options;
     if (o->num_groups < 1)
         return wg_fail(c, WG_ERROR_VALUE, "num_groups is %lld, not at least 1", (long long)o->num_groups);
+    if (c->x[0].rank > 1 && !c->x[0].dim[1] && o->num_groups > 1)
+        return wg_fail(c, WG_ERROR_SHAPE, "%lld groups of no channels", (long long)o->num_groups);
     return group_norm_type(c);
 }
 WG_OP(group_norm) = {
