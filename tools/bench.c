@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "bench.h"
+#include "arguments.h"
 #include "command.h"
 
 double bench_seconds(void)
@@ -133,6 +134,6 @@ int command_bench(int argc, char **argv)
                                      NULL, NULL, NULL};
     request r = {.o = {.layers = "784,128,64,10", .optimizer = "adam", .data = "/usr/share/datasets/fashion-mnist",
                        .batch = 64, .epochs = 3, .max_nodes = 1e7, .threads = 1}};
-    argp_parse(&argp, argc, argv, 0, NULL, &r);
+    arguments_read(&argp, argc, argv, &r, NULL);
     return benches[r.bench].run(&r.o);
 }

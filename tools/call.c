@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "answer.h"
+#include "arguments.h"
 #include "command.h"
 #include "limit.h"
 
@@ -56,7 +57,7 @@ int command_call(int argc, char **argv)
                "  {\"op\": \"tanh\", \"inputs\": [X], \"want\": [\"vjp\"], \"cotangents\": [G]}\n\n"
                "X and G are arrays, {\"dtype\": \"float64\", \"shape\": [2], \"data\": [1, 2]}. "
                "`wengert ops` lists the operations."};
-    argp_parse(&argp, argc, argv, 0, NULL, NULL);
+    arguments_read(&argp, argc, argv, NULL, NULL);
     memory_limit();
     engine *e = engine_new();
     if (!e) {

@@ -11,6 +11,7 @@
 
 #include "check_call.h"
 #include "check_object.h"
+#include "arguments.h"
 #include "command.h"
 #include "mutants.h"
 #include "nearest.h"
@@ -244,7 +245,7 @@ int command_check(int argc, char **argv)
     asked a = {.names = calloc((size_t)argc + 1, sizeof *a.names), .seed = 1, .seeds = 1};
     if (!a.names)
         return EXIT_FAILED;
-    argp_parse(&argp, argc, argv, 0, NULL, &a);
+    arguments_read(&argp, argc, argv, &a, operation_words);
     if (a.n_names == 1 && object_function(a.names[0])) {
         int code = check_object(a.names[0], a.seed, a.svg);
         free(a.names);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arguments.h"
 #include "command.h"
 #include "models.h"
 #include "samples.h"
@@ -212,7 +213,7 @@ int command_diagnose(int argc, char **argv)
                               .help_filter = networks_listed};
     asked a = {.s = settings_default, .steps = 100};
     settings_options(of_training, true);
-    argp_parse(&argp, argc, argv, 0, NULL, &a);
+    arguments_read(&argp, argc, argv, &a, network_words);
     a.network = a.what ? built_in_find(a.what) : NULL;
     if (a.what && !a.network) {
         a.s.checkpoint = a.what;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arguments.h"
 #include "command.h"
 #include "model.h"
 #include "models.h"
@@ -273,7 +274,7 @@ int command_graph(int argc, char **argv)
                                          "with --output a picture.\v",
                                      .help_filter = networks_listed};
     settings s = {.format = -1};
-    argp_parse(&argp, argc, argv, 0, NULL, &s);
+    arguments_read(&argp, argc, argv, &s, network_words);
     bool facts = ends_in(s.what, ".json");
     const built_in *network = built_in_find(s.what);
     if (!network && !facts && !ends_in(s.what, ".safetensors")) {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include <wengert.h>
 
+#include "arguments.h"
 #include "command.h"
 
 /* Products whose back end is worth knowing: [m, k] times [k, n]. */
@@ -90,7 +91,7 @@ int command_info(int argc, char **argv)
     static const struct argp_option options[] = {{"json", 'j', NULL, 0, "One JSON object instead of a table", 0}, {0}};
     static const struct argp argp = {.options = options, .parser = parse, .doc = "Tell what this build and this machine have."};
     bool json = false;
-    argp_parse(&argp, argc, argv, 0, NULL, &json);
+    arguments_read(&argp, argc, argv, &json, NULL);
     features f = features_there_are();
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     if (json)

@@ -211,3 +211,11 @@ const built_in *built_in_find(const char *name)
         i++;
     return built_in_at(i);
 }
+
+void network_words(FILE *file, int before)
+{
+    for (int i = 0; !before && i < NETWORKS; i++)
+        fprintf(file, "%s\t%s\n", networks[i].name, networks[i].doc);
+    if (!before)
+        fputs(":files\n", file);
+}

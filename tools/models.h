@@ -22,6 +22,8 @@ typedef struct {
 
 /* The network of that name; NULL where there is none. */
 const built_in *built_in_find(const char *name);
+/* Their names and what they are, a line each. */
+void network_words(FILE *file, int before);
 /* Network i, NULL past the last. */
 const built_in *built_in_at(int i);
 

@@ -44,3 +44,12 @@ const char *nearest_operation(const char *name)
         }
     return found && is_near(nearest, name) ? found : NULL;
 }
+
+void operation_words(FILE *file, int before)
+{
+    (void)before;
+    for (int i = 0; wg_op_family(i); i++)
+        for (int k = 0; k < wg_op_family(i)->n; k++)
+            if (!wg_op_family(i)->op[k]->hidden)
+                fprintf(file, "%s\n", wg_op_family(i)->op[k]->name);
+}

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "arguments.h"
 #include "command.h"
 #include "json_tensor.h"
 #include "nearest.h"
@@ -484,7 +485,7 @@ int command_ops(int argc, char **argv)
                                      .doc = "List the operations, or tell all about the one named."};
     asked a = {0};
     const char *before = NULL;
-    argp_parse(&argp, argc, argv, 0, NULL, &a);
+    arguments_read(&argp, argc, argv, &a, operation_words);
     if (a.name)
         return one_operation(&a);
     if (a.markdown)

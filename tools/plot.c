@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arguments.h"
 #include "command.h"
 #include "nearest.h"
 #include "samples.h"
@@ -333,6 +334,14 @@ static error_t parse(int key, char *text, struct argp_state *state)
     }
 }
 
+static void chart_words(FILE *file, int before)
+{
+    for (int i = 0; !before && i < CHARTS; i++)
+        fprintf(file, "%s\t%s\n", charts[i].name, charts[i].doc);
+    if (before)
+        fputs(":files\n", file);
+}
+
 static char *charts_listed(int key, const char *text, void *input)
 {
     (void)input;
@@ -358,7 +367,7 @@ int command_plot(int argc, char **argv)
                                          "or dark theme.\v",
                                      .help_filter = charts_listed};
     asked a = {0};
-    argp_parse(&argp, argc, argv, 0, NULL, &a);
+    arguments_read(&argp, argc, argv, &a, chart_words);
     wg_tape *tape = wg_tape_new();
     bool fine = tape && a.draw(tape, &a);
     if (!tape || wg_failed(tape))

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arguments.h"
 #include "command.h"
 #include "samples.h"
 
@@ -106,7 +107,7 @@ int command_predict(int argc, char **argv)
         .doc = "Prints the class of each sample, or the number fitted; where the data have classes, "
                "the accuracy goes to standard error."};
     asked a = {0};
-    argp_parse(&argp, argc, argv, 0, NULL, &a);
+    arguments_read(&argp, argc, argv, &a, NULL);
     wg_tape *tape = wg_tape_new();
     bool fine = tape && answered(tape, &a);
     if (!tape || wg_failed(tape))

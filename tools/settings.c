@@ -8,59 +8,57 @@
 typedef enum { LAYERS, REAL, WHOLE, WORD, PATH, FLAG } kind;
 
 static const struct {
-    const char *name, *argument, *doc;
+    const char *name, *argument, *doc; /* argument: of a WORD those that it may be, "a|b|c" */
     int group;
     kind kind;
     size_t offset;
-    double low, high;  /* of numbers */
-    const char *words; /* that a WORD may be */
-    bool kept;         /* in the checkpoint */
+    double low, high; /* of numbers */
+    bool kept;        /* in the checkpoint */
 } table[] = {
 #define AT(member) offsetof(settings, member)
     {"layers", "A,B,...",
      "Sizes; the first and last fit the data (default: 128,64 between them; 32,32 for few features)", 1, LAYERS,
-     AT(net), 0, 0, NULL, true},
-    {"activation", "NAME", "relu, tanh, sigmoid, gelu or silu (relu)", 1, WORD, AT(net.activation), 0, 0,
-     "relu tanh sigmoid gelu silu", true},
-    {"dropout", "P", "Part of the hidden units left out at each step (0)", 1, REAL, AT(dropout), 0, 0.99, NULL, true},
+     AT(net), 0, 0, true},
+    {"activation", "relu|tanh|sigmoid|gelu|silu", "Of the hidden units (relu)", 1, WORD, AT(net.activation), 0, 0,
+     true},
+    {"dropout", "P", "Part of the hidden units left out at each step (0)", 1, REAL, AT(dropout), 0, 0.99, true},
     {"data", "PATH",
      "A folder of the four (Fashion-)MNIST files, or a .csv whose last column is the class, or a number to be fitted; "
      "without "
      "it two spirals are made from the seed",
-     2, PATH, AT(data), 0, 0, NULL, false},
-    {"validation", "F", "Part of the samples held out (0.1; 0: none)", 2, REAL, AT(validation), 0, 0.9, NULL, true},
-    {"batch", "N", "Samples a step (64)", 2, WHOLE, AT(batch), 1, 1e9, NULL, true},
-    {"optimizer", "NAME", "adam, adamw, sgd or rmsprop (adam)", 3, WORD, AT(optimizer), 0, 0, "adam adamw sgd rmsprop",
+     2, PATH, AT(data), 0, 0, false},
+    {"validation", "F", "Part of the samples held out (0.1; 0: none)", 2, REAL, AT(validation), 0, 0.9, true},
+    {"batch", "N", "Samples a step (64)", 2, WHOLE, AT(batch), 1, 1e9, true},
+    {"optimizer", "adam|adamw|sgd|rmsprop", "How the parameters move (adam)", 3, WORD, AT(optimizer), 0, 0, true},
+    {"lr", "F", "Learning rate (1e-3; spirals: 5e-3; sgd: 0.1)", 3, REAL, AT(lr), 0, 1e6, true},
+    {"momentum", "F", "Of sgd and rmsprop (0)", 3, REAL, AT(momentum), 0, 0.9999, true},
+    {"weight-decay", "F", "Part by which parameters shrink a step, times the rate (0)", 3, REAL, AT(decay), 0, 1e6,
      true},
-    {"lr", "F", "Learning rate (1e-3; spirals: 5e-3; sgd: 0.1)", 3, REAL, AT(lr), 0, 1e6, NULL, true},
-    {"momentum", "F", "Of sgd and rmsprop (0)", 3, REAL, AT(momentum), 0, 0.9999, NULL, true},
-    {"weight-decay", "F", "(0)", 3, REAL, AT(decay), 0, 1e6, NULL, true},
-    {"schedule", "NAME",
-     "constant, cosine or linear down to 0, step: a tenth after each third of the epochs (constant)", 3, WORD,
-     AT(schedule), 0, 0, "constant step cosine linear", true},
-    {"loss", "NAME", "cross_entropy or mse (cross_entropy; mse where a number is fitted)", 3, WORD, AT(loss), 0, 0,
-     "auto cross_entropy mse", true},
-    {"clip", "NORM", "Scale the gradient down to this norm", 3, REAL, AT(clip), 1e-12, 1e12, NULL, true},
-    {"epochs", "N", "Passes over the data (5; spirals: 40)", 3, WHOLE, AT(epochs), 1, 1e9, NULL, true},
-    {"patience", "N", "Stop after N epochs without a better validation loss", 3, WHOLE, AT(patience), 1, 1e9, NULL,
-     true},
-    {"seed", "N", "Of weights, order, dropout and spirals (0)", 3, WHOLE, AT(seed), 0, 9007199254740992.0, NULL, true},
-    {"threads", "N", "The same bits with any number (1)", 3, WHOLE, AT(threads), 1, 1024, NULL, false},
+    {"schedule", "constant|step|cosine|linear",
+     "Of the learning rate: cosine and linear go down to 0, step to a tenth after each third of the epochs (constant)",
+     3, WORD, AT(schedule), 0, 0, true},
+    {"loss", "cross_entropy|mse", "What becomes small (cross_entropy; mse where a number is fitted)", 3, WORD, AT(loss),
+     0, 0, true},
+    {"clip", "NORM", "Scale the gradient down to this norm", 3, REAL, AT(clip), 1e-12, 1e12, true},
+    {"epochs", "N", "Passes over the data (5; spirals: 40)", 3, WHOLE, AT(epochs), 1, 1e9, true},
+    {"patience", "N", "Stop after N epochs without a better validation loss", 3, WHOLE, AT(patience), 1, 1e9, true},
+    {"seed", "N", "Of weights, order, dropout and spirals (0)", 3, WHOLE, AT(seed), 0, 9007199254740992.0, true},
+    {"threads", "N", "The same bits with any number (1)", 3, WHOLE, AT(threads), 1, 1024, false},
     {"checkpoint", "FILE", "Weights, optimiser and where the training stands, after each epoch: .safetensors", 4, PATH,
-     AT(checkpoint), 0, 0, NULL, false},
+     AT(checkpoint), 0, 0, false},
     {"resume", NULL, "Go on from the checkpoint, with its settings where no others are given", 4, FLAG, AT(resume), 0,
-     0, NULL, false},
-    {"curve", "FILE", "Learning curve, .svg", 4, PATH, AT(curve), 0, 0, NULL, false},
-    {"graph", "FILE", "The graph of a step: .svg, .png, .dot or .txt", 4, PATH, AT(graph), 0, 0, NULL, false},
+     0, false},
+    {"curve", "FILE", "Learning curve, .svg", 4, PATH, AT(curve), 0, 0, false},
+    {"graph", "FILE", "The graph of a step: .svg, .png, .dot or .txt", 4, PATH, AT(graph), 0, 0, false},
     {"boundary", "FILE", "Decision boundary of two features, .svg (spirals: spirals.svg)", 4, PATH, AT(boundary), 0, 0,
-     NULL, false},
-    {"confusion", "FILE", "Confusion matrix of the test or validation data, .svg", 4, PATH, AT(confusion), 0, 0, NULL,
      false},
-    {"log", "FILE", "A line an epoch, .csv", 4, PATH, AT(log), 0, 0, NULL, false},
-    {"progress", "HOW", "On standard error: auto, live, plain, json or none (auto)", 5, WORD, AT(progress), 0, 0,
-     "auto live plain json none", false},
-    {"color", "WHEN", "auto, always or never (auto)", 5, WORD, AT(color), 0, 0, "auto always never", false},
-    {"json", NULL, "The results as one JSON object", 5, FLAG, AT(json), 0, 0, NULL, false},
+    {"confusion", "FILE", "Confusion matrix of the test or validation data, .svg", 4, PATH, AT(confusion), 0, 0, false},
+    {"log", "FILE", "A line an epoch, .csv", 4, PATH, AT(log), 0, 0, false},
+    {"progress", "auto|live|plain|json|none", "What is told on standard error (auto)", 5, WORD, AT(progress), 0, 0,
+     false},
+    {"color", "auto|always|never", "Of the live line; auto: on a terminal, unless NO_COLOR is set (auto)", 5, WORD,
+     AT(color), 0, 0, false},
+    {"json", NULL, "The results as one JSON object", 5, FLAG, AT(json), 0, 0, false},
 #undef AT
 };
 static const char *const groups[] = {"The network", "The data", "The training", "What is written", "What is shown"};
@@ -85,7 +83,7 @@ static bool word_among(const char *words, const char *text)
 {
     size_t n = strlen(text);
     for (const char *at = words; n && (at = strstr(at, text)); at += n)
-        if ((at == words || at[-1] == ' ') && (!at[n] || at[n] == ' '))
+        if ((at == words || at[-1] == '|') && (!at[n] || at[n] == '|'))
             return true;
     return false;
 }
@@ -123,8 +121,8 @@ static bool set(settings *s, int i, const char *text, char *message, size_t size
                  table[i].kind == WHOLE ? "whole " : "", table[i].low, table[i].high, text);
         return false;
     case WORD:
-        if (!word_among(table[i].words, text)) {
-            snprintf(message, size, "--%s is one of %s, not \"%s\"", table[i].name, table[i].words, text);
+        if (!word_among(table[i].argument, text)) {
+            snprintf(message, size, "--%s is one of %s, not \"%s\"", table[i].name, table[i].argument, text);
             return false;
         }
         snprintf(to, SETTING_WORD, "%s", text);

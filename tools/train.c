@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arguments.h"
 #include "command.h"
 #include "training.h"
 
@@ -62,7 +63,7 @@ int command_train(int argc, char **argv)
     settings s = settings_default;
     stop_on_signals();
     settings_options(options, false);
-    argp_parse(&argp, argc, argv, 0, NULL, &s);
+    arguments_read(&argp, argc, argv, &s, NULL);
     if (s.resume && !checkpoint_settings(&s))
         return EXIT_FAILED;
     run r = {.s = &s, .tape = wg_tape_new(.threads = (int)s.threads, .seed = (uint64_t)s.seed), .norm = (double)NAN};

@@ -8,6 +8,7 @@
 
 #include <wengert.h>
 
+#include "arguments.h"
 #include "command.h"
 #include "nearest.h"
 
@@ -28,6 +29,8 @@ static const struct {
     {"train", command_train, "train a multilayer perceptron"},
 };
 #define COMMANDS (sizeof commands / sizeof *commands)
+
+enum { COMPLETED = 64 }; /* words of a line that is completed; of a longer one the last */
 
 /* What was written has arrived, or the exit code says that it has not. A reader that went away needs no message. */
 static void output_closed(void)
@@ -87,6 +90,41 @@ static error_t parse(int key, char *text, struct argp_state *state)
     return 0;
 }
 
+static void command_words(FILE *file, int before)
+{
+    (void)before;
+    for (size_t i = 0; i < COMMANDS; i++)
+        fprintf(file, "%s\t%s\n", commands[i].name, commands[i].doc);
+}
+
+/* Where the command line names one it goes on from there, as if it were a program of its own. */
+static int handed_over(int argc, char **argv)
+{
+    for (size_t i = 0; argc && i < COMMANDS; i++)
+        if (!strcmp(argv[0], commands[i].name)) {
+            char name[40];
+            snprintf(name, sizeof name, "wengert %s", commands[i].name);
+            argv[0] = name;
+            return commands[i].run(argc, argv);
+        }
+    return -1;
+}
+
+/* "--complete" is behind the command's name for it. */
+static int completed(const struct argp *argp, int argc, char **argv)
+{
+    if (argc < 2) {
+        arguments_complete(argp, command_words, argv, argc, stdout);
+        return EXIT_FINE;
+    }
+    char *marked[COMPLETED] = {argv[0], (char *)(uintptr_t) "--complete"};
+    int n = argc + 1 < COMPLETED ? argc + 1 : COMPLETED;
+    for (int i = 2; i < n; i++)
+        marked[i] = argv[argc + 1 - n + i - 1];
+    int code = handed_over(n, marked);
+    return code < 0 ? EXIT_FINE : code;
+}
+
 int main(int argc, char **argv)
 {
     static const struct argp argp = {.parser = parse,
@@ -98,18 +136,19 @@ int main(int argc, char **argv)
     argp_err_exit_status = EXIT_USAGE;
     signal(SIGPIPE, SIG_IGN);
     atexit(output_closed);
+    if (argc > 1 && !strcmp(argv[1], "--complete"))
+        return completed(&argp, argc - 2, argv + 2);
+    if (argc == 2 && !strcmp(argv[1], "--man")) {
+        arguments_man(&argp, "wengert");
+        return EXIT_FINE;
+    }
     argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &first);
     if (!first) {
-        argp_help(&argp, stderr, ARGP_HELP_STD_USAGE, (char *)(uintptr_t)"wengert");
+        argp_help(&argp, stderr, ARGP_HELP_STD_USAGE, (char *)(uintptr_t) "wengert");
         return EXIT_USAGE;
     }
-    for (size_t i = 0; i < COMMANDS; i++)
-        if (!strcmp(argv[first], commands[i].name)) {
-            char name[40];
-            snprintf(name, sizeof name, "wengert %s", commands[i].name);
-            argv[first] = name;
-            return commands[i].run(argc - first, argv + first);
-        }
-    unknown(argv[first]);
-    return EXIT_USAGE;
+    int code = handed_over(argc - first, argv + first);
+    if (code < 0)
+        unknown(argv[first]);
+    return code < 0 ? EXIT_USAGE : code;
 }

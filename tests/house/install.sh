@@ -22,3 +22,7 @@ LD_LIBRARY_PATH=$libdir ldd "$place/shared" | grep -q "$libdir/libwengert.so.0"
 $cc -std=c11 "$program" -o "$place/static" $(flags --cflags) "$libdir/libwengert.a" \
     $(flags --static --libs | tr ' ' '\n' | grep -vxe -lwengert -e -lgfortran)
 "$prefix/bin/wengert" --help >/dev/null
+for page in wengert.1 wengert-train.1 wengert-plot.1 wengert.3; do
+    find "$prefix" -name "$page" | grep -q . || { echo "$page is not installed"; exit 1; }
+done
+find "$prefix" -path '*bash-completion/completions/wengert' | grep -q . || { echo "no completion for bash"; exit 1; }

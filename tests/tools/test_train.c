@@ -188,7 +188,7 @@ static const struct {
     {"train --layers 784,x", 2, "--layers takes 2 to 33 sizes"},
     {"train --layers 3,2", 2, "--layers 3,2: the data have 2 features and 2 classes"},
     {"train --layers 2,1", 2, "2 features and 2 classes"},
-    {"train --activation relux", 2, "--activation is one of relu tanh sigmoid gelu silu, not \"relux\""},
+    {"train --activation relux", 2, "--activation is one of relu|tanh|sigmoid|gelu|silu, not \"relux\""},
     {"train --optimizer adam.", 2, "--optimizer is one of"},
     {"train --lr -1", 2, "--lr takes a number from 0"},
     {"train --lr nan", 2, "--lr takes a number from 0"},
