@@ -330,6 +330,30 @@ static bool gathering_made(wg_plan *p, uint32_t i, const void *to, uint32_t to_n
     return true;
 }
 
+/* A constant that is small, and broadcast to a result that is, lies there as often as it is read: a number as an operand
+ * costs no more than an array. */
+#define MOST_SPREAD 1024 /* elements */
+
+static bool is_spread(const wg_plan *p, uint32_t x, int64_t count)
+{
+    const wg_node *node = wg_plan_node(p, x);
+    return wg_node_count(node) != count && count <= MOST_SPREAD && wg_is_dense_copy(p, x) && !wg_node_is(node, WG_NODE_PARAM);
+}
+
+static bool spread(wg_plan *p, uint32_t x, const wg_type *y, const void **where)
+{
+    wg_type own = wg_node_type(wg_plan_node(p, x)), full = *y;
+    int64_t stride[WG_MAX_RANK];
+    full.dtype = own.dtype;
+    void *to = wg_hold_take(p->f, wg_type_bytes(&full));
+    if (!to)
+        return false;
+    wg_broadcast_strides(&own, NULL, &full, stride);
+    wg_gather_range(&full, stride, p->value[x].data, 0, wg_type_count(&full), to);
+    *where = to;
+    return true;
+}
+
 static bool kernel_made(wg_plan *p, const wg_call *c, uint32_t first)
 {
     const void *options;
@@ -344,7 +368,10 @@ static bool kernel_made(wg_plan *p, const wg_call *c, uint32_t first)
     wg_points_at(p, (const void **)(uintptr_t)&k->to, first);
     const uint32_t *in = wg_node_in(wg_plan_node(p, first));
     for (size_t i = 0; i < n; i++)
-        wg_points_at(p, &k->from[i], in[i]);
+        if (!is_spread(p, in[i], k->n))
+            wg_points_at(p, &k->from[i], in[i]);
+        else if (!spread(p, in[i], &c->y[0], &k->from[i]))
+            return false;
     wg_instruct_next(p, kernel_run, k);
     return true;
 }
@@ -358,7 +385,7 @@ static bool is_dense(const wg_plan *p, const wg_call *c, uint32_t first)
         return false;
     const uint32_t *in = wg_node_in(wg_plan_node(p, first));
     for (int i = 0; i < c->n_in; i++) {
-        if (in[i] == WG_ABSENT || wg_type_count(&c->x[i]) != count)
+        if (in[i] == WG_ABSENT || (wg_type_count(&c->x[i]) != count && !is_spread(p, in[i], count)))
             return false;
         const wg_node *x = wg_plan_node(p, in[i]);
         if (x->rank && !wg_node_is(x, WG_NODE_CONTIGUOUS) && !wg_is_dense_copy(p, in[i]))

@@ -5,56 +5,64 @@
 #include "gradbench.h"
 
 typedef struct {
-    int64_t l, b, waves, first, end; /* layers; bits; the layers of the last wave */
-    wg_tensor weight, bias;          /* [4, l, b]: forget, ingate, outgate, change */
-    wg_tensor h0, z0;                /* [l, b] */
-    wg_tensor h, z;                  /* [end - first, b]: hidden, cell */
+    int64_t l, b, first, end; /* layers; bits; the layers of the last wave */
+    wg_tensor weight, bias;   /* [4, l, b]: forget, ingate, outgate, change */
+    wg_tensor h0, z0;         /* [l, b] */
+    wg_tensor h, z;           /* [end - first, b]: hidden, cell */
 } network;
 
-/* Rows first .. end - 1 of the state after the last wave; what was not in it is as at the start. */
-static wg_tensor rows_of(const network *n, wg_tensor now, wg_tensor start, int64_t first, int64_t end)
+static wg_tensor rows(wg_tensor x, int64_t first, int64_t end) { return wg_narrow(x, 0, first, end - first); }
+
+/* Rows first .. end - 1 of the state after the last wave, of a layer that was not in it as at the start. */
+static wg_tensor state(const network *n, wg_tensor now, wg_tensor start, int64_t first, int64_t end)
 {
-    wg_tensor old = wg_narrow(now, 0, first - n->first, (end < n->end ? end : n->end) - first);
-    return end <= n->end ? old : wg_concat(WG_TENSORS(old, wg_narrow(start, 0, n->end, end - n->end)));
+    if (end <= n->end)
+        return first == n->first ? now : rows(now, first - n->first, end - n->first);
+    wg_tensor new = rows(start, n->end, end);
+    return n->end > first ? wg_concat(WG_TENSORS(rows(now, first - n->first, n->end - n->first), new)) : new;
 }
 
-/* The gates of layers first .. end - 1: forget and outgate see what comes from below, ingate and change the layer's own h. */
-static wg_tensor gates(const network *n, wg_tensor below, wg_tensor h, int64_t first, int64_t end)
+/* Forget and outgate see what comes from below, ingate and change the layer's own h. tanh x = 2 sigmoid(2 x) - 1, and so all
+ * four are the same function. */
+static void gates(const network *n, wg_tensor below, wg_tensor h, wg_tensor *gate)
 {
-    wg_shape shape = WG_SHAPE(4, end - first, n->b);
-    wg_tensor in = wg_reshape(wg_concat(WG_TENSORS(below, h, below, h)), shape);
-    bool all = end - first == n->l;
-    wg_tensor weight = all ? n->weight : wg_narrow(n->weight, 1, first, end - first);
-    wg_tensor bias = all ? n->bias : wg_narrow(n->bias, 1, first, end - first);
-    return wg_add(wg_multiply(in, weight), bias);
+    int64_t layers = n->end - n->first;
+    wg_tensor in = wg_reshape(wg_concat(WG_TENSORS(below, h, below, h)), WG_SHAPE(4, layers, n->b));
+    wg_tensor weight = layers == n->l ? n->weight : wg_narrow(n->weight, 1, n->first, layers);
+    wg_tensor bias = layers == n->l ? n->bias : wg_narrow(n->bias, 1, n->first, layers);
+    wg_unstack(wg_sigmoid(wg_add(wg_multiply(in, weight), bias)), gate, 4);
+    gate[3] = wg_subtract(wg_multiply(2, gate[3]), 1);
 }
 
-/* Layers first .. end - 1, layer 0 seeing x [1, b]. */
-static void wave(network *n, wg_tensor x, int64_t first, int64_t end)
+/* Layers first .. end - 1; `below` is what they see, that of layer 0 being a row of the sequence. Returns what the layers of
+ * the next wave see, but for such a row: the new h of all but the last layer; NONE of none. That one's goes to *last. */
+static wg_tensor wave(network *n, wg_tensor below, int64_t first, int64_t end, wg_tensor *last)
 {
-    wg_tensor below = n->waves ? rows_of(n, n->h, n->h0, first ? first - 1 : 0, end - 1) : WG_NONE;
-    wg_tensor h = n->waves ? rows_of(n, n->h, n->h0, first, end) : wg_narrow(n->h0, 0, 0, end);
-    wg_tensor z = n->waves ? rows_of(n, n->z, n->z0, first, end) : wg_narrow(n->z0, 0, 0, end);
-    if (!first)
-        below = end > 1 ? wg_concat(WG_TENSORS(x, below)) : x;
-    wg_tensor all = gates(n, below, h, first, end), open = wg_sigmoid(wg_narrow(all, 0, 0, 3));
-    wg_tensor forget = wg_select(open, 0, 0), in = wg_select(open, 0, 1), out = wg_select(open, 0, 2);
-    wg_tensor change = wg_tanh(wg_select(all, 0, 3));
-    n->z = wg_add(wg_multiply(z, forget), wg_multiply(in, change));
-    n->h = wg_multiply(out, wg_tanh(n->z));
+    wg_tensor h = state(n, n->h, n->h0, first, end), z = state(n, n->z, n->z0, first, end), gate[4], part[2];
     n->first = first;
     n->end = end;
-    n->waves++;
+    gates(n, below, h, gate);
+    n->z = wg_add(wg_multiply(z, gate[0]), wg_multiply(gate[1], gate[3]));
+    n->h = wg_multiply(gate[2], wg_tanh(n->z));
+    if (end < n->l)
+        return n->h;
+    if (end - first == 1) {
+        *last = n->h;
+        return WG_NONE;
+    }
+    wg_split(n->h, 0, WG_LIST(end - first - 1, 1), part);
+    *last = part[1];
+    return part[0];
 }
 
-/* The last layer's h at each of the characters but the last, whose inputs are x: a list. */
+/* The last layer's h at each of the characters but the last, whose inputs are x: a list, of [1, b]. */
 static void run_through(network *n, const wg_tensor *x, int64_t characters, wg_tensor *last)
 {
+    wg_tensor above = WG_NONE;
     for (int64_t s = 0; s < characters + n->l - 1; s++) {
         int64_t first = s < characters ? 0 : s - characters + 1, end = s < n->l ? s + 1 : n->l;
-        wave(n, s < characters ? x[s] : WG_NONE, first, end);
-        if (end == n->l && s >= n->l - 1)
-            last[s - n->l + 1] = wg_select(n->h, 0, n->l - 1 - first);
+        wg_tensor below = first ? above : wg_is_none(above) ? x[s] : wg_concat(WG_TENSORS(x[s], above));
+        above = wave(n, below, first, end, s < n->l - 1 ? NULL : &last[s - n->l + 1]);
     }
 }
 
@@ -68,7 +76,7 @@ static wg_tensor loss(wg_tensor y, wg_tensor x)
 #define MOST_ROWS 128 /* of one unstack */
 
 /* The rows [1, b] of x: a list. */
-static void rows(wg_tensor x, wg_tensor *list)
+static void listed(wg_tensor x, wg_tensor *list)
 {
     int64_t n = wg_shape_of(x).dim[0];
     wg_tensor column = wg_expand_dims(x, WG_AXES(1));
@@ -80,8 +88,8 @@ static void rows(wg_tensor x, wg_tensor *list)
 
 static wg_tensor recorded(problem *p, wg_tensor main, wg_tensor extra)
 {
-    wg_tensor state = reals(p, "state", 2), x = reals(p, "sequence", 2);
-    wg_shape shape = wg_shape_of(state), sequence = wg_shape_of(x);
+    wg_tensor start = reals(p, "state", 2), x = reals(p, "sequence", 2);
+    wg_shape shape = wg_shape_of(start), sequence = wg_shape_of(x);
     int64_t l = shape.dim[0] / 2, b = shape.dim[1], characters = sequence.dim[0] - 1;
     wg_tensor *list = l && characters > 0 ? room(p, 2 * (size_t)characters * sizeof *list) : NULL;
     if (!list || wg_failed(p->tape) || sequence.dim[1] != b) {
@@ -89,13 +97,15 @@ static wg_tensor recorded(problem *p, wg_tensor main, wg_tensor extra)
         return WG_INVALID;
     }
     wg_tensor layers = wg_permute_dims(wg_reshape(main, WG_SHAPE(l, 2, 4, b)), WG_AXES(1, 2, 0, 3));
-    wg_tensor pairs = wg_reshape(state, WG_SHAPE(l, 2, b));
-    network n = {.l = l, .b = b, .weight = wg_contiguous(wg_select(layers, 0, 0)), .bias = wg_contiguous(wg_select(layers, 0, 1)),
-                 .h0 = wg_select(pairs, 1, 0), .z0 = wg_select(pairs, 1, 1)};
+    wg_tensor pairs = wg_reshape(start, WG_SHAPE(l, 2, b));
+    static const double twice[4] = {1, 1, 1, 2};
+    wg_tensor scale = wg_array(p->tape, WG_FLOAT64, WG_SHAPE(4, 1, 1), twice);
+    network n = {.l = l, .b = b, .weight = wg_multiply(scale, wg_select(layers, 0, 0)),
+                 .bias = wg_multiply(scale, wg_select(layers, 0, 1)), .h0 = wg_select(pairs, 1, 0), .z0 = wg_select(pairs, 1, 1)};
     wg_tensor seen = wg_multiply(wg_narrow(x, 0, 0, characters), wg_select(extra, 0, 0));
-    rows(seen, list);
+    listed(seen, list);
     run_through(&n, list, characters, list + characters);
-    wg_tensor h = wg_stack(((wg_tensors){list + characters, (int)characters}));
+    wg_tensor h = wg_concat(((wg_tensors){list + characters, (int)characters}));
     wg_tensor y = wg_add(wg_multiply(h, wg_select(extra, 0, 1)), wg_select(extra, 0, 2));
     return loss(y, wg_narrow(x, 0, 1, characters));
 }
