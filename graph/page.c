@@ -209,25 +209,33 @@ static void put_foot(wg_text *t)
     wg_put(t, "</script>\n</html>\n");
 }
 
-/* With all pictures, else with the first alone. The tape's errors are not for what a list can stand in for. */
+/* The first n pictures, by one run of Graphviz. */
+static wg_status laid_out(const wg_pictures *p, int n, const char *name, wg_text *svg)
+{
+    wg_text dot = {.tape = svg->tape};
+    *svg = dot;
+    for (int i = 0; i < n; i++)
+        wg_write_dot_part(p->picture[i].d, p->picture[i].scope, &dot);
+    wg_status status = dot.failed ? WG_ERROR_MEMORY : wg_graphviz(svg->tape, name, &dot, "svg", PATIENCE, svg);
+    return !status && !strstr(svg->data, "</svg>") ? WG_ERROR_UNSUPPORTED : status;
+}
+
+/* All of them, else the first alone, else none, and why. What a list can stand in for is no error of the tape's. */
 static wg_status pictures_drawn(wg_pictures *p, const char *name, wg_text *svg, wg_text *why)
 {
     wg_tape *tape = svg->tape;
     wg_error_handler *handler = tape->handler;
-    wg_status before = tape->status, status = WG_OK;
+    bool failed = tape->status != WG_OK;
     tape->handler = NULL;
-    for (bool again = true; again;) {
-        wg_text dot = {.tape = tape};
-        *svg = (wg_text){.tape = tape};
-        for (int i = 0; i < p->n; i++)
-            wg_write_dot_part(p->picture[i].d, p->picture[i].scope, &dot);
-        status = dot.failed ? WG_ERROR_MEMORY : wg_graphviz(tape, name, &dot, "svg", PATIENCE, svg);
-        again = status == WG_ERROR_UNSUPPORTED && p->n > 1;
-        p->n = again ? 1 : p->n;
-        wg_put(why, "%s", again || before ? "" : tape->message + strlen(name) + strlen(": "));
-        if (!before)
-            wg_clear_error(tape);
-    }
+    wg_status status = laid_out(p, p->n, name, svg);
+    if (status == WG_ERROR_UNSUPPORTED && p->n > 1)
+        status = laid_out(p, p->n = 1, name, svg);
+    if (!failed && tape->status)
+        wg_put(why, "%s", tape->message + strlen(name) + strlen(": "));
+    else
+        wg_put(why, "there is no picture");
+    if (!failed)
+        wg_clear_error(tape);
     tape->handler = handler;
     return status;
 }
@@ -244,7 +252,7 @@ wg_status wg_write_page(const wg_drawing *d, const char *name, wg_text *out)
     wg_write_json(d, &json);
     put_head(out, d);
     if (status)
-        put_list(out, d->facts, why.size ? why.data : "");
+        put_list(out, d->facts, why.failed ? "" : why.data);
     else
         put_pictures(out, p, svg.data);
     put_facts(out, &json);
