@@ -91,7 +91,7 @@ static wg_status affine_c(const wg_call *c, wg_code *w, const wg_normalized_opti
     static void name##_share(const wg_call *c, wg_tensor *shared)                                                      \
     {                                                                                                                  \
         wg_normalized_options rows = name##_rows(c);                                                                   \
-        if (c->g && wg_is_tensor(c->g[0]) && !c->recording && wg_given(c, 1))                                          \
+        if (c->g && wg_is_tensor(c->g[0]) && wg_given(c, 1))                                                           \
             wg_norm_pulls(c->g[0], c->in[0], c->in[1], &rows, shared);                                                 \
     }                                                                                                                  \
     static wg_tensor name##_dx(const wg_call *c, wg_tensor g)                                                          \

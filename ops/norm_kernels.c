@@ -6,7 +6,7 @@
 
 /* ---- Kernels of one run ------------------------------------------------------------------------------------------ */
 #define LANES 32
-#define DEPTH 8 /* numbers a lane sums in the array's own type before they go on to double */
+#define DEPTH WG_DEPTH /* numbers a lane sums in the arrays' own type before they go on to double */
 #define FOLD(lane)                                                                                                     \
     for (int half = LANES / 2; half; half /= 2)                                                                        \
         for (int k = 0; k < half; k++)                                                                                 \
@@ -18,38 +18,55 @@
 #define MEAN_AND_SCALE(T, r)                                                                                           \
     const T high = (T)(r)->mean, low = (T)((r)->mean - (double)high), scale = (T)(r)->scale;
 
+/* Asks for the elements of x that lie `n` behind: as a rule the next run's, which comes while this one is in work. */
+#define FETCH(T, x, n)                                                                                                 \
+    for (size_t line = 0; line < LANES * sizeof(T); line += 64)                                                        \
+        __builtin_prefetch((const char *)((x) + (n)) + line);
+
+/* The sum over i < n of an expression of type T. */
+#define RUN_SUM(T, total, expression)                                                                                  \
+    double lane[LANES] = {0};                                                                                          \
+    int64_t at = 0;                                                                                                    \
+    while (at + DEPTH * LANES <= n) {                                                                                  \
+        T part[LANES] = {0};                                                                                           \
+        for (int j = 0; j < DEPTH; j++, at += LANES) {                                                                 \
+            FETCH(T, x + at, n)                                                                                        \
+            for (int k = 0; k < LANES; k++) {                                                                          \
+                const int64_t i = at + k;                                                                              \
+                part[k] += (expression);                                                                               \
+            }                                                                                                          \
+        }                                                                                                              \
+        for (int k = 0; k < LANES; k++)                                                                                \
+            lane[k] += (double)part[k];                                                                                \
+    }                                                                                                                  \
+    for (; at + LANES <= n; at += LANES)                                                                               \
+        for (int k = 0; k < LANES; k++) {                                                                              \
+            const int64_t i = at + k;                                                                                  \
+            lane[k] += (double)(expression);                                                                           \
+        }                                                                                                              \
+    for (int k = 0; at < n; at++, k++) {                                                                               \
+        const int64_t i = at;                                                                                          \
+        lane[k] += (double)(expression);                                                                               \
+    }                                                                                                                  \
+    FOLD(lane)                                                                                                         \
+    total = lane[0];
+
 #define RUN_KERNELS(suffix, T)                                                                                         \
     static WG_CLONES double run_sum_##suffix(int64_t n, const void *from)                                              \
     {                                                                                                                  \
         const T *restrict x = from;                                                                                    \
-        double lane[LANES] = {0};                                                                                      \
-        int64_t i = 0;                                                                                                 \
-        for (; i + LANES <= n; i += LANES)                                                                             \
-            for (int k = 0; k < LANES; k++)                                                                            \
-                lane[k] += (double)x[i + k];                                                                           \
-        for (int k = 0; i < n; i++, k++)                                                                               \
-            lane[k] += (double)x[i];                                                                                   \
-        FOLD(lane)                                                                                                     \
-        return lane[0];                                                                                                \
+        double total;                                                                                                  \
+        RUN_SUM(T, total, x[i])                                                                                        \
+        return total;                                                                                                  \
     }                                                                                                                  \
     static WG_CLONES double run_squares_##suffix(int64_t n, const void *from, const wg_row_numbers *r)                 \
     {                                                                                                                  \
         const T *restrict x = from;                                                                                    \
         MEAN_AND_SCALE(T, r)                                                                                           \
         (void)scale;                                                                                                   \
-        double lane[LANES] = {0};                                                                                      \
-        int64_t i = 0;                                                                                                 \
-        for (; i + LANES <= n; i += LANES)                                                                             \
-            for (int k = 0; k < LANES; k++) {                                                                          \
-                const T d = CENTERED(x[i + k]);                                                                        \
-                lane[k] += (double)(d * d);                                                                            \
-            }                                                                                                          \
-        for (int k = 0; i < n; i++, k++) {                                                                             \
-            const T d = CENTERED(x[i]);                                                                                \
-            lane[k] += (double)(d * d);                                                                                \
-        }                                                                                                              \
-        FOLD(lane)                                                                                                     \
-        return lane[0];                                                                                                \
+        double total;                                                                                                  \
+        RUN_SUM(T, total, CENTERED(x[i]) * CENTERED(x[i]))                                                             \
+        return total;                                                                                                  \
     }                                                                                                                  \
     static WG_CLONES void run_apply_##suffix(int64_t n, const void *from, const void *weight, int64_t ws,              \
                                              const void *bias, int64_t bs, const wg_row_numbers *r, void *to)          \
@@ -76,18 +93,26 @@
         int64_t i = 0;                                                                                                 \
         while (i + DEPTH * LANES <= n) {                                                                               \
             T a[LANES] = {0}, b[LANES] = {0};                                                                          \
-            for (int j = 0; j < DEPTH; j++, i += LANES)                                                                \
+            for (int j = 0; j < DEPTH; j++, i += LANES) {                                                              \
+                FETCH(T, g + i, n)                                                                                     \
                 for (int k = 0; k < LANES; k++) {                                                                      \
                     const T h = g[i + k] * (ws ? w[i + k] : w[0]);                                                     \
                     a[k] += h;                                                                                         \
                     b[k] += h * (CENTERED(x[i + k]) * scale);                                                          \
                 }                                                                                                      \
+            }                                                                                                          \
             for (int k = 0; k < LANES; k++) {                                                                          \
                 sum[k] += (double)a[k];                                                                                \
                 dot[k] += (double)b[k];                                                                                \
             }                                                                                                          \
         }                                                                                                              \
-        for (int k = 0; i < n; i++, k = (k + 1) % LANES) {                                                             \
+        for (; i + LANES <= n; i += LANES)                                                                             \
+            for (int k = 0; k < LANES; k++) {                                                                          \
+                const T h = g[i + k] * (ws ? w[i + k] : w[0]);                                                         \
+                sum[k] += (double)h;                                                                                   \
+                dot[k] += (double)(h * (CENTERED(x[i + k]) * scale));                                                  \
+            }                                                                                                          \
+        for (int k = 0; i < n; i++, k++) {                                                                             \
             const T h = g[i] * w[i * ws];                                                                              \
             sum[k] += (double)h;                                                                                       \
             dot[k] += (double)(h * (CENTERED(x[i]) * scale));                                                          \
@@ -111,19 +136,40 @@
             for (int64_t i = 0; i < n; i++)                                                                            \
                 y[i] = scale * (g[i] * w[0] - h - CENTERED(x[i]) * scale * hn);                                        \
     }                                                                                                                  \
-    static WG_CLONES void run_weigh_##suffix(int64_t n, const void *cotangent, const void *from,                       \
-                                             const wg_row_numbers *r, double *restrict to)                             \
+    static WG_CLONES void run_weigh_##suffix(int64_t n, int64_t m, const void *cotangent, const void *from,            \
+                                             const wg_row_numbers *r, double *restrict to, double *restrict sum)       \
     {                                                                                                                  \
-        const T *restrict g = cotangent, *restrict x = from;                                                           \
-        MEAN_AND_SCALE(T, r)                                                                                           \
-        for (int64_t i = 0; i < n; i++)                                                                                \
-            to[i] += (double)(g[i] * (CENTERED(x[i]) * scale));                                                        \
-    }                                                                                                                  \
-    static WG_CLONES void run_add_##suffix(int64_t n, const void *cotangent, double *restrict to)                      \
-    {                                                                                                                  \
-        const T *restrict g = cotangent;                                                                               \
-        for (int64_t i = 0; i < n; i++)                                                                                \
-            to[i] += (double)g[i];                                                                                     \
+        T high_of[DEPTH], low_of[DEPTH], scale_of[DEPTH];                                                              \
+        for (int64_t row = 0; row < m; row++) {                                                                        \
+            MEAN_AND_SCALE(T, &r[row])                                                                                 \
+            high_of[row] = high;                                                                                       \
+            low_of[row] = low;                                                                                         \
+            scale_of[row] = scale;                                                                                     \
+        }                                                                                                              \
+        for (int64_t at = 0; at < n; at += LANES) {                                                                    \
+            const int64_t width = n - at < LANES ? n - at : LANES;                                                     \
+            T a[LANES] = {0}, b[LANES] = {0};                                                                          \
+            for (int64_t row = 0; row < m; row++) {                                                                    \
+                const T *restrict g = (const T *)cotangent + row * n + at;                                             \
+                const T *restrict x = (const T *)from + row * n + at;                                                  \
+                const T high = high_of[row], low = low_of[row], scale = scale_of[row];                                 \
+                if (width == LANES)                                                                                    \
+                    for (int k = 0; k < LANES; k++) {                                                                  \
+                        a[k] += g[k] * (CENTERED(x[k]) * scale);                                                       \
+                        b[k] += g[k];                                                                                  \
+                    }                                                                                                  \
+                else                                                                                                   \
+                    for (int k = 0; k < width; k++) {                                                                  \
+                        a[k] += g[k] * (CENTERED(x[k]) * scale);                                                       \
+                        b[k] += g[k];                                                                                  \
+                    }                                                                                                  \
+            }                                                                                                          \
+            for (int k = 0; k < width; k++) {                                                                          \
+                to[at + k] += (double)a[k];                                                                            \
+                if (sum)                                                                                               \
+                    sum[at + k] += (double)b[k];                                                                       \
+            }                                                                                                          \
+        }                                                                                                              \
     }
 RUN_KERNELS(f32, float)
 RUN_KERNELS(f64, double)
@@ -237,8 +283,8 @@ COLUMN_KERNELS(f32, float)
 COLUMN_KERNELS(f64, double)
 
 const wg_norm_kernel_table wg_norm_kernels[] = {
-    [WG_FLOAT32] = {run_sum_f32, run_squares_f32, run_apply_f32, run_dots_f32, run_pull_f32, run_weigh_f32, run_add_f32,
+    [WG_FLOAT32] = {run_sum_f32, run_squares_f32, run_apply_f32, run_dots_f32, run_pull_f32, run_weigh_f32,
                     columns_statistics_f32, columns_apply_f32, columns_pull_f32, columns_weigh_f32},
-    [WG_FLOAT64] = {run_sum_f64, run_squares_f64, run_apply_f64, run_dots_f64, run_pull_f64, run_weigh_f64, run_add_f64,
+    [WG_FLOAT64] = {run_sum_f64, run_squares_f64, run_apply_f64, run_dots_f64, run_pull_f64, run_weigh_f64,
                     columns_statistics_f64, columns_apply_f64, columns_pull_f64, columns_weigh_f64},
 };

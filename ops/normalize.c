@@ -470,7 +470,7 @@ static wg_tensor norm_pull_dweight(const wg_call *c, wg_tensor u)
     return wg_sum_to_weight(wg_multiply(c->in[0], wg_norm_pull(u, c->in[1], WG_NONE, c->options)), c->options);
 }
 
-static wg_tensor plus(wg_tensor a, wg_tensor b) { return wg_is_none(a) ? b : wg_add(a, b); }
+static wg_tensor plus(wg_tensor a, wg_tensor b) { return wg_is_none(a) ? b : wg_is_none(b) ? a : wg_add(a, b); }
 
 static wg_tensor norm_pull_jvp(const wg_call *c)
 {
@@ -524,6 +524,14 @@ wg_tensor wg_norm_pull(wg_tensor g, wg_tensor x, wg_tensor weight, const wg_norm
 /* ---- norm_weight_pull: the sum of g n(x) over all that has one weight ------------------------------------------- */
 #define MOST_SUMS 64 /* pieces of rows that have sums of their own */
 
+/* How many rows from `row` on, at most WG_DEPTH, lie one behind the other and have the same weights. Where weights are
+ * one an element, a row is one run. */
+static int64_t rows_alike(const pass *p, int64_t row, int64_t end)
+{
+    int64_t most = p->at.cycle == 1 ? WG_DEPTH : 1;
+    return end - row < most ? end - row : most;
+}
+
 /* Each piece of rows adds to its own sums, where they are one an element; to those of its rows or runs, where they
  * are not. */
 static void weigh_piece(void *argument, int64_t piece)
@@ -539,17 +547,19 @@ static void weigh_piece(void *argument, int64_t piece)
         wg_norm_kernels[p->dtype].columns_weigh(&s, !p->at.step, p->g + at, p->x + at, &r, own);
         return;
     }
-    for (int64_t row = first; row < end; row++) {
-        double var, part[2];
-        wg_row_numbers r = row_statistics(p, row, &var);
-        for (int64_t k = 0; k < p->at.runs; k++) {
-            size_t at = run_at(p, row, k);
-            if (p->at.step) {
-                wg_norm_kernels[p->dtype].weigh(p->at.n, p->g + at, p->x + at, &r, own + weight_at(p, row, k));
-                continue;
-            }
-            part[0] = part[1] = 0;
-            wg_norm_kernels[p->dtype].dots(p->at.n, p->g + at, p->x + at, p->one, 0, &r, part);
+    for (int64_t row = first, m = 1; row < end; row += m) {
+        double var;
+        wg_row_numbers r[WG_DEPTH];
+        size_t at = run_at(p, row, 0);
+        m = p->at.step ? rows_alike(p, row, end) : 1;
+        for (int64_t k = 0; k < m; k++)
+            r[k] = row_statistics(p, row + k, &var);
+        if (p->at.step)
+            wg_norm_kernels[p->dtype].weigh(p->at.n, m, p->g + at, p->x + at, r, own + weight_at(p, row, 0), NULL);
+        for (int64_t k = 0; !p->at.step && k < p->at.runs; k++) {
+            double part[2] = {0};
+            at = run_at(p, row, k);
+            wg_norm_kernels[p->dtype].dots(p->at.n, p->g + at, p->x + at, p->one, 0, r, part);
             own[(row - first) * p->at.runs + k] = part[1];
         }
     }
@@ -642,14 +652,14 @@ static void pulls_piece(void *argument, int64_t piece)
     int64_t first, end;
     double *of_weight = p->sums + piece * 2 * p->at.weights, *of_bias = of_weight + p->at.weights;
     rows_of_piece(p, piece, &first, &end);
-    for (int64_t row = first; row < end; row++) {
-        wg_row_numbers r = pull_row(p, row);
-        for (int64_t k = 0; k < p->at.runs; k++) {
-            size_t at = run_at(p, row, k);
-            int64_t weight = weight_at(p, row, k);
-            wg_norm_kernels[p->dtype].weigh(p->at.n, p->g + at, p->x + at, &r, of_weight + weight);
-            wg_norm_kernels[p->dtype].add(p->at.n, p->g + at, of_bias + weight);
-        }
+    for (int64_t row = first, m; row < end; row += m) {
+        wg_row_numbers r[WG_DEPTH];
+        int64_t weight = weight_at(p, row, 0);
+        size_t at = run_at(p, row, 0);
+        m = rows_alike(p, row, end);
+        for (int64_t k = 0; k < m; k++)
+            r[k] = pull_row(p, row + k);
+        wg_norm_kernels[p->dtype].weigh(p->at.n, m, p->g + at, p->x + at, r, of_weight + weight, of_bias + weight);
     }
 }
 
@@ -703,6 +713,33 @@ static wg_status norm_pulls_c(const wg_call *c, wg_code *w)
         } WG_ROWS_END));
 }
 
+/* Rules of the three results, each the rule of the operation that gives it alone. */
+static wg_tensor norm_pulls_dg(const wg_call *c, wg_tensor u)
+{
+    wg_tensor by_dx = wg_is_none(u) ? WG_NONE : norm_pull_dg(c, u);
+    wg_tensor by_dweight = wg_is_none(c->g[1]) ? WG_NONE : norm_weight_pull_dg(c, c->g[1]), by_dbias = c->g[2];
+    if (!wg_is_none(by_dbias))
+        by_dbias = wg_broadcast_to(wg_weight_along(by_dbias, &c->x[1], c->options), wg_type_shape(&c->x[1]));
+    return plus(plus(by_dx, by_dweight), by_dbias);
+}
+static wg_tensor norm_pulls_dx(const wg_call *c, wg_tensor u)
+{
+    wg_tensor by_dx = wg_is_none(u) ? WG_NONE : norm_pull_dx(c, u);
+    return plus(by_dx, wg_is_none(c->g[1]) ? WG_NONE : norm_weight_pull_dx(c, c->g[1]));
+}
+static wg_tensor norm_pulls_dweight(const wg_call *c, wg_tensor u)
+{
+    return wg_is_none(u) ? WG_NONE : norm_pull_dweight(c, u);
+}
+static wg_tensor norm_pulls_jvp(const wg_call *c)
+{
+    if (c->which == 0)
+        return norm_pull_jvp(c);
+    if (c->which == 1)
+        return norm_weight_pull_jvp(c);
+    return wg_is_none(c->t[0]) ? WG_NONE : wg_sum_to_weight(c->t[0], c->options);
+}
+
 WG_OP(norm_pulls) = {
     .name = "norm_pulls",
     .doc = "dx = P (g weight), dweight = the sum of g normalized(x), dbias = the sum of g",
@@ -712,9 +749,11 @@ WG_OP(norm_pulls) = {
     .type = norm_pulls_type,
     .run = norm_pulls_run,
     .c = norm_pulls_c,
+    .vjp = {norm_pulls_dg, norm_pulls_dx, norm_pulls_dweight},
+    .jvp = norm_pulls_jvp,
+    .saves = "g x weight",
     .samples = {"[2,5] [2,5] [5]", "[2,3,4] [2,3,4] [3,4] axis=[1,2]", "[2,4] [2,4] [4] groups=2",
                 "[3,4] [3,4] [4] centered=false", "[0,3] [0,3] [3]"},
-    .output_gradient_free = true,
     .hidden = true,
 };
 void wg_norm_pulls(wg_tensor g, wg_tensor x, wg_tensor weight, const wg_normalized_options *o, wg_tensor to[3])
