@@ -3,6 +3,9 @@
 #include "graph/plan.h"
 #include "graph/traverse.h"
 
+#include <math.h>
+#include <time.h>
+
 #define BLOCK ((size_t)64 << 10)
 
 /* ---- Memory ------------------------------------------------------------------------------------------------------ */
@@ -264,6 +267,34 @@ static void gradients_wiped(wg_function *f)
     }
 }
 
+static wg_status all_run(const wg_function *f)
+{
+    wg_status status = WG_OK;
+    for (size_t i = 0; i < f->n_instructions && !status; i++)
+        status = f->instruction[i].run(f->instruction[i].with);
+    return status;
+}
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static wg_status all_timed(const wg_function *f)
+{
+    wg_status status = WG_OK;
+    double start = now();
+    for (size_t i = 0; i < f->n_instructions && !status; i++) {
+        status = f->instruction[i].run(f->instruction[i].with);
+        double end = now();
+        f->seconds[i] = fmin(f->seconds[i], end - start);
+        start = end;
+    }
+    return status;
+}
+
 wg_status (wg_function_run)(wg_function *f, const void *const *in, void *const *out)
 {
     if (!f)
@@ -274,8 +305,8 @@ wg_status (wg_function_run)(wg_function *f, const void *const *in, void *const *
     uint32_t held = wg_hold_place(tape);
     wg_arena_mark before = wg_arena_at(tape);
     wg_status status = all_bound(f, in, out);
-    for (size_t i = 0; i < f->n_instructions && !status; i++)
-        status = f->instruction[i].run(f->instruction[i].with);
+    if (!status)
+        status = f->seconds ? all_timed(f) : all_run(f);
     tape->rule_place = 0;
     if (status)
         gradients_wiped(f);

@@ -518,31 +518,34 @@ static bool instructions_made(wg_plan *p)
     wg_function *f = p->f;
     size_t gather = 0;
     f->instruction = wg_hold_take(f, (p->steps + p->n_gathers + p->n_copies + 2) * sizeof *f->instruction);
+    f->note = wg_hold_take(f, (p->steps + p->n_gathers + p->n_copies + 2) * sizeof *f->note);
     f->patch = wg_hold_take(f, p->n_patches * sizeof *f->patch);
     p->workspace = wg_hold_take(f, p->top);
-    if (!f->instruction || !f->patch || !p->workspace)
+    if (!f->instruction || !f->note || !f->patch || !p->workspace)
         return false;
-    if (!wg_loads_made(p))
+    if (!wg_loads_made(p) || !wg_notes_made(p, 0, 0, 0))
         return false;
     uint32_t step = 0;
     for (uint32_t i = 0, next; i < p->nodes; i = next) {
+        size_t noted = f->n_instructions;
         next = i + 1;
         if (!wg_is_step(p, i))
             continue;
         bool made = p->value[i].flags & WG_VALUE_CHAIN ? wg_chain_made(p, i, step, &next)
                     : wg_is_scalar_step(p, i)          ? wg_scalars_made(p, i, &next)
                                                        : step_made(p, i, &gather);
-        if (!made)
+        if (!made || !wg_notes_made(p, noted, i, next))
             return false;
         for (uint32_t k = i; k < next; k++)
             step += wg_is_step(p, k);
     }
+    size_t noted = f->n_instructions;
     for (int k = 0; k < f->n_out + f->n_grad; k++) {
         uint32_t y = p->outputs[k].node;
         if (!wg_has_cell(p, y) && p->value[y].slot != f->n_in + k && !output_copied(p, k))
             return false;
     }
-    return wg_stores_made(p);
+    return wg_stores_made(p) && wg_notes_made(p, noted, 0, 0);
 }
 
 /* ---- The whole --------------------------------------------------------------------------------------------------- */

@@ -12,6 +12,16 @@ typedef struct {
     const void *with;
 } wg_instruction;
 
+/* What an instruction does, for those who look. */
+typedef struct {
+    const char *what;  /* "add, tanh", "812 scalar operations" */
+    const char *scope; /* it was recorded in */
+    wg_type y;         /* of its last result */
+    uint32_t steps;    /* recorded operations that it does; 0: none, it moves values */
+    double bytes;      /* that it reads and writes */
+    double flops;      /* -1: an entry does not state them */
+} wg_note;
+
 /* A pointer within the instructions that follows what an input or output is bound to. */
 typedef struct {
     const void **where;
@@ -43,6 +53,8 @@ struct wg_function {
     wg_slot *slot;
     size_t n_instructions, n_patches;
     wg_instruction *instruction;
+    wg_note *note;   /* one an instruction */
+    double *seconds; /* where a profile counts each instruction's least time; NULL */
     wg_patch *patch;
     int n_params; /* leaves that are read where they are */
     wg_tensor *param;
@@ -170,6 +182,10 @@ bool wg_options_kept(wg_plan *p, wg_call *c);
 /* ---- plan_same.c ---- */
 /* Sets roots and offsets of all values that vary, and which are the same. False: no memory. */
 bool wg_same_found(wg_plan *p);
+
+/* ---- plan_notes.c ---- */
+/* Notes on the instructions from number `first` on, which do the steps among nodes [begin, end). False: no memory. */
+bool wg_notes_made(wg_plan *p, size_t first, uint32_t begin, uint32_t end);
 
 /* ---- plan_chains.c ---- */
 /* Marks the chains and what is seen only inside of one. */

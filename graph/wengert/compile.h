@@ -52,6 +52,23 @@ WG_API size_t wg_function_bytes(const wg_function *f);
 WG_API wg_type wg_function_input_type(const wg_function *f, int i);
 WG_API wg_type wg_function_output_type(const wg_function *f, int k);
 
+/* ---- Looking at one ---------------------------------------------------------------------------------------------- */
+/* Prints what it does, a line an instruction: operations (several, where elementwise ones are done block by block
+ * together), scope, result, bytes that are read and written, floating-point operations ("-" where an entry states none). */
+WG_API wg_status wg_function_print(const wg_function *f, FILE *file);
+
+typedef struct {
+    const void *const *in; /* as of wg_function_run */
+    void *const *out;
+    int runs;              /* that are timed, after one to warm up */
+    const char *svg;       /* where a picture goes: scopes above what runs in them, as wide as the time they take; NULL: none */
+} wg_profile_options;
+#define wg_profile_defaults .runs = 10
+/* Runs it as wg_function_run does, `runs` + 1 times, and prints the same table with each instruction's least time: its share,
+ * bytes and floating-point operations a second, and what part they are of what a copy and a product of large matrices reach
+ * on this machine at the time. Gradients of parameters are added up at each run. */
+WG_API wg_status wg_profile(wg_function *f, FILE *file, wg_profile_options options); /* wg_profile(f, stdout, .in = values) */
+
 /* Says where in the program what is asked of f next is asked; returns f. */
 WG_API wg_function *wg_function_here(wg_function *f, const char *file, int line);
 
@@ -69,6 +86,9 @@ WG_API wg_function *wg_function_here(wg_function *f, const char *file, int line)
 #else
 #define WG_FUNCTION_HERE(f) wg_function_here(f, __FILE__, __LINE__)
 #endif
+#define wg_profile(f, ...) WG_OPTIONS_PROFILE(WG_FUNCTION_HERE(f), __VA_ARGS__, )
+#define WG_OPTIONS_PROFILE(f, file, ...)                                                                               \
+    (wg_profile)(f, file, (wg_profile_options){wg_profile_defaults, __VA_ARGS__})
 #define wg_function_run(f, ...) (wg_function_run)(WG_FUNCTION_HERE(f), __VA_ARGS__)
 #endif
 
