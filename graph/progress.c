@@ -250,7 +250,7 @@ static line made(const wg_progress *p, pieces with, double time)
     put(&l, -1, "epoch %lld/%lld", (long long)p->epoch + 1, (long long)p->epochs);
     if (with.bar)
         put_bar(&l, p, part);
-    put(&l, -1, with.bar ? " %.0f %%" : "  %.0f %%", floor(100 * part));
+    put(&l, -1, with.bar ? " %2.0f %%" : "  %.0f %%", floor(100 * part));
     if (p->counted > 0)
         put(&l, -1, "  loss %s", loss_text(p->loss / p->counted, text));
     if (with.sparks && p->slots > 1)
@@ -344,21 +344,44 @@ static void show_json(const wg_progress *p, const wg_progress_epoch_options *o, 
     wg_plain_end(&plain);
 }
 
+typedef struct {
+    bool accuracy, valid_accuracy, grad, seconds;
+} facts;
+
+static line epoch_line(const wg_progress *p, const wg_progress_epoch_options *o, double seconds, facts with)
+{
+    line l = {.used = 0};
+    char text[32];
+    put(&l, -1, "epoch %lld/%lld", (long long)p->epoch + 1, (long long)p->epochs);
+    if (o->loss == o->loss)
+        put(&l, -1, "  loss %s", loss_text(o->loss, text));
+    if (o->accuracy == o->accuracy && with.accuracy)
+        put(&l, -1, "  accuracy %.2f %%", 100 * o->accuracy);
+    if (o->valid_loss == o->valid_loss)
+        put(&l, -1, "  valid %s", loss_text(o->valid_loss, text));
+    if (o->valid_accuracy == o->valid_accuracy && with.valid_accuracy)
+        put(&l, -1, o->valid_loss == o->valid_loss ? "  %.2f %%" : "  valid %.2f %%", 100 * o->valid_accuracy);
+    if (o->grad_norm == o->grad_norm && with.grad)
+        put(&l, -1, "  grad %.3g", o->grad_norm);
+    if (with.seconds)
+        put(&l, -1, "  %.1f s", seconds);
+    return l;
+}
+
+/* Files get all of it. A narrow terminal first does without the gradient, then the time, then accuracies. */
 static void show_plain(const wg_progress *p, const wg_progress_epoch_options *o, double seconds)
 {
-    char text[32];
-    fprintf(p->file, "epoch %lld/%lld", (long long)p->epoch + 1, (long long)p->epochs);
-    if (o->loss == o->loss)
-        fprintf(p->file, "  loss %s", loss_text(o->loss, text));
-    if (o->accuracy == o->accuracy)
-        fprintf(p->file, "  accuracy %.2f %%", 100 * o->accuracy);
-    if (o->valid_loss == o->valid_loss)
-        fprintf(p->file, "  valid %s", loss_text(o->valid_loss, text));
-    if (o->valid_accuracy == o->valid_accuracy)
-        fprintf(p->file, o->valid_loss == o->valid_loss ? "  %.2f %%" : "  valid %.2f %%", 100 * o->valid_accuracy);
-    if (o->grad_norm == o->grad_norm)
-        fprintf(p->file, "  grad %.3g", o->grad_norm);
-    fprintf(p->file, "  %.1f s\n", seconds);
+    static const facts choices[] = {{true, true, true, true},
+                                    {true, true, false, true},
+                                    {true, true, false, false},
+                                    {false, true, false, false},
+                                    {false, false, false, false}};
+    const size_t n = sizeof choices / sizeof *choices;
+    int room = p->kind == WG_PROGRESS_LIVE ? columns(p->file) : INT_MAX;
+    line l = {.used = 0};
+    for (size_t i = 0; i < n && (!i || l.width > room); i++)
+        l = epoch_line(p, o, seconds, choices[i]);
+    fprintf(p->file, "%s\n", l.text);
 }
 
 void(wg_progress_epoch)(wg_progress *p, wg_progress_epoch_options options)

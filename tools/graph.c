@@ -219,6 +219,27 @@ static bool to_stdout(void *user, const void *data, size_t size)
     return fwrite(data, 1, size, stdout) == size;
 }
 
+/* Where the locale has no UTF-8, a table's times signs are letters. */
+static bool to_plain_stdout(void *user, const void *data, size_t size)
+{
+    const char *text = data;
+    for (size_t i = 0; i < size; i++)
+        if ((unsigned char)text[i] < 0x80)
+            putchar(text[i]);
+        else if ((unsigned char)text[i] >= 0xc0)
+            putchar('x');
+    (void)user;
+    return !ferror(stdout);
+}
+
+static bool has_utf8(void)
+{
+    const char *const name[] = {"LC_ALL", "LC_CTYPE", "LANG"}, *value = NULL;
+    for (size_t i = 0; i < sizeof name / sizeof *name && !(value && *value); i++)
+        value = getenv(name[i]);
+    return value && (strstr(value, "UTF-8") || strstr(value, "utf8") || strstr(value, "utf-8"));
+}
+
 /* The name without folder and extension. */
 static void title_of(const char *path, char *title, size_t size)
 {
@@ -233,14 +254,15 @@ static void title_of(const char *path, char *title, size_t size)
 static void shown(wg_tape *tape, wg_tensor loss, const char *facts, const settings *s)
 {
     wg_format format = s->format >= 0 ? (wg_format)s->format : WG_FORMAT_TEXT;
+    wg_sink *sink = format == WG_FORMAT_TEXT && !has_utf8() ? to_plain_stdout : to_stdout;
     if (facts && is_file(s))
         (wg_redraw)(tape, facts, s->out, s->draw);
     else if (facts)
-        (wg_redraw_to)(tape, facts, format, to_stdout, NULL, s->draw);
+        (wg_redraw_to)(tape, facts, format, sink, NULL, s->draw);
     else if (is_file(s))
         (wg_draw)(loss, s->out, s->draw);
     else
-        (wg_draw_to)(loss, format, to_stdout, NULL, s->draw);
+        (wg_draw_to)(loss, format, sink, NULL, s->draw);
 }
 
 static void show_network(wg_tape *tape, const built_in *network, settings *s)

@@ -3,6 +3,21 @@
 
 #include <pty.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+/* ---- A clock of the test's own ----------------------------------------------------------------------------------- */
+static double seconds_on; /* that it goes on at each look; 0: the system's clock */
+static double clock_now;
+
+int clock_gettime(clockid_t id, struct timespec *t)
+{
+    if (seconds_on <= 0)
+        return (int)syscall(SYS_clock_gettime, id, t);
+    clock_now += seconds_on;
+    *t = (struct timespec){.tv_sec = (time_t)clock_now, .tv_nsec = (long)(1e9 * (clock_now - floor(clock_now)))};
+    return 0;
+}
 
 static wg_tape *tape;
 
@@ -126,6 +141,47 @@ START_TEST(terminal_gets_one_line_that_fits)
 }
 END_TEST
 
+/* A step a second: a line every half minute, with the time that is left. */
+START_TEST(file_hears_of_a_long_epoch_now_and_then)
+{
+    FILE *to = fopen(in_folder("p"), "w");
+    seconds_on = 1;
+    wg_progress *p = wg_progress_begin(tape, 2, 1000, .file = to);
+    for (int i = 0; i < 100; i++)
+        wg_progress_step(p, 10, 0.5);
+    wg_progress_epoch(p);
+    seconds_on = 0;
+    fclose(to);
+    size_t size;
+    char *text = content_of(in_folder("p"), &size);
+    ck_assert_str_eq(text, "epoch 1/2  30 %  loss 0.5000  10/s  ETA 2:50\n"
+                           "epoch 1/2  60 %  loss 0.5000  10/s  ETA 2:20\n"
+                           "epoch 1/2  90 %  loss 0.5000  10/s  ETA 1:50\n"
+                           "epoch 1/2  loss 0.5000  101.0 s\n");
+    free(text);
+}
+END_TEST
+
+/* What it took to begin is no measure for what is left. */
+START_TEST(time_left_is_of_the_last_quarter)
+{
+    FILE *to = fopen(in_folder("p"), "w");
+    seconds_on = 20;
+    wg_progress *p = wg_progress_begin(tape, 1, 1000, .file = to);
+    for (int i = 0; i < 4; i++)
+        wg_progress_step(p, 1, 0.5);
+    seconds_on = 1;
+    for (int i = 0; i < 100; i++)
+        wg_progress_step(p, 5, 0.5);
+    seconds_on = 0;
+    fclose(to);
+    size_t size;
+    char *text = content_of(in_folder("p"), &size), *last = strrchr(text, 'E');
+    ck_assert_msg(!strncmp(last, "ETA 1:4", 7) || !strncmp(last, "ETA 1:5", 7), "%s", text);
+    free(text);
+}
+END_TEST
+
 static void begin_and_end(wg_tape *on) { wg_progress_end(wg_progress_begin(on, 1, 1)); }
 
 START_TEST(no_memory_is_an_error) { fail_each_allocation(begin_and_end); }
@@ -138,6 +194,8 @@ int main(void)
     tcase_add_checked_fixture(progress, set_up, tear_down);
     tcase_add_loop_test(progress, file_gets_a_line_an_epoch, 0, COUNT(plain));
     tcase_add_loop_test(progress, terminal_gets_one_line_that_fits, 0, COUNT(terminals));
+    tcase_add_test(progress, file_hears_of_a_long_epoch_now_and_then);
+    tcase_add_test(progress, time_left_is_of_the_last_quarter);
     tcase_add_test(progress, no_memory_is_an_error);
     suite_add_tcase(s, progress);
     SRunner *runner = srunner_create(s);
