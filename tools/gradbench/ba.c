@@ -21,21 +21,17 @@ typedef struct {
     wg_tensor x, y, z;
 } vector;
 
-static wg_tensor dot(vector a, vector b)
+static wg_tensor dot(vector a, vector b) { return wg_fma(a.x, b.x, wg_fma(a.y, b.y, wg_multiply(a.z, b.z))); }
+
+/* a b - c d */
+static wg_tensor difference(wg_tensor a, wg_tensor b, wg_tensor c, wg_tensor d)
 {
-    return wg_add(wg_add(wg_multiply(a.x, b.x), wg_multiply(a.y, b.y)), wg_multiply(a.z, b.z));
+    return wg_addcmul(wg_multiply(a, b), c, d, .value = -1);
 }
 
 static vector cross(vector a, vector b)
 {
-    return (vector){wg_subtract(wg_multiply(a.y, b.z), wg_multiply(a.z, b.y)),
-                    wg_subtract(wg_multiply(a.z, b.x), wg_multiply(a.x, b.z)),
-                    wg_subtract(wg_multiply(a.x, b.y), wg_multiply(a.y, b.x))};
-}
-
-static wg_tensor sum_of(wg_tensor a, wg_tensor x, wg_tensor b, wg_tensor y)
-{
-    return wg_add(wg_multiply(a, x), wg_multiply(b, y));
+    return (vector){difference(a.y, b.z, a.z, b.y), difference(a.z, b.x, a.x, b.z), difference(a.x, b.y, a.y, b.x)};
 }
 
 /* d rotated by |r| about r: d + sin/|r| r x d + (1 - cos)/|r|^2 r x (r x d), by the half angle, which loses nothing where it is
@@ -46,8 +42,8 @@ static vector rotated(vector r, vector d)
     wg_tensor sine = wg_divide(wg_sin(half), angle), twice = wg_add(sine, sine);
     wg_tensor b = wg_multiply(twice, wg_cos(half)), c = wg_multiply(twice, sine);
     vector across = cross(r, d), inward = cross(r, across);
-    return (vector){wg_add(d.x, sum_of(b, across.x, c, inward.x)), wg_add(d.y, sum_of(b, across.y, c, inward.y)),
-                    wg_add(d.z, sum_of(b, across.z, c, inward.z))};
+    return (vector){wg_fma(b, across.x, wg_fma(c, inward.x, d.x)), wg_fma(b, across.y, wg_fma(c, inward.y, d.y)),
+                    wg_fma(b, across.z, wg_fma(c, inward.z, d.z))};
 }
 
 /* e = w (f L (a, b) + (u0, v0) - feat) from the columns of camera, point and weight. */
@@ -57,11 +53,10 @@ static void errors(const wg_tensor *of, wg_tensor u, wg_tensor v, wg_tensor *e)
     vector d = {wg_subtract(point.x, of[3]), wg_subtract(point.y, of[4]), wg_subtract(point.z, of[5])};
     vector seen = rotated(r, d);
     wg_tensor far = wg_reciprocal(seen.z), a = wg_multiply(seen.x, far), b = wg_multiply(seen.y, far);
-    wg_tensor s = wg_add(wg_square(a), wg_square(b));
-    wg_tensor distorted = wg_add(1, wg_multiply(s, wg_add(of[9], wg_multiply(of[10], s))));
-    wg_tensor scale = wg_multiply(of[6], distorted);
-    e[0] = wg_multiply(of[14], wg_subtract(wg_add(wg_multiply(scale, a), of[7]), u));
-    e[1] = wg_multiply(of[14], wg_subtract(wg_add(wg_multiply(scale, b), of[8]), v));
+    wg_tensor s = wg_fma(a, a, wg_square(b));
+    wg_tensor scale = wg_multiply(of[6], wg_fma(s, wg_fma(of[10], s, of[9]), 1));
+    e[0] = wg_multiply(of[14], wg_subtract(wg_fma(scale, a, of[7]), u));
+    e[1] = wg_multiply(of[14], wg_subtract(wg_fma(scale, b, of[8]), v));
 }
 
 /* Compiled for a block: from the columns of its cameras and points, weights and features, to errors or rows. */

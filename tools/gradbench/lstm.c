@@ -30,7 +30,7 @@ static void gates(const network *n, wg_tensor below, wg_tensor h, wg_tensor *gat
     wg_tensor in = wg_reshape(wg_concat(WG_TENSORS(below, h, below, h)), WG_SHAPE(4, layers, n->b));
     wg_tensor weight = layers == n->l ? n->weight : wg_narrow(n->weight, 1, n->first, layers);
     wg_tensor bias = layers == n->l ? n->bias : wg_narrow(n->bias, 1, n->first, layers);
-    wg_unstack(wg_sigmoid(wg_add(wg_multiply(in, weight), bias)), gate, 4);
+    wg_unstack(wg_sigmoid(wg_fma(in, weight, bias)), gate, 4);
     gate[3] = wg_subtract(wg_multiply(2, gate[3]), 1);
 }
 
@@ -42,7 +42,7 @@ static wg_tensor wave(network *n, wg_tensor below, int64_t first, int64_t end, w
     n->first = first;
     n->end = end;
     gates(n, below, h, gate);
-    n->z = wg_add(wg_multiply(z, gate[0]), wg_multiply(gate[1], gate[3]));
+    n->z = wg_fma(z, gate[0], wg_multiply(gate[1], gate[3]));
     n->h = wg_multiply(gate[2], wg_tanh(n->z));
     if (end < n->l)
         return n->h;
