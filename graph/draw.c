@@ -88,10 +88,40 @@ static wg_status write_dot(const wg_drawing *d, const char *name, wg_text *out)
     return WG_OK;
 }
 
+/* A character for a character, so that columns stay. */
+static void as_ascii(wg_text *text)
+{
+    static const struct {
+        const char *from;
+        char to;
+    } signs[] = {{"\xc3\x97", 'x'},         {"\xc2\xb5", 'u'},         {"\xc2\xb7", '.'},         {"\xe2\x80\xa6", '.'},
+                 {"\xe2\x94\x9c", '|'}, {"\xe2\x94\x82", '|'}, {"\xe2\x94\x94", '`'}, {"\xe2\x94\x80", '-'}};
+    size_t to = 0;
+    for (size_t at = 0; at < text->size; to++) {
+        size_t n = 1;
+        while (at + n < text->size && (text->data[at + n] & 0xc0) == 0x80)
+            n++;
+        char c = n == 1 ? text->data[at] : '?';
+        for (size_t i = 0; n > 1 && i < sizeof signs / sizeof *signs; i++)
+            if (!strncmp(text->data + at, signs[i].from, n))
+                c = signs[i].to;
+        text->data[to] = c;
+        at += n;
+    }
+    text->size = to;
+    if (text->data)
+        text->data[to] = 0;
+}
+
 static wg_status write_table(const wg_drawing *d, const char *name, wg_text *out)
 {
     (void)name;
-    wg_write_table(d, out);
+    if (d->options.tree)
+        wg_write_tree(d, out);
+    else
+        wg_write_table(d, out);
+    if (d->options.ascii)
+        as_ascii(out);
     return WG_OK;
 }
 
@@ -125,7 +155,11 @@ typedef struct {
 static wg_status written_here(const subject *s, wg_format format, const wg_draw_options *options, wg_text *out)
 {
     wg_draw_options own = *options;
-    if (format == WG_FORMAT_TEXT) { /* a line for everything that was recorded */
+    if (format == WG_FORMAT_TEXT && own.tree && own.fold == WG_FOLD_LARGE)
+        own.fold = WG_FOLD_YES;
+    if (format == WG_FORMAT_TEXT && own.tree && own.depth <= 0)
+        own.depth = WG_ALL;
+    if (format == WG_FORMAT_TEXT && !own.tree) { /* a line for everything that was recorded */
         own.depth = WG_ALL;
         own.fold = WG_FOLD_NO;
         own.views = true;

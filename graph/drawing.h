@@ -57,6 +57,7 @@ typedef struct {
     bool run;                /* not the caller's: operations in a row, joined because a page is full */
     bool copy;               /* drawn by an equal scope before it */
     bool shut;               /* drawn closed, where no scope around it is */
+    uint32_t drawn_by;       /* itself, or the equal one */
     uint32_t times;          /* equal scopes that are drawn by this one, itself among them */
     uint32_t closed;         /* the item that stands for it; WG_NOWHERE while it is open */
     uint32_t ops;            /* operations in it and beneath it */
@@ -145,6 +146,7 @@ void wg_write_dot(const wg_drawing *d, wg_text *text);
 /* An open scope by itself. */
 void wg_write_dot_part(const wg_drawing *d, uint32_t scope, wg_text *text);
 void wg_write_table(const wg_drawing *d, wg_text *text);
+void wg_write_tree(const wg_drawing *d, wg_text *text);
 void wg_write_json(const wg_drawing *d, wg_text *text);
 /* By Graphviz, which may not be there: errors are those of the public function `name`. */
 wg_status wg_write_svg(const wg_drawing *d, const char *name, wg_text *out);

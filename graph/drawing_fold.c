@@ -273,6 +273,7 @@ static void scope_folded(const folding *g, uint32_t a, uint32_t b)
         }
     }
     d->scope[b].copy = true;
+    d->scope[b].drawn_by = g->chain[b];
     d->scope[g->chain[b]].times++;
     d->folded++;
 }

@@ -60,6 +60,7 @@ static uint32_t scope_of(wg_drawing *d, uint32_t parent, const char *path, size_
     copy[n] = 0;
     d->scope[d->scopes] = (wg_place_in){.parent = parent, .name = copy + start, .path = copy,
                                         .depth = d->scope[parent].depth + 1, .times = 1, .closed = WG_NOWHERE};
+    d->scope[d->scopes].drawn_by = d->scopes;
     *bucket_of(d, path, n) = d->scopes;
     return d->scopes++;
 }
@@ -147,6 +148,7 @@ uint32_t wg_scope_add_run(wg_drawing *d, uint32_t parent)
     d->scope[d->scopes] = (wg_place_in){.parent = parent, .name = WG_RUN, .path = path,
                                         .run = true, .shut = true, .depth = d->scope[parent].depth + 1, .times = 1,
                                         .closed = WG_NOWHERE};
+    d->scope[d->scopes].drawn_by = d->scopes;
     return d->scopes++;
 }
 

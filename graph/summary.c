@@ -73,10 +73,28 @@ static void put_cell(wg_text *text, const char *cell, size_t width, bool right, 
     wg_put(text, last ? "\n" : "  ");
 }
 
+/* Columns that a narrow terminal does without, the first first; a shape is never cut. */
+static void columns_fitted(const table *t, size_t *width)
+{
+    static const int spare[] = {FLOPS, KEPT, PARAMS};
+    size_t whole = 2 * (COLUMNS - 1), room = (size_t)t->d->options.width;
+    for (int c = 0; c < COLUMNS; c++) {
+        width[c] = wg_text_width(headings[c]);
+        for (size_t r = 0; r < t->rows; r++)
+            width[c] = wg_text_width(t->row[r].cell[c]) > width[c] ? wg_text_width(t->row[r].cell[c]) : width[c];
+        whole += width[c];
+    }
+    for (int i = 0; i < 3 && room && whole > room; i++) {
+        whole -= width[spare[i]] + 2;
+        width[spare[i]] = 0;
+    }
+}
+
 void wg_write_table(const wg_drawing *d, wg_text *text)
 {
     table t = {.d = d, .row = wg_arena(d->tape, ((size_t)d->items + 2) * sizeof *t.row)};
     size_t width[COLUMNS];
+    int last = COLUMNS - 1;
     if (!t.row) {
         text->failed = true;
         return;
@@ -85,14 +103,12 @@ void wg_write_table(const wg_drawing *d, wg_text *text)
         if (d->item[d->order[i]].kind != WG_ITEM_CARD && d->item[d->order[i]].kind != WG_ITEM_UNUSED)
             fill_row(&t, d->order[i]);
     fill_total(&t);
-    for (int c = 0; c < COLUMNS; c++) {
-        width[c] = wg_text_width(headings[c]);
-        for (size_t r = 0; r < t.rows; r++)
-            width[c] = wg_text_width(t.row[r].cell[c]) > width[c] ? wg_text_width(t.row[r].cell[c]) : width[c];
-    }
-    for (int c = 0; c < COLUMNS; c++)
-        put_cell(text, headings[c], width[c], c >= PARAMS, c == COLUMNS - 1);
+    columns_fitted(&t, width);
+    while (!width[last])
+        last--;
+    for (int c = 0; c <= last; c++)
+        put_cell(text, headings[c], width[c], c >= PARAMS, c == last);
     for (size_t r = 0; r < t.rows; r++)
-        for (int c = 0; c < COLUMNS; c++)
-            put_cell(text, t.row[r].cell[c], width[c], c >= PARAMS, c == COLUMNS - 1);
+        for (int c = 0; c <= last; c++)
+            put_cell(text, t.row[r].cell[c], width[c], c >= PARAMS, c == last);
 }

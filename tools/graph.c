@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "arguments.h"
 #include "command.h"
@@ -11,7 +13,7 @@
 #include "models.h"
 #include "nearest.h"
 
-enum { FORMAT = 256, BACKWARD, DEPTH, FOLD, OPEN, CLOSE, AROUND, RADIUS, OVERLAY, DIRECTION, PARAMS, VIEWS, THEME,
+enum { FORMAT = 256, JSON, TREE, BACKWARD, DEPTH, FOLD, OPEN, CLOSE, AROUND, RADIUS, OVERLAY, DIRECTION, PARAMS, VIEWS, THEME,
        BACKGROUND, LINK, BATCH, TITLE };
 
 #define MOST_NAMES 64
@@ -27,6 +29,8 @@ typedef struct {
 static const struct argp_option options[] = {
     {"output", 'o', "FILE", 0, "The picture: .svg, .png, .html, .dot, .json, or .txt for the table; - for standard output", 1},
     {"format", FORMAT, "NAME", 0, "svg, png, html, dot, json or txt, on standard output", 1},
+    {"json", JSON, NULL, 0, "All that is known, as --format json", 1},
+    {"tree", TREE, NULL, 0, "The scopes and their parameters instead of the table", 1},
     {"backward", BACKWARD, NULL, 0, "The backward pass beside the forward one, with the gradients", 1},
     {"overlay", OVERLAY, "NAME", 0, "values, grad (after a backward pass), memory, time", 1},
     {"depth", DEPTH, "N|all", 0, "Close scopes that are nested deeper (default: as many open as fit a page)", 1},
@@ -101,6 +105,12 @@ static error_t parse(int key, char *text, struct argp_state *state)
         return 0;
     case FORMAT:
         s->format = one_of(state, "format", text, formats, COUNT(formats));
+        return 0;
+    case JSON:
+        s->format = WG_FORMAT_JSON;
+        return 0;
+    case TREE:
+        s->draw.tree = true;
         return 0;
     case OVERLAY:
         s->draw.overlay = (wg_overlay)one_of(state, "overlay", text, overlays, COUNT(overlays));
@@ -250,9 +260,33 @@ static void title_of(const char *path, char *title, size_t size)
         *dot = 0;
 }
 
-/* Of a tensor, or of a file of facts. */
-static void shown(wg_tape *tape, wg_tensor loss, const char *facts, const settings *s)
+/* A terminal's width; COLUMNS says it anywhere. 0: as wide as it gets. */
+static int columns(void)
 {
+    struct winsize size;
+    const char *said = getenv("COLUMNS");
+    if (said && atoi(said) > 0)
+        return atoi(said);
+    return isatty(STDOUT_FILENO) && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) ? size.ws_col : 0;
+}
+
+/* As the locale's variables say, in the order in which they count. */
+static bool is_utf8(void)
+{
+    static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
+    for (int i = 0; i < 3; i++) {
+        const char *value = getenv(names[i]);
+        if (value && *value)
+            return strcasestr(value, "utf-8") || strcasestr(value, "utf8");
+    }
+    return false;
+}
+
+/* Of a tensor, or of a file of facts. */
+static void shown(wg_tape *tape, wg_tensor loss, const char *facts, settings *s)
+{
+    s->draw.width = is_file(s) ? 0 : columns();
+    s->draw.ascii = !is_file(s) && !is_utf8();
     wg_format format = s->format >= 0 ? (wg_format)s->format : WG_FORMAT_TEXT;
     wg_sink *sink = format == WG_FORMAT_TEXT && !has_utf8() ? to_plain_stdout : to_stdout;
     if (facts && is_file(s))

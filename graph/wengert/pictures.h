@@ -15,7 +15,7 @@ typedef enum {
     WG_FORMAT_DOT = 0, /* Graphviz's language; needs no program */
     WG_FORMAT_SVG,     /* by Graphviz's "dot"; follows the reader's light or dark theme */
     WG_FORMAT_PNG,     /* by Graphviz's "dot", 144 dpi, light */
-    WG_FORMAT_TEXT,    /* the table of wg_summary */
+    WG_FORMAT_TEXT,    /* the table of wg_summary, or a tree of scopes */
     WG_FORMAT_JSON,    /* everything that is known: nodes, edges, scopes, all of them; needs no program */
     WG_FORMAT_HTML     /* a page to search and to open scopes in; a list where there is no Graphviz */
 } wg_format;
@@ -74,6 +74,9 @@ typedef struct {
     wg_theme theme;
     const char *background; /* NULL: the theme's page; "none" */
     const char *link;       /* where a node's source line is: "https://host/{file}#L{line}" */
+    bool tree;         /* as text: the scopes and what they hold, instead of a table of everything */
+    int width;         /* columns that text may take; 0: as many as it needs */
+    bool ascii;        /* text in ASCII */
     bool views;        /* draw reshape, slice and their kin as nodes; else they are a note in their consumer */
     const char *title; /* in the caption; default: the file's name without its extension */
 } wg_draw_options;

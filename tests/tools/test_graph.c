@@ -15,6 +15,8 @@ static char folder[64], output[1 << 20];
 
 static void set_up(void)
 {
+    setenv("LC_ALL", "C.UTF-8", 1);
+    unsetenv("COLUMNS");
     strcpy(folder, "/tmp/wengert-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(folder));
 }
@@ -91,6 +93,53 @@ START_TEST(what_was_written_as_json_is_shown)
 }
 END_TEST
 
+/* ---- In the terminal --------------------------------------------------------------------------------------------- */
+START_TEST(a_tree_tells_of_scopes)
+{
+    ck_assert_int_eq(run("graph gpt2 --tree"), 0);
+    said("\xe2\x94\x9c\xe2\x94\x80 block \xc3\x97""12                          16 ops                      599,808\n");
+    said("\xe2\x94\x82  \xe2\x94\x9c\xe2\x94\x80 mlp ");
+    said("(wte, tied)                        counted above\n");
+    ck_assert_int_eq(run("graph gpt2 --tree --depth 1 --fold no"), 0);
+    said("block.11 ");
+    setenv("LC_ALL", "C", 1);
+    ck_assert_int_eq(run("graph gpt2 --tree"), 0);
+    said("|- block x12 ");
+    said("|  `- add\n");
+    for (const char *c = output; *c; c++)
+        ck_assert((unsigned char)*c < 0x80);
+}
+END_TEST
+
+static const struct {
+    const char *columns, *heading;
+} widths[] = {{"200", "scope  op             output       params     kept    FLOPs"},
+              {"60", "scope  op             output       params     kept    FLOPs"},
+              {"58", "scope  op             output       params     kept"},
+              {"49", "scope  op             output       params"},
+              {"40", "scope  op             output"},
+              {"1", "scope  op             output"}};
+
+START_TEST(a_table_does_without_what_is_too_wide)
+{
+    setenv("COLUMNS", widths[_i].columns, 1);
+    ck_assert_int_eq(run("graph lenet"), 0);
+    char *end = strchr(output, '\n');
+    ck_assert_ptr_nonnull(end);
+    said("64\xc3\x97""16\xc3\x97""10\xc3\x97""10");
+    *end = 0;
+    ck_assert_str_eq(output, widths[_i].heading);
+}
+END_TEST
+
+START_TEST(all_that_is_known_is_told_as_json)
+{
+    ck_assert_int_eq(run("graph mlp --json"), 0);
+    ck_assert_int_eq(strncmp(output, "{\"title\":\"mlp\"", 14), 0);
+    said("\"flops\":12853248");
+}
+END_TEST
+
 START_TEST(options_change_the_picture)
 {
     ck_assert_int_eq(run("graph transformer -o - --format dot --depth 1 --direction LR --title hello"), 0);
@@ -151,6 +200,9 @@ int main(void)
     tcase_add_test(command, every_built_in_network_is_shown);
     tcase_add_test(command, what_was_trained_is_shown);
     tcase_add_test(command, what_was_written_as_json_is_shown);
+    tcase_add_test(command, a_tree_tells_of_scopes);
+    tcase_add_loop_test(command, a_table_does_without_what_is_too_wide, 0, COUNT(widths));
+    tcase_add_test(command, all_that_is_known_is_told_as_json);
     tcase_add_test(command, options_change_the_picture);
     tcase_add_loop_test(command, what_cannot_be_shown_is_refused, 0, COUNT(refused));
     suite_add_tcase(s, command);
