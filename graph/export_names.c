@@ -29,10 +29,16 @@ static bool is_reserved(const char *name)
     return name[0] == 'v' && isdigit((unsigned char)name[1]);
 }
 
-static bool is_taken(const wg_export *e, const char *name)
+/* Is it one that the file's own functions may have? */
+static bool is_of_file(const wg_export *e, const char *name)
 {
     size_t n = strlen(e->prefix);
-    if (is_reserved(name) || (!strncmp(name, e->prefix, n) && (!name[n] || name[n] == '_')))
+    return !strncmp(name, e->prefix, n) && (!name[n] || name[n] == '_');
+}
+
+static bool is_taken(const wg_export *e, const char *name)
+{
+    if (is_reserved(name) || is_of_file(e, name))
         return true;
     for (const wg_export_taken *t = e->taken; t; t = t->next)
         if (!strcmp(t->name, name))
@@ -52,7 +58,7 @@ const char *wg_export_name(wg_export *e, const char *wish)
     while (n && base[n - 1] == '_')
         n--;
     base[n] = 0;
-    bool begins = n && !isdigit((unsigned char)base[0]);
+    bool begins = n && !isdigit((unsigned char)base[0]) && !is_of_file(e, base);
     snprintf(name, sizeof name, "%s%s", begins ? "" : "x", base);
     for (unsigned k = 2; is_taken(e, name); k++)
         snprintf(name, sizeof name, "%s%s_%u", begins ? "" : "x", base, k);

@@ -28,8 +28,8 @@ wg_status wg_cross_entropy_c(const wg_call *c, wg_code *w)
     smoothing_c(c, w);
     reduction_c(c, w);
     return wg_code_text(w, TEXT_OF(SUM_BEGIN WG_EACH_POSITION
-        T most = -INFINITY; double others = -1; double rest = 0; double loss = 0;
-        for (int class = 0; class < classes; class++) most = input[at + class * inner] > most ? input[at + class * inner] : most;
+        T most = input[at]; double others = -1; double rest = 0; double loss = 0;
+        for (int class = 1; class < classes; class++) most = input[at + class * inner] > most ? input[at + class * inner] : most;
         for (int class = 0; class < classes; class++) {
             const T e = exp_T(input[at + class * inner] - most);
             softmax[at + class * inner] = e;

@@ -11,6 +11,7 @@ int command_bench(int argc, char **argv);
 int command_call(int argc, char **argv);
 int command_check(int argc, char **argv);
 int command_diagnose(int argc, char **argv);
+int command_export(int argc, char **argv);
 int command_graph(int argc, char **argv);
 int command_info(int argc, char **argv);
 int command_ops(int argc, char **argv);

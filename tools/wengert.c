@@ -21,6 +21,7 @@ static const struct {
     {"call", command_call, "answer requests to call operations, in JSON"},
     {"check", command_check, "derivatives of operations against numerical ones"},
     {"diagnose", command_diagnose, "what is wrong with a training run, and what to try"},
+    {"export", command_export, "a trained network as C"},
     {"graph", command_graph, "the graph of a network, as a table or a picture"},
     {"info", command_info, "what this build and this machine have"},
     {"ops", command_ops, "the operations, or one operation's page"},

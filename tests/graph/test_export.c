@@ -54,7 +54,7 @@ static wg_function *mlp_gradient(wg_dtype dtype)
 static wg_function *scalars(wg_dtype dtype)
 {
     wg_tensor x = numbers(dtype, WG_SHAPE(3), "double"), a = wg_select(x, 0, 0), b = wg_select(x, 0, 1), first = a;
-    for (int i = 0; i < 300; i++) {
+    for (int i = 0; i < 100; i++) {
         wg_tensor c = wg_sin(wg_add(wg_multiply(a, b), first));
         a = b;
         b = i % 3 ? c : wg_where(wg_less(c, 0.5), wg_negative(c), wg_clip(c, .max = 0.9));
