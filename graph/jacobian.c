@@ -1,5 +1,6 @@
 /* Whole matrices of derivatives: a backward pass for each row, or a forward pass for each column. A plain pass leaves its
  * row or column in the result and gives back all else it took; the results of recorded passes are stacked. */
+#include "graph/batch.h"
 #include "graph/traverse.h"
 
 #include "wengert/elementwise.h"
@@ -141,6 +142,75 @@ static wg_status plain_row(const matrix *m, int k, int64_t e, wg_tensor *result,
     return wg_pull_plain(m->tape, m->name, &p);
 }
 
+/* ---- Rows together ----------------------------------------------------------------------------------------------- */
+/* The pullback of output k is recorded once, and made again for MOST_LANES rows at a time. Worth it while a call is mostly
+ * recording: few rows, or large tensors, are pulled back one by one. */
+#define MOST_LANES 64
+#define LEAST_LANES 12
+#define SMALL 1024 /* elements of an output or an input */
+
+static bool is_worth_it(const matrix *m, int k)
+{
+    int64_t rows = elements(&m->ys[k], 1);
+    for (int i = 0; i < m->n; i++)
+        if (elements(&m->xs[i], 1) > SMALL)
+            return false;
+    return rows >= LEAST_LANES && rows <= SMALL;
+}
+
+static wg_tensor units(const matrix *m, int k, int64_t first, int64_t n)
+{
+    wg_type y = wg_type_of(m->ys[k]);
+    int64_t rows = wg_type_count(&y);
+    for (int i = y.rank++; i > 0; i--)
+        y.dim[i] = y.dim[i - 1];
+    y.dim[0] = n;
+    wg_tensor t = wg_leaf(m->tape, &y, NULL, WG_NODE_CUT, m->name);
+    for (int64_t i = 0; i < n && wg_is_tensor(t); i++)
+        wg_store_number(y.dtype, 1, (char *)wg_node_at(m->tape, t.node)->data +
+                                        (size_t)(i * rows + first + i) * wg_dtype_size(y.dtype));
+    return t;
+}
+
+/* Rows [first, first + n) of the blocks of output k, of the pullback from g to `row`. */
+static wg_status rows_filled(const matrix *m, int k, int64_t first, int64_t n, wg_tensor g, uint32_t high,
+                             const wg_tensor *row)
+{
+    wg_tensor lanes = units(m, k, first, n), *out = wg_arena(m->tape, (size_t)(m->n + 1) * sizeof *out);
+    if (!wg_is_tensor(lanes) || !out)
+        return wg_no_memory(m->tape, m->name, (size_t)m->n * sizeof *out);
+    wg_status status = wg_batched(g, lanes, high, row, m->n, out);
+    for (int i = 0; i < m->n && !status; i++) {
+        wg_type x = wg_type_of(m->xs[i]);
+        size_t bytes = (size_t)wg_type_count(&x) * wg_dtype_size(x.dtype);
+        char *block = wg_node_at(m->tape, m->out[k * m->n + i].node)->data;
+        if (!wg_is_none(out[i]))
+            status = (wg_copy_out)(out[i], block + (size_t)first * bytes);
+    }
+    return status;
+}
+
+/* False, and nothing reported, where that is not possible: a rule is no graph code, memory does not suffice. */
+static bool rows_together(const matrix *m, int k)
+{
+    wg_type y = wg_type_of(m->ys[k]);
+    wg_aside aside = wg_aside_begin(m->tape);
+    wg_tensor g = wg_full(m->tape, y.dtype, wg_type_shape(&y), 1), *row = wg_arena(m->tape, (size_t)(m->n + 1) * sizeof *row);
+    bool fine = wg_is_tensor(g) && row && !wg_vjp(&m->ys[k], &g, 1, m->xs, m->n, row, .create_graph = true);
+    uint32_t high = (uint32_t)wg_tape_nodes(m->tape) - 1;
+    m->tape->no_grad++;
+    for (int64_t e = 0, n = wg_type_count(&y); e < n && fine; e += MOST_LANES) {
+        wg_aside own = wg_aside_begin(m->tape);
+        fine = !rows_filled(m, k, e, n - e < MOST_LANES ? n - e : MOST_LANES, g, high, row);
+        wg_aside_end(m->tape, own);
+    }
+    m->tape->no_grad--;
+    if (!fine)
+        wg_clear_error(m->tape);
+    wg_aside_end(m->tape, aside);
+    return fine;
+}
+
 static wg_status plain_rows(const matrix *m)
 {
     wg_tensor *result = wg_arena(m->tape, (size_t)(m->n + 1) * sizeof *result);
@@ -148,12 +218,14 @@ static wg_status plain_rows(const matrix *m)
     if (!result || !reached)
         return wg_no_memory(m->tape, m->name, (size_t)m->n * sizeof *result);
     wg_status status = WG_OK;
-    for (int k = 0; k < m->n_ys; k++)
-        for (int64_t e = 0, n = elements(&m->ys[k], 1); e < n && !status; e++) {
+    for (int k = 0; k < m->n_ys; k++) {
+        bool done = !m->tape->no_grad && is_worth_it(m, k) && rows_together(m, k);
+        for (int64_t e = 0, n = done ? 0 : elements(&m->ys[k], 1); e < n && !status; e++) {
             wg_aside aside = wg_aside_begin(m->tape);
             status = plain_row(m, k, e, result, reached);
             wg_aside_end(m->tape, aside);
         }
+    }
     return status;
 }
 

@@ -125,6 +125,7 @@ WG_OP(concat) = {
     .vjp = {concat_dx},
     .linear = WG_JOINTLY,
     .saves = "",
+    .lanes = WG_LANES_SHIFTED,
     .samples = {"[2,3] [1,3]", "[2,3] [2,1] [2,2] axis=-1", "[2,0] [2,3] axis=1", "[3]", "[0] [0]"},
 };
 
@@ -230,6 +231,7 @@ WG_OP(stack) = {
     .vjp = {stack_dx},
     .linear = WG_JOINTLY,
     .saves = "",
+    .lanes = WG_LANES_SHIFTED,
     .samples = {"[2,3] [2,3]", "[2,3] [2,3] [2,3] axis=1", "[2] [2] axis=-1", "[] []", "[0,2] [0,2] axis=2"},
 };
 

@@ -115,6 +115,7 @@ WG_OP(matmul) = {
     .vjp = {matmul_da, matmul_db},
     .linear = WG_SEPARATELY,
     .saves = "a b",
+    .lanes = WG_LANES_LEADING,
     .samples = {"[2,3] [3,4]", "[5,1,2,3] [4,3,2]", "[2,0] [0,3]", "[3] [3]", "[2,3] [3]", "[4,2,3] [3]", "[3] [3,2]",
                 "[3] [4,3,2]", "[2,3] [4,3,2]", "[0,3] [3,2]", "[2,1,3,2] [2,2]"},
     .flops = matmul_flops,

@@ -84,6 +84,7 @@ WG_OP(sum) = {
     .vjp = {sum_dx},
     .linear = WG_JOINTLY,
     .saves = "",
+    .lanes = WG_LANES_SHIFTED,
     .samples = REDUCTION_SAMPLES,
     .flops = element_flops,
 };
@@ -121,6 +122,7 @@ WG_OP(mean) = {
     .vjp = {mean_dx},
     .linear = WG_JOINTLY,
     .saves = "",
+    .lanes = WG_LANES_SHIFTED,
     .samples = {"[2,3,4]", "[2,3,4] axis=[0,-1]", "[2,3,4] axis=1 keepdims=true", "[]", "[2,0,3] axis=0"},
     .flops = element_flops,
 };

@@ -195,6 +195,7 @@ WG_OP(cumulative_sum) = {
     .vjp = {cumulative_sum_dx},
     .linear = WG_JOINTLY,
     .saves = "",
+    .lanes = WG_LANES_SHIFTED,
     .samples = SCAN_SAMPLES,
 };
 wg_tensor (wg_cumulative_sum)(wg_tensor x, int axis)

@@ -295,6 +295,7 @@ WG_OP(softmax) = {
     .jvp = softmax_jvp,
     .saves = "y",
     .formula = softmax_formula,
+    .lanes = WG_LANES_SHIFTED,
     .samples = SOFTMAX_SAMPLES,
     .flops = softmax_flops,
 };
@@ -434,6 +435,7 @@ WG_OP(softmax_back) = {
     .vjp = {softmax_back_dy, softmax_back_dg},
     .jvp = softmax_back_jvp,
     .saves = "y g",
+    .lanes = WG_LANES_SHIFTED,
     .samples = {"[2,3] [2,3]", "[2,3,4] [2,3,4] axis=1", "[0,3] [0,3]"},
     .hidden = true,
 };
@@ -487,6 +489,7 @@ WG_OP(log_softmax_back) = {
     .vjp = {log_softmax_back_dy, log_softmax_back_dg},
     .jvp = log_softmax_back_jvp,
     .saves = "y g",
+    .lanes = WG_LANES_SHIFTED,
     .samples = {"[2,3] [2,3]", "[2,3,4] [2,3,4] axis=1", "[0,3] [0,3]"},
     .hidden = true,
 };

@@ -139,6 +139,7 @@ WG_OP(reshape) = {
     .vjp = {reshape_dx},
     .linear = WG_JOINTLY,
     .saves = "",
+    .lanes = WG_LANES_SHIFTED,
     .samples = {"[2,3,4] shape=[4,-1]", "[6] shape=[1,2,3]", "[] shape=[1,1]", "[1] shape=[]", "[2,0] shape=[0,3]"},
 };
 
@@ -254,6 +255,7 @@ WG_OP(expand_dims) = {
     .vjp = {reshape_dx},
     .linear = WG_JOINTLY,
     .saves = "",
+    .lanes = WG_LANES_SHIFTED,
     .samples = {"[2,3] axis=1", "[2,3] axis=[0,-1]", "[] axis=0", "[0] axis=-1"},
 };
 
@@ -294,6 +296,7 @@ WG_OP(squeeze) = {
     .vjp = {reshape_dx},
     .linear = WG_JOINTLY,
     .saves = "",
+    .lanes = WG_LANES_SHIFTED,
     .samples = {"[1,3,1]", "[1,3,1] axis=-1", "[1,3,1] axis=[0,2]", "[]", "[1,0]"},
 };
 
@@ -440,6 +443,7 @@ WG_OP(matrix_transpose) = {
     .vjp = {matrix_transpose_dx},
     .linear = WG_JOINTLY,
     .saves = "",
+    .lanes = WG_LANES_LEADING,
     .samples = {"[2,3]", "[4,2,3]", "[0,3]"},
 };
 
@@ -474,6 +478,7 @@ WG_OP(swapaxes) = {
     .vjp = {swapaxes_dx},
     .linear = WG_JOINTLY,
     .saves = "",
+    .lanes = WG_LANES_SHIFTED,
     .samples = {"[2,3,4] axis1=0 axis2=-1", "[2,3] axis1=1 axis2=1", "[2,0] axis1=0 axis2=1"},
 };
 

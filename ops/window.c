@@ -273,6 +273,7 @@ WG_OP(broadcast_to) = {
     .vjp = {broadcast_to_dx},
     .linear = WG_JOINTLY,
     .saves = "",
+    .lanes = WG_LANES_SHIFTED,
     .samples = {"[3,1] shape=[2,3,4]", "[] shape=[2]", "[2] shape=[2]", "[1] shape=[0]", "[3] shape=[0,3]"},
 };
 
@@ -312,6 +313,7 @@ WG_OP(flip) = {
     .vjp = {flip_dx},
     .linear = WG_JOINTLY,
     .saves = "",
+    .lanes = WG_LANES_SHIFTED,
     .samples = {"[2,3]", "[2,3,4] axis=1", "[2,3,4] axis=[0,-1]", "[]", "[0,2]"},
 };
 
@@ -432,6 +434,7 @@ WG_OP(select) = {
     .vjp = {view_dx},
     .linear = WG_JOINTLY,
     .saves = "",
+    .lanes = WG_LANES_SHIFTED,
     .samples = {"[2,3,4] axis=1 index=2", "[2,3] axis=-1 index=-3", "[3] axis=0 index=1", "[2,0] axis=0 index=1"},
 };
 
@@ -482,6 +485,7 @@ WG_OP(narrow) = {
     .vjp = {view_dx},
     .linear = WG_JOINTLY,
     .saves = "",
+    .lanes = WG_LANES_SHIFTED,
     .samples = {"[2,5] axis=1 start=1 length=3", "[4,2] axis=0 start=-2 length=2", "[3] axis=0 start=3 length=0"},
 };
 

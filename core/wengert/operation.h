@@ -190,6 +190,13 @@ typedef enum {
     WG_SEPARATELY, /* linear in each alone: jvp = the sum, over the operands, of the operation with one of them replaced */
 } wg_linearity;
 
+/* How it does the same for many operands side by side, which have one more axis in front. */
+typedef enum {
+    WG_LANES_NONE = 0, /* by a call each */
+    WG_LANES_LEADING,  /* as it is: leading axes broadcast, and its options do not count from the front */
+    WG_LANES_SHIFTED   /* its axes one further, its shapes with one more axis, all operands with the lanes */
+} wg_lanes;
+
 /* A list of numbers. */
 typedef struct {
     int n;
@@ -230,6 +237,7 @@ struct wg_op {
      * overflow. The gradient check evaluates it with 32 digits. What it takes through wg_stop_gradient counts as a constant
      * there. An output may be left WG_NONE. Elementwise entries need none. */
     wg_formula_rule *formula;
+    wg_lanes lanes;                    /* elementwise entries need none */
     const char *saves;                 /* what the chain rule needs: "x y", by operand and output names; "" nothing */
     wg_points kinks, points;           /* arguments without, and of interest for, a derivative */
     const char *samples[16];           /* calls for the tests, as below */

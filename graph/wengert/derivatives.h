@@ -90,7 +90,8 @@ typedef struct {
 } wg_jacobian_options;
 #define wg_jacobian_defaults .create_graph = false
 /* out[k * n + i] = d ys[k] / d xs[i], of ys[k]'s shape followed by xs[i]'s. xs may be any tensors on the tape. All of one
- * float dtype. */
+ * float dtype. Twelve rows or more of small tensors are pulled back together, along one more axis, operation by operation:
+ * elementwise ones, sums, products, views and what else says so in its entry (.lanes); others row by row. */
 WG_API wg_status wg_jacobian(const wg_tensor *ys, int n_ys, const wg_tensor *xs, int n, wg_tensor *out,
                              wg_jacobian_options options);
 

@@ -88,6 +88,61 @@ START_TEST(jacobian_of_nothing)
 END_TEST
 
 /* Sum of the squares of d sin(x)/dx, differentiated again. */
+/* ---- Rows together ----------------------------------------------------------------------------------------------- */
+/* Of x [4, 5], to at least twelve elements: elementwise with broadcasting, products on both sides, reductions and views along
+ * every axis, and what is done lane by lane. */
+static wg_tensor broadcasting(wg_tensor x) { return wg_multiply(wg_sin(x), wg_exp(wg_select(x, 0, 1))); }
+static wg_tensor products(wg_tensor x)
+{
+    wg_tensor square = wg_matmul(x, wg_matrix_transpose(x)), row = wg_select(x, 0, 0);
+    return wg_add(wg_matmul(wg_tanh(square), x), wg_matmul(row, wg_matmul(wg_matrix_transpose(x), x)));
+}
+static wg_tensor columns(wg_tensor x) { return wg_outer(wg_matmul(x, wg_select(x, 0, 2)), wg_select(x, 0, 1)); }
+static wg_tensor axes(wg_tensor x)
+{
+    wg_tensor centred = wg_subtract(x, wg_mean(x, .axis = WG_AXES(0), .keepdims = true));
+    return wg_divide(centred, wg_sqrt(wg_add(1, wg_sum(wg_square(centred), .axis = WG_AXES(1), .keepdims = true))));
+}
+static wg_tensor views(wg_tensor x)
+{
+    wg_tensor turned = wg_flip(wg_swapaxes(x, 0, 1), .axis = WG_AXES(0));
+    wg_tensor some = wg_concat(WG_TENSORS(wg_narrow(turned, 0, 1, 3), turned), .axis = 0);
+    return wg_stack(WG_TENSORS(wg_square(some), wg_softmax(some, .axis = 0)), .axis = 1);
+}
+static wg_tensor whole(wg_tensor x) { return wg_multiply(x, wg_sum(wg_square(x))); }
+static wg_tensor one_by_one(wg_tensor x)
+{
+    wg_tensor sorted = wg_sort(x, .axis = 1);
+    return wg_add(wg_cumulative_prod(x, 1), wg_multiply(sorted, wg_permute_dims(wg_reshape(x, WG_SHAPE(5, 4)), WG_AXES(1, 0))));
+}
+static wg_tensor layers(wg_tensor x)
+{
+    wg_tensor w = wg_matmul(wg_matrix_transpose(x), x);
+    return wg_layer_norm(wg_linear(wg_gelu(x), w, WG_NONE), WG_NONE, WG_NONE);
+}
+static wg_tensor (*const batches[])(wg_tensor x) = {broadcasting, products, columns, axes, views, whole, one_by_one, layers};
+
+START_TEST(rows_together_are_the_rows_one_by_one)
+{
+    double values[20], e[64] = {0}, row[20];
+    for (int i = 0; i < 20; i++)
+        values[i] = sin(1.3 * i + 0.2);
+    wg_tensor x = wg_array(tape, WG_FLOAT64, WG_SHAPE(4, 5), values), y = batches[_i](x), j;
+    size_t nodes = wg_tape_nodes(tape);
+    ck_assert_msg(!wg_jacobian(&y, 1, &x, 1, &j, .by = WG_BY_ROWS), "%s", wg_error(tape));
+    ck_assert_uint_eq(wg_tape_nodes(tape), nodes + 1);
+    for (int64_t k = 0; k < wg_size(y); k++) {
+        e[k] = 1;
+        wg_tensor g = wg_array(tape, WG_FLOAT64, wg_shape_of(y), e), d;
+        e[k] = 0;
+        ck_assert(!wg_vjp(&y, &g, 1, &x, 1, &d));
+        wg_copy_out(d, row);
+        for (int i = 0; i < 20; i++)
+            ck_assert_double_eq_tol(wg_element(j, k * 20 + i), row[i], 1e-12);
+    }
+}
+END_TEST
+
 START_TEST(a_recorded_jacobian_is_differentiated_again)
 {
     wg_tensor x = array(tape, 2, (double[]){0.3, 0.8}), y = wg_sin(x), j, g;
@@ -263,6 +318,7 @@ int main(void)
     for (int i = 0; i < COUNT(every_way); i++)
         tcase_add_loop_test(tests, every_way[i], 0, WAYS);
     tcase_add_loop_test(tests, a_recorded_jacobian_is_differentiated_again, 0, 3);
+    tcase_add_loop_test(tests, rows_together_are_the_rows_one_by_one, 0, (int)(sizeof batches / sizeof *batches));
     tcase_add_loop_test(tests, a_plain_jacobian_leaves_only_itself_on_the_tape, 0, 3);
     tcase_add_test(tests, hessian_of_a_hessian_is_the_fourth_derivative);
     tcase_add_loop_test(tests, laplacian_is_the_trace_of_the_hessian, 0, 2);
