@@ -32,7 +32,7 @@ static void finish_svg(const wg_text *raw, wg_text *svg, bool both)
     if (both)
         wg_svg_style(svg);
     else
-        wg_put(svg, "<style>svg{max-width:100%%;height:auto}</style>\n");
+        wg_put(svg, "<style>svg{max-width:100%%;height:auto}.node text{transform:translateY(1.4px)}</style>\n");
     for (at = close + 1; *at;) {
         const char *comment = strstr(at, "<!--"), *end = comment ? strstr(comment, "-->") : NULL;
         if (!end)

@@ -62,8 +62,6 @@ static const struct {
             {" stroke-width=\"1.2\"", ""},
             {" xlink:title=\" \"", ""},
             {" id=\"a_", "\""},
-            {" xmlns=\"", "\""},
-            {" xmlns:xlink=\"", "\""},
             {"<!--", "-->\n"}};
 
 /* The bytes of what is cut at that place; 0: nothing. */
@@ -87,17 +85,22 @@ static size_t bare_cluster(const char *at)
     return bare && memmem(at, (size_t)(link - at), "class=\"cluster", 14) ? (size_t)(body + 1 - at) + strlen(tail) : 0;
 }
 
-/* From "<svg" to "</svg>", lean, with sizes in pixels. */
+/* From "<svg" to "</svg>", lean, with sizes in pixels. What is cut begins with a space or an element. */
 static void put_svg(wg_text *t, const char *at, const char *end)
 {
-    const char *head = strchr(at, '>');
     wg_put(t, "<svg stroke-width=\"1.2\"");
-    for (at += strlen("<svg"); at < end;) {
-        size_t skip = at < head && !strncmp(at, "pt\"", 3) ? 2 : cut_at(at);
-        skip = skip ? skip : bare_cluster(at);
-        if (!skip)
+    for (at += strlen("<svg"); *at != '>' && strncmp(at, " xmlns", 6); at++)
+        if (strncmp(at, "pt\"", 3))
             wg_put_bytes(t, at, 1);
-        at += skip ? skip : 1;
+        else
+            at++;
+    for (at = strchr(at, '>'); at < end;) {
+        size_t skip = cut_at(at), left = (size_t)(end - at);
+        if (!skip)
+            skip = bare_cluster(at);
+        size_t plain = skip ? 0 : 1 + strcspn(at + 1, " <");
+        wg_put_bytes(t, at, plain < left ? plain : left);
+        at += skip + plain;
     }
 }
 
@@ -159,11 +162,12 @@ static void put_list(wg_text *t, const wg_facts *f, const char *why)
 static void put_facts(wg_text *t, const wg_text *json)
 {
     wg_put(t, "<script type=\"application/json\" id=\"graph\">");
-    for (size_t i = 0; i < json->size; i++)
-        if (json->data[i] == '<')
-            wg_put(t, "\\u003c");
-        else
-            wg_put_bytes(t, json->data + i, 1);
+    for (const char *at = json->size ? json->data : ""; *at;) {
+        size_t plain = strcspn(at, "<");
+        wg_put_bytes(t, at, plain);
+        wg_put(t, at[plain] ? "\\u003c" : "");
+        at += plain + (at[plain] != 0);
+    }
     wg_put(t, "</script>\n");
 }
 
