@@ -1,8 +1,8 @@
 /* `wengert export`: a trained network as C, for programs and machines without the library. */
+#include "arguments.h"
 #include "command.h"
 #include "model.h"
 
-#include <argp.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,7 +101,7 @@ int command_export(int argc, char **argv)
         .doc = "Writes a network of `wengert train' as one C99 file that needs nothing but <math.h>.\v"
                "The file tests itself: cc -std=c99 -O2 -DNAME_TEST FILE -lm && ./a.out"};
     asked a = {.batch = 1};
-    argp_parse(&argp, argc, argv, 0, NULL, &a);
+    arguments_read(&argp, argc, argv, &a, NULL);
     wg_tape *tape = wg_tape_new();
     bool fine = tape && written(tape, &a);
     if (!tape || wg_failed(tape))

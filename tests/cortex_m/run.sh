@@ -2,9 +2,9 @@
 # Exported C on a microcontroller: a network's scores, and its gradient, cross-compiled for a Cortex-M4 and run by QEMU, where
 # they pass their own tests. Needs Debian's gcc-arm-none-eabi, libnewlib-arm-none-eabi and qemu-system-arm; 77: skipped.
 set -eu
-start=$1
-memory=$2
-wengert=$3
+start=$(realpath "$1")
+memory=$(realpath "$2")
+wengert=$(realpath "$3")
 for tool in arm-none-eabi-gcc qemu-system-arm; do
     command -v $tool >/dev/null || { echo "$tool is not there: skipped"; exit 77; }
 done
