@@ -427,18 +427,23 @@ typedef struct {
 #define wg_polyval_powers_defaults .n = WG_NO_INTEGER
 
 #define LANES 8
+typedef double lanes __attribute__((vector_size(LANES * sizeof(double)), aligned(sizeof(double)), may_alias));
 
-/* Adds to sum[k] that of p x^(n - 1 - k) over `count` points, a multiple of LANES. */
+/* Adds to sum[k] that of p x^(n - 1 - k) over `count` points, a multiple of LANES; two powers at a time, so that additions do
+ * not wait for each other. */
 static WG_CLONES void powers_added(int64_t n, int64_t count, const double *restrict x, double *restrict p, double *sum)
 {
-    for (int64_t k = n; k-- > 0;) {
-        double lane[LANES] = {0};
-        for (int64_t j = 0; j < count; j += LANES)
-            for (int64_t l = 0; l < LANES; l++) {
-                lane[l] += p[j + l];
-                p[j + l] *= x[j + l];
-            }
-        sum[k] += ((lane[0] + lane[1]) + (lane[2] + lane[3])) + ((lane[4] + lane[5]) + (lane[6] + lane[7]));
+    for (int64_t k = n; k > 0; k -= 2) {
+        lanes even = {0}, odd = {0};
+        for (int64_t j = 0; j < count; j += LANES) {
+            lanes point = *(const lanes *)(x + j), power = *(const lanes *)(p + j), next = power * point;
+            even += power;
+            odd += next;
+            *(lanes *)(p + j) = next * point;
+        }
+        sum[k - 1] += ((even[0] + even[1]) + (even[2] + even[3])) + ((even[4] + even[5]) + (even[6] + even[7]));
+        if (k > 1)
+            sum[k - 2] += ((odd[0] + odd[1]) + (odd[2] + odd[3])) + ((odd[4] + odd[5]) + (odd[6] + odd[7]));
     }
 }
 
