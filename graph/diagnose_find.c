@@ -88,7 +88,7 @@ static void find_unused(wg_diagnosis *d)
     if (!n || !d->steps)
         return;
     wg_finding *f = listed(d, WG_FAULT_UNUSED, names, "", 1);
-    EVIDENCE(f, "the loss does not depend on %s in any of %u steps", n == 1 ? "it" : "them", d->steps);
+    EVIDENCE(f, "the loss does not depend on %s%s", n == 1 ? "it" : "them", d->steps > 1 ? " at any step" : "");
     ADVICE(f, "use %s in the forward pass, or leave %s out; is another parameter taken twice?", n == 1 ? "it" : "them",
            n == 1 ? "it" : "them");
 }
@@ -109,11 +109,12 @@ static void find_cut(wg_diagnosis *d)
         if (told || !is_cut(d, p, p))
             continue;
         char names[160];
-        names_text(d, is_cut, p, names, sizeof names);
+        int n = names_text(d, is_cut, p, names, sizeof names);
         wg_finding *f = listed(d, WG_FAULT_CUT_OFF, names, p->cutter_place, 1);
-        EVIDENCE(f, "the loss depends on it, but %s hands no gradient on", *p->cutter ? p->cutter : "an operation");
-        ADVICE(f, "if it is to learn, take %s away, or give it another way to the loss; else make it .frozen",
-               *p->cutter ? p->cutter : "that");
+        EVIDENCE(f, "the loss depends on %s, but %s hands no gradient on", n == 1 ? "it" : "them",
+                 *p->cutter ? p->cutter : "an operation");
+        ADVICE(f, "to learn %s, take %s away, or make another way to the loss; else make %s .frozen",
+               n == 1 ? "it" : "them", *p->cutter ? p->cutter : "that", n == 1 ? "it" : "them");
     }
 }
 

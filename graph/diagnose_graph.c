@@ -77,6 +77,8 @@ static void cutter_told(const wg_seen_graph *g, wg_watched_param *p)
         return;
     wg_node_text(g->tape, i, p->cutter, p->cutter_place);
     const wg_node *node = wg_node_at(g->tape, i);
+    if (!node->place && !node->scope)
+        p->cutter_place[0] = 0; /* the parameter is told anyway */
     if (wg_node_is(node, WG_NODE_CUT) && !node->op->output_gradient_free)
         snprintf(p->cutter, sizeof p->cutter, "WG_NO_GRAD around %.60s", node->op->name);
 }

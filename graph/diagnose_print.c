@@ -55,9 +55,11 @@ void wg_diagnosis_print(wg_diagnosis *d, FILE *file)
         fprintf(file, "%d finding%s", n, n == 1 ? "" : "s");
     else
         fprintf(file, "no findings");
-    if (steps)
-        fprintf(file, " in %lld step%s: the loss goes from %s to %s", (long long)steps, steps == 1 ? "" : "s",
-                wg_loss_text(first, text[0]), wg_loss_text(last, text[1]));
+    if (steps > 1)
+        fprintf(file, " in %lld steps: the loss goes from %s to %s", (long long)steps, wg_loss_text(first, text[0]),
+                wg_loss_text(last, text[1]));
+    else if (steps)
+        fprintf(file, " in a step: the loss is %s", wg_loss_text(first, text[0]));
     fputc('\n', file);
     for (int i = 0; i < n; i++) {
         print_heading(file, &list[i]);

@@ -25,4 +25,9 @@ done
 for picture in $(grep -oh 'pictures/[a-z_]*[.]svg' docs/*.md README.md | sort -u); do
     [ -f "docs/$picture" ] || { echo "docs/$picture is shown but is not there"; failed=1; }
 done
+# What the diagnosis says is quoted.
+"$1/docs/diagnosis" "$folder/diagnosis.svg" | grep . >"$folder/said"
+while IFS= read -r line; do
+    grep -qxF -- "    $line" docs/gallery.md || { echo "docs/gallery.md does not say \"$line\""; failed=1; }
+done <"$folder/said"
 exit $failed
