@@ -344,6 +344,14 @@ wg_status (wg_tape_own)(wg_tape *tape, void *object, void (*release)(void *objec
     return WG_OK;
 }
 
+void *wg_tape_owned(const wg_tape *tape, void (*release)(void *object))
+{
+    const wg_owned *owned = tape->owned;
+    while (owned && owned->release != release)
+        owned = owned->next;
+    return owned ? owned->object : NULL;
+}
+
 void wg_tape_free(wg_tape *tape)
 {
     if (!tape)

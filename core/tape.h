@@ -177,6 +177,8 @@ static inline wg_tensor wg_invalid_on(wg_tape *tape)
 /* ---- memory.c ---- */
 void *wg_tape_allocate(wg_tape *tape, size_t bytes); /* from the allocator; zeroed; NULL without an error */
 void wg_tape_release(wg_tape *tape, void *memory, size_t bytes);
+/* The object of wg_tape_own that is released so; NULL: the tape has none. */
+void *wg_tape_owned(const wg_tape *tape, void (*release)(void *object));
 /* A table of `room` entries of `size` bytes, grown to hold `need`; false when there is no memory. */
 bool wg_tape_grow(wg_tape *tape, void **table, uint32_t *room, size_t need, size_t size);
 void *wg_arena(wg_tape *tape, size_t bytes); /* aligned to 64 from 64 bytes on, else to 8; NULL without an error */

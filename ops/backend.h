@@ -54,6 +54,8 @@ void wg_blas_one_thread(void); /* holds BLAS to the calling thread: before each 
 
 wg_reach wg_dnnl_reach(void); /* float32 only */
 void wg_dnnl_gemm(const wg_gemm *p);
+int wg_dnnl_alone(void); /* holds oneDNN to the calling thread, until that many threads are given back */
+void wg_dnnl_restored(int threads);
 
 /* Loops of our own, in `room` of wg_loops_room bytes, aligned to 64: 0 for the smallest products,
  * never less for one of larger sizes. */

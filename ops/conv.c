@@ -97,13 +97,13 @@ static wg_status type_of_shape(wg_call *c)
 static wg_status convolved_run(const wg_call *c)
 {
     wg_convolution v = convolution_of(&c->x[0], &c->x[1], &c->y[0], c->options);
-    return wg_convolve_forward(c, &v, c->from[0], c->from[1], c->to[0], false);
+    return wg_convolve_forward(c, &v, c->from[0], c->from[1], NULL, c->to[0]);
 }
 
 static wg_status conv_back_x_run(const wg_call *c)
 {
     wg_convolution v = convolution_of(&c->y[0], &c->x[1], &c->x[0], c->options);
-    return wg_convolve_back_x(c, &v, c->from[0], c->from[1], c->to[0], false);
+    return wg_convolve_back_x(c, &v, c->from[0], c->from[1], NULL, c->to[0]);
 }
 
 static wg_status conv_back_w_run(const wg_call *c)
@@ -353,21 +353,6 @@ static wg_tensor conv_db(const wg_call *c, wg_tensor g)
     return WG_RECORD(sum_channels, NULL, g);
 }
 
-/* y starts as the bias of each channel. */
-static void fill_bias(const wg_call *c)
-{
-    const wg_type *y = &c->y[0];
-    int64_t inner = 1;
-    for (int i = 2; i < y->rank; i++)
-        inner *= y->dim[i];
-    for (int64_t i = 0; i < y->dim[0] * y->dim[1]; i++)
-        for (int64_t k = 0; k < inner; k++)
-            if (c->dtype == WG_FLOAT32)
-                ((float *)c->to[0])[i * inner + k] = ((const float *)c->from[2])[i % y->dim[1]];
-            else
-                ((double *)c->to[0])[i * inner + k] = ((const double *)c->from[2])[i % y->dim[1]];
-}
-
 static wg_tensor plus(wg_tensor a, wg_tensor b) { return wg_is_none(a) ? b : wg_is_none(b) ? a : wg_add(a, b); }
 
 /* ---- conv -------------------------------------------------------------------------------------------------------- */
@@ -399,9 +384,7 @@ static wg_status conv_run(const wg_call *c)
 {
     windows_options o = windows_of(c, axes_of(c, 3));
     wg_convolution v = convolution_of(&c->x[0], &c->x[1], &c->y[0], &o);
-    if (wg_given(c, 2))
-        fill_bias(c);
-    return wg_convolve_forward(c, &v, c->from[0], c->from[1], c->to[0], wg_given(c, 2));
+    return wg_convolve_forward(c, &v, c->from[0], c->from[1], wg_given(c, 2) ? c->from[2] : NULL, c->to[0]);
 }
 
 static wg_status conv_c(const wg_call *c, wg_code *w)
@@ -512,9 +495,7 @@ static wg_status conv_transpose_run(const wg_call *c)
 {
     windows_options o = windows_of(c, axes_of(c, 4));
     wg_convolution v = convolution_of(&c->y[0], &c->x[1], &c->x[0], &o);
-    if (wg_given(c, 2))
-        fill_bias(c);
-    return wg_convolve_back_x(c, &v, c->from[0], c->from[1], c->to[0], wg_given(c, 2));
+    return wg_convolve_back_x(c, &v, c->from[0], c->from[1], wg_given(c, 2) ? c->from[2] : NULL, c->to[0]);
 }
 
 static wg_status conv_transpose_c(const wg_call *c, wg_code *w)

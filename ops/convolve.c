@@ -153,11 +153,24 @@ static wg_gemm_at *places(const wg_call *c, int64_t n)
     return wg_scratch(c, (size_t)(n ? n : 1) * sizeof(wg_gemm_at));
 }
 
-/* ---- y = w windows
- * --------------------------------------------------------------------------------------------------- */
-wg_status wg_convolve_forward(const wg_call *c, const wg_convolution *v, const void *x, const void *w, void *y,
-                              bool add)
+/* What the products are added to: the bias of each channel. */
+static void fill_bias(wg_dtype dtype, int64_t images, int64_t channels, int64_t inner, const void *bias, void *to)
 {
+    for (int64_t i = 0; i < images * channels; i++)
+        for (int64_t k = 0; k < inner; k++)
+            if (dtype == WG_FLOAT32)
+                ((float *)to)[i * inner + k] = ((const float *)bias)[i % channels];
+            else
+                ((double *)to)[i * inner + k] = ((const double *)bias)[i % channels];
+}
+
+/* ---- y = w windows ----------------------------------------------------------------------------------------------- */
+wg_status wg_convolve_forward(const wg_call *c, const wg_convolution *v, const void *x, const void *w, const void *bias,
+                              void *y)
+{
+    wg_status done = wg_dnnl_convolve(c, v, WG_CONVOLVE_FORWARD, x, w, y, bias);
+    if (done != WG_ERROR_UNSUPPORTED)
+        return done;
     int64_t inner = v->in * wg_volume(v->kernel), results = wg_volume(v->result), units = v->n * v->groups;
     layout l = layout_of(c, v);
     l.x = x;
@@ -166,6 +179,8 @@ wg_status wg_convolve_forward(const wg_call *c, const wg_convolution *v, const v
     if (!at || room_for(c, &l, most))
         return WG_ERROR_MEMORY;
     bool pointwise = is_pointwise(v);
+    if (bias)
+        fill_bias(c->dtype, v->n, v->groups * v->out, results, bias, y);
     wg_gemm p = {.dtype = c->dtype,
                  .m = v->out,
                  .n = results,
@@ -175,7 +190,7 @@ wg_status wg_convolve_forward(const wg_call *c, const wg_convolution *v, const v
                  .lda = inner > 1 ? inner : 1,
                  .b = pointwise ? x : l.windows,
                  .ldb = results > 1 ? results : 1,
-                 .beta = add,
+                 .beta = bias != NULL,
                  .y = y,
                  .ldy = results > 1 ? results : 1};
     for (l.first = 0; l.first < units; l.first += most) {
@@ -194,10 +209,13 @@ wg_status wg_convolve_forward(const wg_call *c, const wg_convolution *v, const v
     return WG_OK;
 }
 
-/* ---- windows = w' y, added back to where they came from
- * ---------------------------------------------------------------- */
-wg_status wg_convolve_back_x(const wg_call *c, const wg_convolution *v, const void *y, const void *w, void *x, bool add)
+/* ---- windows = w' y, added back to where they came from ---------------------------------------------------------- */
+wg_status wg_convolve_back_x(const wg_call *c, const wg_convolution *v, const void *y, const void *w, const void *bias,
+                             void *x)
 {
+    wg_status done = wg_dnnl_convolve(c, v, WG_CONVOLVE_BACK_X, x, w, y, bias);
+    if (done != WG_ERROR_UNSUPPORTED)
+        return done;
     int64_t inner = v->in * wg_volume(v->kernel), results = wg_volume(v->result), units = v->n * v->groups;
     layout l = layout_of(c, v);
     l.back = x;
@@ -206,7 +224,9 @@ wg_status wg_convolve_back_x(const wg_call *c, const wg_convolution *v, const vo
     if (!at || room_for(c, &l, most))
         return WG_ERROR_MEMORY;
     bool pointwise = is_pointwise(v);
-    if (!add && !pointwise)
+    if (bias)
+        fill_bias(c->dtype, v->n, v->groups * v->in, wg_volume(v->size), bias, x);
+    else if (!pointwise)
         memset(x, 0, (size_t)(units * l.channel_bytes));
     wg_gemm p = {.dtype = c->dtype,
                  .transposed_a = true,
@@ -218,7 +238,7 @@ wg_status wg_convolve_back_x(const wg_call *c, const wg_convolution *v, const vo
                  .lda = inner > 1 ? inner : 1,
                  .b = y,
                  .ldb = results > 1 ? results : 1,
-                 .beta = pointwise && add,
+                 .beta = pointwise && bias,
                  .y = pointwise ? x : l.windows,
                  .ldy = results > 1 ? results : 1};
     for (l.first = 0; l.first < units; l.first += most) {
@@ -237,9 +257,8 @@ wg_status wg_convolve_back_x(const wg_call *c, const wg_convolution *v, const vo
     return WG_OK;
 }
 
-/* ---- w = the sum over the images of y windows'
- * -------------------------------------------------------------------------- Up to MOST_PARTS parts of the images have
- * sums of their own, one thread each, which are added in order at the end. */
+/* ---- w = the sum over the images of y windows' -------------------------------------------------------------------
+ * Up to MOST_PARTS parts of the images have sums of their own, one thread each, which are added in order at the end. */
 typedef struct {
     int64_t parts, images; /* images a part; the last may have fewer */
 } division;
@@ -266,6 +285,9 @@ static void add_parts(wg_dtype dtype, int64_t parts, int64_t n, const void *from
 
 wg_status wg_convolve_back_w(const wg_call *c, const wg_convolution *v, const void *x, const void *y, void *w)
 {
+    wg_status done = wg_dnnl_convolve(c, v, WG_CONVOLVE_BACK_W, x, w, y, NULL);
+    if (done != WG_ERROR_UNSUPPORTED)
+        return done;
     int64_t inner = v->in * wg_volume(v->kernel), results = wg_volume(v->result), weights = v->groups * v->out * inner;
     division d = divided(v, weights);
     int64_t team = d.parts < c->tape->threads ? d.parts : c->tape->threads;

@@ -14,13 +14,21 @@ typedef struct {
 
 static inline int64_t wg_volume(const int64_t size[3]) { return size[0] * size[1] * size[2]; }
 
-/* y = x convolved with w, plus y as it is where `add`. */
-wg_status wg_convolve_forward(const wg_call *c, const wg_convolution *v, const void *x, const void *w, void *y,
-                              bool add);
-/* x = the transpose of that, linear in x, applied to y; plus x as it is where `add`. */
-wg_status wg_convolve_back_x(const wg_call *c, const wg_convolution *v, const void *y, const void *w, void *x,
-                             bool add);
+/* y = x convolved with w, plus a bias, one number a channel of y, or NULL. */
+wg_status wg_convolve_forward(const wg_call *c, const wg_convolution *v, const void *x, const void *w, const void *bias,
+                              void *y);
+/* x = the transpose of that, linear in x, applied to y; plus a bias, one number a channel of x, or NULL. */
+wg_status wg_convolve_back_x(const wg_call *c, const wg_convolution *v, const void *y, const void *w, const void *bias,
+                             void *x);
 /* w = the transpose of that, linear in w, applied to y. */
 wg_status wg_convolve_back_w(const wg_call *c, const wg_convolution *v, const void *x, const void *y, void *w);
+
+/* ---- oneDNN: dnnl_convolution.c ---------------------------------------------------------------------------------- */
+typedef enum { WG_CONVOLVE_FORWARD, WG_CONVOLVE_BACK_X, WG_CONVOLVE_BACK_W } wg_convolve_map;
+
+/* One of the maps above. WG_ERROR_UNSUPPORTED, without a report and with nothing done, where oneDNN is not there or
+ * does not take it, or where it is not worth it. */
+wg_status wg_dnnl_convolve(const wg_call *c, const wg_convolution *v, wg_convolve_map map, const void *x, const void *w,
+                           const void *y, const void *bias);
 
 #endif
