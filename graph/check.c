@@ -257,6 +257,25 @@ static bool decided(line *l, finding *f, double scale, double largest)
     return true;
 }
 
+/* Is it confirmed by a complex step? Where that differs, there may be a kink: it refutes nothing. */
+static bool confirmed(line *l, finding *f, double scale, double largest)
+{
+    wg_replay *r = l->k->replay;
+    double size, t = exp2(round(log2(scale)) - 4), eps = DBL_EPSILON * (1 + r->steps);
+    wg_dd at = wg_replay_complex(r, l->at, l->element, l->direction, t, &size);
+    if (!isfinite(at.lo) || fabs(along(l->start + t, l) - at.hi) > 64 * eps * r->largest)
+        return false;
+    at = wg_replay_complex(r, l->at, l->element, l->direction, 0, &size);
+    f->numeric = at.lo;
+    f->error = eps * (size + largest);
+    f->step = 1e-30;
+    f->low = f->high = 0;
+    f->oracle = WG_ORACLE_COMPLEX_STEP;
+    f->verdict = WG_CHECK_PASSED;
+    f->reason = "";
+    return isfinite(at.lo) && within(l->k, f, 0, 0);
+}
+
 /* ---- Each of them ------------------------------------------------------------------------------------------------ */
 /* Entries of the table can agree by accident: before the estimate refutes anything, others with other steps have to
  * agree. */
@@ -280,7 +299,7 @@ static void judge(line *l, finding *f, double scale, double typical, double spre
         f->reason = "the derivative is not finite";
         return;
     }
-    if (l->k->replay && decided(l, f, scale, typical / TYPICAL))
+    if (l->k->replay && (decided(l, f, scale, typical / TYPICAL) || confirmed(l, f, scale, typical / TYPICAL)))
         return;
     f->oracle = WG_ORACLE_RIDDERS;
     f->low = f->high = 0;
@@ -322,6 +341,7 @@ static void note(wg_check_input *in, const finding *f, int64_t element, double *
     in->checked++;
     in->wrong += f->verdict != WG_CHECK_PASSED;
     in->precise += f->verdict == WG_CHECK_PASSED && f->oracle == WG_ORACLE_DOUBLE_DOUBLE;
+    in->stepped += f->verdict == WG_CHECK_PASSED && f->oracle == WG_ORACLE_COMPLEX_STEP;
     double bad = badness(f);
     if (in->checked > 1 && bad <= *worst)
         return;

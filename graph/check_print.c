@@ -53,7 +53,9 @@ static void print_worst(const wg_check_input *in, FILE *file)
     fprintf(file, "    at %s: analytic %.8g, numeric %.8g +- %.1e, h %.1e\n    %s\n", at, in->analytic, in->numeric,
             in->error, in->step, in->reason);
     fprintf(file, "    numeric by %s\n",
-            in->oracle ? "double-double replay" : "Ridders' extrapolation of central differences");
+            in->oracle == WG_ORACLE_DOUBLE_DOUBLE  ? "double-double replay"
+            : in->oracle == WG_ORACLE_COMPLEX_STEP ? "a complex step"
+                                                   : "Ridders' extrapolation of central differences");
     double ratio = in->analytic / in->numeric;
     if (in->verdict != WG_CHECK_FAILED)
         return;

@@ -39,6 +39,9 @@ static wg_linearity linearity_of(const wg_op *op)
     return op->view ? WG_JOINTLY : has_bias(op) ? WG_SEPARATELY : op->linear;
 }
 
+wg_linearity wg_replay_linearity(const wg_op *op) { return linearity_of(op); }
+bool wg_replay_affine(const wg_op *op) { return has_bias(op); }
+
 static bool cannot(wg_replay *r, const char *what)
 {
     snprintf(r->without, sizeof r->without, "%s", what);
@@ -257,12 +260,10 @@ bool wg_replay_make(wg_replay *r, uint32_t low)
 }
 
 /* ---- Elementwise ------------------------------------------------------------------------------------------------- */
-static void map_step(wg_replay *r, uint32_t index, uint64_t *branches)
+void wg_replay_map(wg_replay *r, uint32_t index, wg_dd (*f)(void *user, const wg_dd *x), void *user)
 {
-    *branches = UINT64_C(0xcbf29ce484222325);
     const wg_node *node = wg_node_at(r->tape, index);
     const uint32_t *in = wg_node_in(node);
-    wg_dd_function *f = wg_dd_find(node->op->name);
     wg_type y = wg_node_type(node);
     int64_t stride[3][WG_MAX_RANK], at[WG_MAX_RANK] = {0}, from[3] = {0};
     int n = node->n_in < 3 ? node->n_in : 3;
@@ -272,11 +273,9 @@ static void map_step(wg_replay *r, uint32_t index, uint64_t *branches)
     }
     for (int64_t i = 0; i < wg_node_count(node); i++) {
         wg_dd x[3] = {{0, 0}, {0, 0}, {0, 0}};
-        int branch = 0;
         for (int k = 0; k < n; k++)
             x[k] = r->value[in[k]][from[k]];
-        r->value[index][i] = f(x, &branch);
-        *branches = (*branches ^ (uint64_t)(int64_t)branch) * UINT64_C(0x100000001b3);
+        r->value[index][i] = f(user, x);
         for (int axis = y.rank; axis-- > 0;) {
             for (int k = 0; k < n; k++)
                 from[k] += stride[k][axis];
@@ -287,6 +286,27 @@ static void map_step(wg_replay *r, uint32_t index, uint64_t *branches)
             at[axis] = 0;
         }
     }
+}
+
+typedef struct {
+    wg_dd_function *f;
+    uint64_t branches;
+} mapped;
+
+static wg_dd mapped_with_branch(void *user, const wg_dd *x)
+{
+    mapped *m = user;
+    int branch = 0;
+    wg_dd y = m->f(x, &branch);
+    m->branches = (m->branches ^ (uint64_t)(int64_t)branch) * UINT64_C(0x100000001b3);
+    return y;
+}
+
+static void map_step(wg_replay *r, uint32_t index, uint64_t *branches)
+{
+    mapped m = {wg_dd_find(wg_node_at(r->tape, index)->op->name), UINT64_C(0xcbf29ce484222325)};
+    wg_replay_map(r, index, mapped_with_branch, &m);
+    *branches = m.branches;
 }
 
 /* ---- Linear ------------------------------------------------------------------------------------------------------ */

@@ -26,8 +26,8 @@ typedef struct {
     const char *svg; /* a file for the sweep of a failed check */
 } asked;
 
-#define ORACLES 2
-static const char *const oracles[ORACLES] = {"Ridders", "double-double"}; /* as wg_oracle numbers them */
+#define ORACLES 3
+static const char *const oracles[ORACLES] = {"Ridders", "double-double", "complex step"}; /* as wg_oracle numbers them */
 
 /* What became of an operation's samples. */
 typedef struct {
@@ -51,7 +51,9 @@ static bool vjp_holds(call *c, outcome *o)
         wg_check_report report = wg_check_grad(call_again, c->x, c->n_x, .user = c, .seed = c->seed);
         for (int i = 0; i < report.n; i++) {
             o->by[WG_ORACLE_DOUBLE_DOUBLE] += report.input[i].precise;
-            o->by[WG_ORACLE_RIDDERS] += report.input[i].checked - report.input[i].wrong - report.input[i].precise;
+            o->by[WG_ORACLE_COMPLEX_STEP] += report.input[i].stepped;
+            o->by[WG_ORACLE_RIDDERS] += report.input[i].checked - report.input[i].wrong - report.input[i].precise -
+                                        report.input[i].stepped;
         }
         if (!report.failed)
             continue;
@@ -146,9 +148,10 @@ static void print_outcome(const asked *a, const char *family, const wg_op *op, c
         printf("\n%s", o->why);
         return;
     }
-    json_t *line = json_pack("{ss ss si si si sI sI ss}", "op", op->name, "family", family, "samples", o->samples,
+    json_t *line = json_pack("{ss ss si si si sI sI sI ss}", "op", op->name, "family", family, "samples", o->samples,
                              "checked", o->checked, "failed", o->failed, "double_double",
-                             (json_int_t)o->by[WG_ORACLE_DOUBLE_DOUBLE], "ridders", (json_int_t)o->by[WG_ORACLE_RIDDERS],
+                             (json_int_t)o->by[WG_ORACLE_DOUBLE_DOUBLE], "complex_step",
+                             (json_int_t)o->by[WG_ORACLE_COMPLEX_STEP], "ridders", (json_int_t)o->by[WG_ORACLE_RIDDERS],
                              "why", o->why);
     if (line)
         json_dumpf(line, stdout, JSON_COMPACT);

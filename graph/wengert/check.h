@@ -3,8 +3,8 @@
  * Is the gradient that the tape computes the derivative of the function? Each element of each input, or past a size a
  * set of random directions that covers them all, is differentiated numerically: by central differences of the recorded
  * operations, evaluated again in double-double arithmetic of 32 digits, where they are float64 ones that have such a
- * form; else by Ridders' extrapolation of central differences of the function itself. Either states its own error; the
- * two derivatives are compared with their signs, and nothing passes by accident: a NaN fails, an estimate too rough to
+ * form; by a complex step where only that is exact; else by Ridders' extrapolation of central differences of the function
+ * itself. Each states its own error; the two derivatives are compared with their signs, and nothing passes by accident: a NaN fails, an estimate too rough to
  * confirm anything is reported as not checked, and that is no success. */
 #ifndef WENGERT_CHECK_H
 #define WENGERT_CHECK_H
@@ -26,7 +26,7 @@ typedef enum {
 } wg_verdict;
 
 /* Where the numerical derivative is from. */
-typedef enum { WG_ORACLE_RIDDERS = 0, WG_ORACLE_DOUBLE_DOUBLE } wg_oracle;
+typedef enum { WG_ORACLE_RIDDERS = 0, WG_ORACLE_DOUBLE_DOUBLE, WG_ORACLE_COMPLEX_STEP } wg_oracle;
 
 #define WG_CHECK_INPUTS 16
 
@@ -46,6 +46,7 @@ typedef struct {
     wg_oracle oracle;        /* of the worst one */
     char hint[96];           /* what the wrong elements have in common; "" where nothing was found */
     int64_t precise;         /* of the checked ones: confirmed in double-double arithmetic */
+    int64_t stepped;         /* of the checked ones: confirmed by a complex step */
 } wg_check_input;
 
 #define WG_CHECK_SWEEP 25
