@@ -54,33 +54,37 @@ static void put_style(wg_text *t, wg_theme theme)
 }
 
 /* ---- Pictures ---------------------------------------------------------------------------------------------------- */
-/* What of Graphviz's SVG the page says once, or does not need: from one text to the end of another. */
+/* What of Graphviz's SVG the page says once, or does not need: from a text to the end of it, or to the next such
+ * character and `more` behind it. */
 static const struct {
-    const char *from, *to;
-} cuts[] = {{" font-family=\"", "\""},
-            {" text-anchor=\"start\"", ""},
-            {" stroke-width=\"1.2\"", ""},
-            {" xlink:title=\" \"", ""},
-            {" id=\"a_", "\""},
-            {"<!--", "-->\n"}};
+    const char *from;
+    char to;
+    int more;
+} cuts[] = {{" font-family=\"", '"', 1},
+            {" text-anchor=\"start\"", 0, 0},
+            {" stroke-width=\"1.2\"", 0, 0},
+            {" xlink:title=\" \"", 0, 0},
+            {" id=\"a_", '"', 1},
+            {"<!--", '>', 2}};
 
 /* The bytes of what is cut at that place; 0: nothing. */
 static size_t cut_at(const char *at)
 {
     for (size_t i = 0; i < LINES(cuts); i++) {
         size_t n = strlen(cuts[i].from);
-        const char *end = strncmp(at, cuts[i].from, n) ? NULL : strstr(at + n, cuts[i].to);
+        const char *end = strncmp(at, cuts[i].from, n) ? NULL : cuts[i].to ? strchr(at + n, cuts[i].to) : at + n;
         if (end)
-            return (size_t)(end - at) + strlen(cuts[i].to);
+            return (size_t)(end - at) + (size_t)cuts[i].more;
     }
     return 0;
 }
 
 /* A cluster without an outline, which only keeps what is beside an operation there. */
-static size_t bare_cluster(const char *at)
+static size_t bare_cluster(const char *at, const char *end)
 {
     static const char tail[] = "\n</a>\n</g>\n</g>\n";
-    const char *link = strncmp(at, "<g id=\"", 7) ? NULL : strstr(at, "<a "), *body = link ? strchr(link, '>') : NULL;
+    const char *link = strncmp(at, "<g id=\"", 7) ? NULL : memmem(at, (size_t)(end - at), "<a ", 3);
+    const char *body = link ? strchr(link, '>') : NULL;
     bool bare = body && !strncmp(body + 1, tail, strlen(tail));
     return bare && memmem(at, (size_t)(link - at), "class=\"cluster", 14) ? (size_t)(body + 1 - at) + strlen(tail) : 0;
 }
@@ -97,7 +101,7 @@ static void put_svg(wg_text *t, const char *at, const char *end)
     for (at = strchr(at, '>'); at < end;) {
         size_t skip = cut_at(at), left = (size_t)(end - at);
         if (!skip)
-            skip = bare_cluster(at);
+            skip = bare_cluster(at, end);
         size_t plain = skip ? 0 : 1 + strcspn(at + 1, " <");
         wg_put_bytes(t, at, plain < left ? plain : left);
         at += skip + plain;

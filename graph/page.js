@@ -283,6 +283,15 @@ function pick(id, part = id) {
     history.replaceState(null, '', '#' + encodeURIComponent(id));
 }
 
+// An address may be anything.
+function unescaped(text) {
+    try {
+        return decodeURIComponent(text);
+    } catch {
+        return '';
+    }
+}
+
 // Here, else in the smallest picture that shows it; rather by itself than in a closed scope.
 function visit(id) {
     if (!thing.has(id))
@@ -417,7 +426,7 @@ depth.max = depths.length - 1;
 depth.oninput = () => open(depths[depth.value]);
 $('#fit').onclick = () => now.view && fit();
 onresize = place;
-onhashchange = () => visit(decodeURIComponent(location.hash.slice(1)));
+onhashchange = () => visit(written(unescaped(location.hash.slice(1))));
 
 document.body.classList.add('live');
 all('[hidden]').forEach(e => { e.hidden = false; });

@@ -164,6 +164,8 @@ START_TEST(an_address_leads_to_a_node)
     says(HEADING, "fc1.bias");
     opened(mlp(), "nothing-of-that-name");
     says(PICKED, "undefined");
+    opened(mlp(), "100%");
+    says(PICKED, "undefined");
     nothing_amiss();
 }
 END_TEST
@@ -288,7 +290,7 @@ END_TEST
 static const struct {
     int blocks, parts, operations;
     double seconds; /* to write the page and to open it, with a sanitizer */
-} large[] = {{3, 10, 10, 20}, {50, 10, 10, 60}};
+} large[] = {{3, 10, 10, 60}, {50, 10, 10, 240}};
 
 START_TEST(a_large_graph_is_written_opened_and_searched)
 {
