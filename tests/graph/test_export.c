@@ -136,6 +136,86 @@ START_TEST(what_was_rewound_cannot_be_exported)
 }
 END_TEST
 
+/* ---- Loaded ------------------------------------------------------------------------------------------------------ */
+static int files_in_cache(const char *command)
+{
+    char text[200];
+    int n = -1;
+    snprintf(text, sizeof text, "%s %s/wengert | grep -c .", command, folder);
+    FILE *from = popen(text, "r");
+    ck_assert_ptr_nonnull(from);
+    ck_assert_int_eq(fscanf(from, "%d", &n), 1);
+    pclose(from);
+    return n;
+}
+
+START_TEST(a_loaded_function_computes_and_leaves_gradients_in_the_parameters)
+{
+    if (!is_there("cc"))
+        return;
+    setenv("XDG_CACHE_HOME", folder, 1);
+    wg_tensor w = wg_param(tape, "w", WG_SHAPE(3), .dtype = WG_FLOAT64), x = numbers(WG_FLOAT64, WG_SHAPE(3), "x");
+    wg_tensor loss = wg_sum(wg_square(wg_subtract(wg_add(w, 1), x)));
+    double in[] = {1, 2, 4}, out = 0;
+    for (int i = 0; i < 2; i++) { /* made, then found */
+        wg_function *f = wg_compile(tape, WG_TENSORS(x), WG_TENSORS(loss), .backward = true);
+        ck_assert_msg(!wg_function_load_c(f), "%s", wg_error(tape));
+        ck_assert_int_eq(wg_function_run(f, (const void *[]){in}, (void *[]){&out}), WG_OK);
+        ck_assert_double_eq(out, 10);
+        ck_assert_double_eq(wg_element(wg_grad_of(w), 2), -6);
+        wg_zero_grad(w);
+        wg_function_free(f);
+        ck_assert_int_eq(files_in_cache("ls"), 2);
+    }
+    ck_assert_int_eq(files_in_cache("find 2>/dev/null -perm /0077 -type d"), 0);
+}
+END_TEST
+
+static const struct {
+    const char *name, *value, *says;
+    bool open; /* others may use the folder */
+} refused[] = {{"CC", "no-such-compiler", "there is no C compiler", false},
+               {"CC", "false", "failed", false},
+               {"CC", "cc", "others may use", true}};
+
+START_TEST(a_function_that_cannot_be_loaded_is_as_it_was)
+{
+    wg_tensor x = numbers(WG_FLOAT64, WG_SHAPE(2), "x");
+    wg_function *f = wg_compile(tape, WG_TENSORS(x), WG_TENSORS(wg_exp(wg_multiply(x, 0))));
+    char path[100], command[300];
+    double out[2] = {0};
+    snprintf(path, sizeof path, "%s/wengert", folder);
+    snprintf(command, sizeof command, "mkdir -p %s && chmod %s %s", path, refused[_i].open ? "777" : "700", path);
+    ck_assert_int_eq(system(command), 0);
+    setenv("XDG_CACHE_HOME", folder, 1);
+    setenv(refused[_i].name, refused[_i].value, 1);
+    ck_assert_int_eq(wg_function_load_c(f), WG_ERROR_FILE);
+    ck_assert_msg(strstr(wg_error(tape), refused[_i].says), "%s", wg_error(tape));
+    wg_clear_error(tape);
+    unsetenv("CC");
+    ck_assert_int_eq(wg_function_run(f, (const void *[]){(const double[]){3, 4}}, (void *[]){out}), WG_OK);
+    ck_assert_double_eq(out[1], 1); /* exp(0) */
+}
+END_TEST
+
+START_TEST(an_index_out_of_range_is_an_error)
+{
+    if (!is_there("cc"))
+        return;
+    setenv("XDG_CACHE_HOME", folder, 1);
+    int64_t at[] = {1, 0};
+    wg_tensor x = numbers(WG_FLOAT64, WG_SHAPE(3), "x"), i = wg_array(tape, WG_INT64, WG_SHAPE(2), at);
+    wg_function *f = wg_compile(tape, WG_TENSORS(x, i), WG_TENSORS(wg_take(x, i, 0)));
+    ck_assert_msg(!wg_function_load_c(f), "%s", wg_error(tape));
+    double in[] = {1, 2, 3}, out[2];
+    ck_assert_int_eq(wg_function_run(f, (const void *[]){in, at}, (void *[]){out}), WG_OK);
+    ck_assert_double_eq(out[0], 2);
+    at[1] = 3;
+    ck_assert_int_eq(wg_function_run(f, (const void *[]){in, at}, (void *[]){out}), WG_ERROR_INDEX);
+    wg_clear_error(tape);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("export");
@@ -145,6 +225,13 @@ int main(void)
     tcase_add_loop_test(c, a_file_compiles_without_a_warning_and_passes_its_test, 0, 4 * COUNT(programs));
     tcase_add_test(c, what_has_no_c_is_named);
     tcase_add_test(c, what_was_rewound_cannot_be_exported);
+    suite_add_tcase(s, c);
+    c = tcase_create("loaded");
+    tcase_add_checked_fixture(c, set_up, tear_down);
+    tcase_set_timeout(c, 120);
+    tcase_add_test(c, a_loaded_function_computes_and_leaves_gradients_in_the_parameters);
+    tcase_add_loop_test(c, a_function_that_cannot_be_loaded_is_as_it_was, 0, COUNT(refused));
+    tcase_add_test(c, an_index_out_of_range_is_an_error);
     suite_add_tcase(s, c);
     SRunner *runner = srunner_create(s);
     srunner_run_all(runner, CK_NORMAL);
