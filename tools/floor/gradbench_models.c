@@ -130,8 +130,9 @@ CLONES static void pulled_terms(const double *x, const double *mu, const double 
     }
 }
 
-static double sum_of(lanes x)
+static double sum_of(const lanes *of)
 {
+    const double *x = (const double *)of;
     return ((x[0] + x[1]) + (x[2] + x[3])) + ((x[4] + x[5]) + (x[6] + x[7]));
 }
 
@@ -145,18 +146,18 @@ static void component_pulled(work *w, int64_t c, double weight_of_alpha)
     for (int64_t i = 0; i < blocks; i++)
         pulled_terms(w->in[0] + i * d * LANES, w->in[2] + c * d, e, row, d, w->room[1] + (i * k + c) * LANES, outer, along,
                      total);
-    double all = sum_of(*total);
+    double all = sum_of(total);
     galpha[c] = all - weight_of_alpha;
     for (int64_t j = 0; j < d; j++) {
-        double g = e[j] * sum_of(along[j]);
+        double g = e[j] * sum_of(&along[j]);
         for (int64_t i = j + 1; i < d; i++)
-            g += row[i * (i - 1) / 2 + j] * sum_of(along[i]);
+            g += row[i * (i - 1) / 2 + j] * sum_of(&along[i]);
         gmu[c * d + j] = g;
-        gq[c * d + j] = all - e[j] * sum_of(outer[j * (j + 1) / 2 + j]) - e[j] * e[j];
+        gq[c * d + j] = all - e[j] * sum_of(&outer[j * (j + 1) / 2 + j]) - e[j] * e[j];
     }
     for (int64_t j = 0, at = 0; j < d; j++)
         for (int64_t i = j + 1; i < d; i++, at++)
-            gl[c * l + at] = -sum_of(outer[i * (i + 1) / 2 + j]) - w->in[4][c * l + at];
+            gl[c * l + at] = -sum_of(&outer[i * (i + 1) / 2 + j]) - w->in[4][c * l + at];
 }
 
 void gmm_derivative(work *w)

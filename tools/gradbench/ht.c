@@ -12,7 +12,7 @@ typedef struct {
     int64_t bones, vertices, points, block, corners; /* vertices that occur; corners: 3, or 1 where there is no us */
     wg_tensor parents, relatives, inverses;          /* [bones], [bones, 4, 4] twice */
     wg_tensor basis;                                 /* [vertices, 4 bones + 1]: w_vb base_v for each bone, and 1 for t */
-    int64_t *corner;                                 /* [corners, points]: which vertices */
+    int64_t *corner;                                 /* [points, corners]: which vertices */
     const double *us, *at;                           /* [points, 2], [points, 3] */
     wg_function *vertex;                             /* theta to the vertices and their derivatives */
     double *out;
@@ -39,18 +39,25 @@ static wg_tensor rotation(problem *p, wg_tensor r)
     return wg_where(small, identity, wg_add(wg_add(a, b), c));
 }
 
+/* By how many of theta's elements bone b is moved by itself, from which on. */
+static int64_t angles_of(int64_t b, int64_t *first)
+{
+    int64_t finger = (b - 2) / 4, joint = (b - 2) % 4;
+    if (b < 2 || finger >= FINGERS || joint == 3)
+        return 0;
+    *first = 6 + 4 * finger + (joint ? joint + 1 : 0);
+    return joint ? 1 : 2;
+}
+
 /* Rz(z) Rx(x) of each bone, as it moves points: [bones, 4, 4]. */
 static wg_tensor turns(problem *p, int64_t bones, wg_tensor theta)
 {
     int64_t *of = room(p, 2 * (size_t)bones * sizeof *of);
-    for (int64_t i = 0; of && i < 2 * bones; i++)
-        of[i] = THETA; /* an angle of 0 */
-    for (int64_t g = 0; of && g < FINGERS; g++)
-        for (int64_t k = 0; k < 3; k++)
-            if (2 + 4 * g + k < bones) {
-                of[2 + 4 * g + k] = 6 + 4 * g + (k ? k + 1 : 0);
-                of[bones + 2 + 4 * g + k] = k ? THETA : 7 + 4 * g;
-            }
+    for (int64_t b = 0; of && b < bones; b++) { /* theta is followed by an angle of 0 */
+        int64_t first = THETA, n = angles_of(b, &first);
+        of[b] = first;
+        of[bones + b] = n == 2 ? first + 1 : THETA;
+    }
     if (!of)
         return WG_INVALID;
     wg_tensor all = wg_concat(WG_TENSORS(theta, wg_full(p->tape, WG_FLOAT64, WG_SHAPE(1), 0)));
@@ -122,25 +129,72 @@ static wg_tensor movement(problem *p, const hand *h, wg_tensor theta)
     return wg_concat(WG_TENSORS(turned, wg_reshape(wg_narrow(theta, 0, 3, 3), WG_SHAPE(1, 3))));
 }
 
-/* The function of theta: vertices [vertices, 3], and their derivatives [vertices, 3, THETA]. */
+/* ---- Its derivative ---------------------------------------------------------------------------------------------- */
+/* Which elements of theta each element of the movement depends on: R, t, and the angles of the bone and of those before it. */
+static int64_t structure(const hand *h, int64_t *row, int64_t *column)
+{
+    const int64_t *parent = wg_values(h->parents);
+    int64_t n = 0, first = 0;
+    for (int64_t r = 0; r < 12 * h->bones; r++) {
+        for (int64_t j = 0; j < 3; j++, n++) {
+            row[n] = r;
+            column[n] = j;
+        }
+        for (int64_t b = r / 12; b >= 0; b = parent[b])
+            for (int64_t k = angles_of(b, &first); k-- > 0; n++) {
+                row[n] = r;
+                column[n] = first + k;
+            }
+    }
+    for (int64_t k = 0; k < 3; k++, n++) {
+        row[n] = 12 * h->bones + k;
+        column[n] = 3 + k;
+    }
+    return n;
+}
+
+/* The whole Jacobian of the movement [4 bones + 1, 3 THETA], from as few forward passes as its structure allows: the angles of
+ * one finger do not move another. */
+static wg_tensor slopes_of(problem *p, const hand *h, wg_tensor movement)
+{
+    int64_t rows = 12 * h->bones + 3, *row = room(p, 2 * (size_t)(rows * THETA) * sizeof *row), *column = row + rows * THETA;
+    int64_t *place = room(p, (size_t)(rows * THETA) * sizeof *place);
+    if (!row || !place)
+        return WG_INVALID;
+    int64_t n = structure(h, row, column);
+    wg_sparsity *s = wg_sparsity_new(p->tape, rows, THETA, n, row, column, .coloring = WG_COLORING_COLUMNS);
+    wg_sparse sparse;
+    if (!s || wg_sparse_jacobian(s, &movement, 1, p->x, 1, &sparse, .create_graph = true))
+        return WG_INVALID;
+    for (int64_t i = 0; i < rows * THETA; i++)
+        place[i] = sparse.n; /* a zero */
+    for (int64_t k = 0; k < sparse.n; k++)
+        place[sparse.row[k] * THETA + sparse.column[k]] = k;
+    wg_tensor with_zero = wg_concat(WG_TENSORS(sparse.values, wg_full(p->tape, WG_FLOAT64, WG_SHAPE(1), 0)));
+    wg_tensor where = wg_array(p->tape, WG_INT64, WG_SHAPE(rows / 3, 3 * THETA), place);
+    return wg_take(with_zero, where, 0);
+}
+
+/* The function of theta: vertices [vertices, 3], and their derivatives [vertices, 3 THETA]. */
 static void vertices_compiled(problem *p, hand *h)
 {
-    wg_tensor theta = p->x[0], made = movement(p, h, theta), slopes = WG_NONE, out[2] = {wg_matmul(h->basis, made)};
-    if (p->derivative && !wg_jacobian(&made, 1, &theta, 1, &slopes, .by = WG_BY_COLUMNS, .create_graph = true))
-        out[1] = wg_matmul(h->basis, wg_reshape(slopes, WG_SHAPE(4 * h->bones + 1, 3 * THETA)));
-    h->vertex = wg_compile(p->tape, WG_TENSORS(theta), ((wg_tensors){out, p->derivative ? 2 : 1}));
+    wg_tensor made = movement(p, h, p->x[0]), out[2] = {wg_matmul(h->basis, made)};
+    if (p->derivative && !wg_failed(p->tape))
+        out[1] = wg_matmul(h->basis, slopes_of(p, h, made));
+    h->vertex = wg_compile(p->tape, WG_TENSORS(p->x[0]), ((wg_tensors){out, p->derivative ? 2 : 1}));
 }
 
 /* ---- The points -------------------------------------------------------------------------------------------------- */
-/* What a point of the hand is, at the weights u0, u1, 1 - u0 - u1 between the corners A, B, C; or at A. x: [vertices, n]. */
-static wg_tensor between(const hand *h, wg_tensor x, const wg_tensor *corner, wg_tensor us)
+/* What the points of the hand are, at the weights u0, u1, 1 - u0 - u1 between the three corners of each; or at its one.
+ * x: [vertices, n], corner: [block, corners]. */
+static wg_tensor between(const hand *h, wg_tensor x, wg_tensor corner, wg_tensor us)
 {
-    wg_tensor a = wg_take(x, corner[0], 0);
+    wg_tensor at = wg_take(x, corner, 0); /* [block, corners, n] */
     if (h->corners == 1)
-        return a;
-    wg_tensor b = wg_take(x, corner[1], 0), c = wg_take(x, corner[2], 0);
-    wg_tensor u0 = wg_narrow(us, 1, 0, 1), u1 = wg_narrow(us, 1, 1, 1), u2 = wg_subtract(wg_subtract(1, u0), u1);
-    return wg_add(wg_add(wg_multiply(u0, a), wg_multiply(u1, b)), wg_multiply(u2, c));
+        return wg_squeeze(at, .axis = WG_AXES(1));
+    wg_tensor rest = wg_subtract(1, wg_sum(us, .axis = WG_AXES(1), .keepdims = true));
+    wg_tensor weights = wg_expand_dims(wg_concat(WG_TENSORS(us, rest), .axis = 1), WG_AXES(1)); /* [block, 1, 3] */
+    return wg_squeeze(wg_matmul(weights, at), .axis = WG_AXES(1));
 }
 
 /* The function of a block: from vertices, their derivatives, corners, us and points to errors or rows of the Jacobian. */
@@ -149,23 +203,22 @@ static void points_compiled(problem *p, const hand *h)
     wg_tape *tape = p->tape;
     double *vertex = (double *)(uintptr_t)wg_function_output(h->vertex, 0);
     double *slope = p->derivative ? (double *)(uintptr_t)wg_function_output(h->vertex, 1) : vertex;
-    wg_tensor in[7] = {wg_borrow(tape, WG_FLOAT64, WG_SHAPE(h->vertices, 3), vertex),
-                       wg_borrow(tape, WG_FLOAT64, WG_SHAPE(h->vertices, p->derivative ? 3 * THETA : 3), slope)};
-    for (int k = 0; k < 3; k++) /* without us the one corner three times */
-        in[2 + k] = wg_array(tape, WG_INT64, WG_SHAPE(h->block), h->corner + (k < h->corners ? k : 0) * h->points);
-    in[5] = wg_array(tape, WG_FLOAT64, WG_SHAPE(h->block, 2), h->corners == 3 ? h->us : NULL);
-    in[6] = wg_array(tape, WG_FLOAT64, WG_SHAPE(h->block, 3), h->at);
-    wg_tensor y = wg_subtract(in[6], between(h, in[0], in + 2, in[5]));
+    wg_tensor in[5] = {wg_borrow(tape, WG_FLOAT64, WG_SHAPE(h->vertices, 3), vertex),
+                       wg_borrow(tape, WG_FLOAT64, WG_SHAPE(h->vertices, p->derivative ? 3 * THETA : 3), slope),
+                       wg_array(tape, WG_INT64, WG_SHAPE(h->block, h->corners), h->corner),
+                       wg_array(tape, WG_FLOAT64, WG_SHAPE(h->block, 2), h->corners == 3 ? h->us : NULL),
+                       wg_array(tape, WG_FLOAT64, WG_SHAPE(h->block, 3), h->at)};
+    wg_tensor y = wg_subtract(in[4], between(h, in[0], in[2], in[3]));
     if (p->derivative) {
-        wg_tensor rows = wg_reshape(wg_negative(between(h, in[1], in + 2, in[5])), WG_SHAPE(h->block, 3, THETA)), us[2];
+        wg_tensor rows = wg_reshape(wg_negative(between(h, in[1], in[2], in[3])), WG_SHAPE(h->block, 3, THETA)), us[2];
         for (int k = 0; k < 2 && h->corners == 3; k++) { /* a row depends on its own point's us alone: two colours */
             double one_hot[2] = {k == 0, k == 1};
             wg_tensor t = wg_contiguous(wg_broadcast_to(constants(p, WG_SHAPE(2), one_hot), WG_SHAPE(h->block, 2)));
-            wg_jvp(&y, 1, &in[5], &t, 1, &us[k]);
+            wg_jvp(&y, 1, &in[3], &t, 1, &us[k]);
         }
         y = h->corners == 3 ? wg_concat(WG_TENSORS(wg_stack(((wg_tensors){us, 2}), .axis = 2), rows), .axis = 2) : rows;
     }
-    p->f = wg_compile(tape, ((wg_tensors){in, 7}), WG_TENSORS(y));
+    p->f = wg_compile(tape, ((wg_tensors){in, 5}), WG_TENSORS(y));
 }
 
 static int64_t width_of(const problem *p)
@@ -180,8 +233,8 @@ static wg_status run(problem *p)
     const double *vertex = wg_function_output(h->vertex, 0), *slope = p->derivative ? wg_function_output(h->vertex, 1) : vertex;
     for (int64_t first = 0; first < h->points && !status; first += h->block) {
         int64_t from = first < h->points - h->block ? first : h->points - h->block; /* the last block overlaps */
-        const int64_t *a = h->corner + from, *b = h->corners == 3 ? a + h->points : a, *c = h->corners == 3 ? b + h->points : a;
-        status = wg_function_run(p->f, ((const void *[]){vertex, slope, a, b, c, h->us + 2 * from, h->at + 3 * from}),
+        status = wg_function_run(p->f, ((const void *[]){vertex, slope, h->corner + h->corners * from, h->us + 2 * from,
+                                                         h->at + 3 * from}),
                                  ((void *[]){h->out + width_of(p) * from}));
     }
     return status;
@@ -214,7 +267,7 @@ static void corners_read(problem *p, hand *h, int64_t vertices)
     }
     for (int64_t i = 0; i < h->points; i++)
         for (int64_t k = 0; k < h->corners; k++)
-            h->corner[k * h->points + i] = h->corners == 3 ? triangle[3 * name[i] + k] : name[i];
+            h->corner[i * h->corners + k] = h->corners == 3 ? triangle[3 * name[i] + k] : name[i];
 }
 
 static void basis_made(problem *p, hand *h, const int64_t *vertex, wg_tensor weights, wg_tensor positions)
