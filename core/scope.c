@@ -77,11 +77,51 @@ static bool outermost(wg_tape *tape)
     return true;
 }
 
+/* FNV-1a. */
+static uint32_t hash_of(uint32_t parent, const char *name, int index)
+{
+    uint32_t h = (2166136261u ^ parent) * 16777619u;
+    for (; *name; name++)
+        h = (h ^ (unsigned char)*name) * 16777619u;
+    h = (h ^ (uint32_t)index) * 16777619u;
+    return h ^ h >> 15;
+}
+
+static uint32_t *bucket_of(const wg_tape *tape, uint32_t hash) { return &tape->scope_bucket[hash & (tape->scope_buckets - 1)]; }
+
+/* At least as many buckets as scopes. */
+static bool buckets_grow(wg_tape *tape)
+{
+    uint32_t *before = tape->scope_bucket, n = tape->scope_buckets;
+    if (tape->scopes < n)
+        return true;
+    uint32_t *bucket = wg_tape_allocate(tape, 2 * (size_t)(n ? n : 32) * sizeof *bucket);
+    if (!bucket)
+        return false;
+    tape->scope_bucket = bucket;
+    tape->scope_buckets = 2 * (n ? n : 32);
+    wg_tape_release(tape, before, n * sizeof *before);
+    for (uint32_t i = 1; i < tape->scopes; i++) {
+        uint32_t *last = bucket_of(tape, tape->scope[i].hash);
+        tape->scope[i].next = *last;
+        *last = i;
+    }
+    return true;
+}
+
+void wg_scopes_back(wg_tape *tape, uint32_t scopes)
+{
+    for (uint32_t i = tape->scopes; i-- > (scopes ? scopes : 1);)
+        *bucket_of(tape, tape->scope[i].hash) = tape->scope[i].next;
+    tape->scopes = scopes;
+}
+
 static bool scope_add(wg_tape *tape, const char *name, int index, uint32_t *at)
 {
-    if (!outermost(tape))
+    if (!outermost(tape) || !buckets_grow(tape))
         return false;
-    for (uint32_t i = tape->scopes; i-- > 1;)
+    uint32_t hash = hash_of(tape->scope_now, name, index), *last = bucket_of(tape, hash);
+    for (uint32_t i = *last; i; i = tape->scope[i].next)
         if (scope_is(&tape->scope[i], tape->scope_now, name, index)) {
             *at = i;
             return true;
@@ -94,7 +134,8 @@ static bool scope_add(wg_tape *tape, const char *name, int index, uint32_t *at)
         return false;
     memcpy(copy, name, n);
     *at = tape->scopes++;
-    tape->scope[*at] = (wg_scope){.parent = tape->scope_now, .index = index < 0 ? -1 : index, .name = copy};
+    tape->scope[*at] = (wg_scope){tape->scope_now, index < 0 ? -1 : index, copy, hash, *last};
+    *last = *at;
     return true;
 }
 

@@ -71,6 +71,7 @@ typedef struct {
     uint32_t parent;
     int index; /* -1: none */
     const char *name;
+    uint32_t hash, next; /* the one before in its bucket; 0: none */
 } wg_scope;
 
 /* Memory that outlives the arena's rewinds, for a node that does: see wg_node_memory. */
@@ -136,6 +137,7 @@ struct wg_tape {
 
     wg_scope *scope; /* 0 is the outermost */
     uint32_t scopes, scope_room, scope_now;
+    uint32_t *scope_bucket, scope_buckets; /* the last of each hash; a power of two of them */
     uint32_t scope_unopened; /* begun but for want of memory or a name not opened */
     int no_grad;
     int deriving;        /* what is recorded is a derivative */
@@ -243,6 +245,8 @@ static inline void wg_let_go_place(wg_tape *tape, uint32_t before) { tape->here 
 const char *wg_place_text(const wg_tape *tape, uint32_t place, char *text, size_t size); /* "train.c:42", "" */
 
 /* ---- scope.c ---- */
+/* Scopes from number `scopes` on are no more. */
+void wg_scopes_back(wg_tape *tape, uint32_t scopes);
 /* "block.3.attention", "" for the outermost. */
 const char *wg_scope_path(const wg_tape *tape, uint32_t scope, char *text, size_t size);
 

@@ -189,11 +189,14 @@ static void write_backward_edge(writer *w, const wg_edge *e)
 static void write_headings(writer *w)
 {
     const wg_drawing *d = w->d;
-    uint32_t top = d->item_of[d->facts->root[d->facts->roots - 1]], back = WG_NOWHERE;
-    for (uint32_t at = top = wg_seen_as(d, top); at != WG_NOWHERE; at = d->item[at].above) {
-        top = at;
-        back = is_differentiated(w, at) ? at : back;
+    uint32_t top = WG_NOWHERE, back = WG_NOWHERE;
+    for (uint32_t at = wg_seen_as(d, d->item_of[d->facts->root[d->facts->roots - 1]]); at != WG_NOWHERE;
+         at = d->item[at].above) {
+        top = d->item[at].outside ? top : at;
+        back = !d->item[at].outside && is_differentiated(w, at) ? at : back;
     }
+    if (top == WG_NOWHERE)
+        return;
     line_start(w);
     wg_put(w->text, "h0 [shape=\"plaintext\" fontcolor=\"%s\" label=<<B>forward \xe2\x86\x93</B>> group=\"m\" tooltip=\" \"]; h0 -> ",
            C(muted));

@@ -286,6 +286,10 @@ wg_drawing *wg_drawing_make(const wg_facts *facts, const char *name, const wg_dr
     }
     if (options_good(d, name) || (options->around && wg_drawing_cut(d, name)))
         return NULL;
+    if (!wg_contents_make(d)) {
+        wg_no_memory(tape, name, (size_t)d->items * sizeof *d->next_in);
+        return NULL;
+    }
     items_summed(d);
     return d;
 }

@@ -137,6 +137,9 @@ bool wg_edges_make(wg_drawing *d);
 /* After a backward pass: draws its graph where it is the tape's first one and the environment says so. */
 void wg_draw_first(wg_tensor loss);
 
+/* What stands in each scope, of what is in the order of writing. False: no memory. */
+bool wg_contents_make(wg_drawing *d);
+
 /* ---- drawing_around.c ---- */
 /* Leaves out what is too far from what options.around names. */
 wg_status wg_drawing_cut(wg_drawing *d, const char *name);

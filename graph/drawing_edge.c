@@ -170,7 +170,7 @@ static void append(const wg_drawing *d, uint32_t *last, uint32_t scope, uint32_t
 }
 
 /* A scope stands where its first item does. */
-static bool contents_make(wg_drawing *d)
+bool wg_contents_make(wg_drawing *d)
 {
     size_t n = (size_t)d->items + 4 * (size_t)d->scopes;
     uint32_t *memory = wg_arena(d->tape, (n + 1) * sizeof *memory);
@@ -212,5 +212,5 @@ bool wg_edges_make(wg_drawing *d)
     edges_grouped(d, sorted, work);
     order_make(d);
     edges_labelled(d, work);
-    return contents_make(d);
+    return true;
 }

@@ -34,6 +34,7 @@ typedef struct {
     unsigned char *reached; /* by node of the tape: the first of a call that a root depends on */
     unsigned char *needed;  /* the chain rule of some call reads its buffer */
     uint32_t *at;           /* its place among the facts */
+    uint32_t *through;      /* the leaf or operation that it is a view of, through any number of views; itself */
     const char **scope;     /* paths by the tape's number of the scope; NULL: not asked for yet */
 } filling;
 
@@ -113,14 +114,16 @@ static bool rooms(filling *s)
 }
 
 /* ---- Scopes ------------------------------------------------------------------------------------------------------ */
-/* The leaf or operation that a node is a view of, through any number of views. */
-static const wg_node *seen_through(const filling *s, uint32_t node)
+static void views_seen_through(const filling *s)
 {
-    const wg_node *n = wg_node_at(s->tape, node);
-    while (!is_leaf(n) && n->op->view && n->n_in && wg_node_in(n)[0] != WG_ABSENT)
-        n = wg_node_at(s->tape, wg_node_in(n)[0]);
-    return n;
+    for (uint32_t i = 0; i <= s->last; i++) {
+        const wg_node *node = wg_node_at(s->tape, i);
+        bool view = !is_leaf(node) && node->op->view && node->n_in && wg_node_in(node)[0] != WG_ABSENT;
+        s->through[i] = view ? s->through[wg_node_in(node)[0]] : i;
+    }
 }
+
+static const wg_node *seen_through(const filling *s, uint32_t node) { return wg_node_at(s->tape, s->through[node]); }
 
 /* What the names of the parameters that a call takes have in common before their last dot; 0: nothing. */
 static size_t common_prefix(const filling *s, const wg_node *node, const char **name)
@@ -465,9 +468,11 @@ static bool filled(filling *s)
     s->reached = zeroed(f->tape, nodes, 1);
     s->needed = zeroed(f->tape, nodes, 1);
     s->at = zeroed(f->tape, nodes, sizeof *s->at);
+    s->through = zeroed(f->tape, nodes, sizeof *s->through);
     s->scope = zeroed(f->tape, (size_t)s->tape->scopes, sizeof *s->scope);
-    if (!s->reached || !s->needed || !s->at || !s->scope)
+    if (!s->reached || !s->needed || !s->at || !s->through || !s->scope)
         return false;
+    views_seen_through(s);
     reach(s);
     if (!rooms(s))
         return false;

@@ -109,8 +109,21 @@ static size_t put_character(wg_text *text, const char *s, const replacement *tab
     return n;
 }
 
+/* Letters, digits and what stands between them stay as they are everywhere. */
+static bool is_simple(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == ' ';
+}
+
 static void put_name(wg_text *text, const char *name, const replacement *table, size_t longest)
 {
+    size_t simple = 0;
+    while (is_simple(name[simple]))
+        simple++;
+    if (!name[simple] && simple <= longest) {
+        wg_put_bytes(text, name, simple);
+        return;
+    }
     size_t width = wg_text_width(name), at = 0;
     for (const char *s = name; *s; at++) {
         if (width > longest && at == longest / 2)
@@ -152,8 +165,9 @@ void wg_put_json_number(wg_text *text, double value)
         wg_put(text, value != value ? "\"nan\"" : value > 0 ? "\"inf\"" : "\"-inf\"");
         return;
     }
-    for (int n = 6; n <= 17; n++) {
-        snprintf(digits, sizeof digits, "%.*g", n, value);
+    static const int lengths[] = {6, 9, 15, 16, 17};
+    for (int i = 0; i < 5; i++) {
+        snprintf(digits, sizeof digits, "%.*g", lengths[i], value);
         if (strtod(digits, NULL) == value)
             break;
     }

@@ -221,6 +221,8 @@ static const struct {
     {"views", numbers_and_views, {.title = "views", .views = true}},
     {"several_outputs", several_outputs, {.title = "outputs"}},
     {"hostile", hostile, {.title = HOSTILE}},
+    {"hostile_closed", hostile, {.title = HOSTILE, .close = WG_NAMES("*"), .fold = WG_FOLD_YES, .link = "file:///{file}#{line}"}},
+    {"hostile_backward", hostile, {.title = HOSTILE, .backward = true, .params = WG_PARAMS_NODE}},
     {"nothing", nothing, {0}},
     {"leaf", one_leaf, {0}},
     {"number", one_number, {0}},

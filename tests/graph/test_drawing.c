@@ -6,6 +6,8 @@
 #include "drawn.h"
 
 #include <locale.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -363,6 +365,39 @@ START_TEST(heat_grows_from_the_page)
 }
 END_TEST
 
+/* Also in text: no control byte, and UTF-8 all through. */
+START_TEST(a_hostile_name_is_plain_text)
+{
+    for (int tree = 0; tree < 2; tree++) {
+        char *text = drawn(hostile(tape), WG_FORMAT_TEXT, (wg_draw_options){.tree = tree, .title = HOSTILE});
+        ck_assert_int_ge(count(text, "\xef\xbf\xbd"), 2);
+        for (const unsigned char *c = (unsigned char *)text; *c; c++)
+            ck_assert(*c == '\n' || (*c >= 0x20 && *c != 0x7f && *c != 0xff));
+        free(text);
+        text = drawn(hostile(tape), WG_FORMAT_TEXT, (wg_draw_options){.tree = tree, .title = HOSTILE, .ascii = true});
+        for (const unsigned char *c = (unsigned char *)text; *c; c++)
+            ck_assert(*c == '\n' || (*c >= 0x20 && *c < 0x7f));
+        free(text);
+    }
+}
+END_TEST
+
+START_TEST(a_neighbourhood_is_all_that_is_drawn)
+{
+    static const struct {
+        const char *name;
+        int radius, nodes;
+    } around[] = {{"n50", 1, 3}, {"n50", 5, 11}, {"n0", 2, 3}, {"part.3", 1, 12}, {"x", 0, 3}};
+    wg_tensor y = chain(100, true);
+    for (int i = 0; i < COUNT(around); i++) {
+        char *dot = drawn(y, WG_FORMAT_DOT, (wg_draw_options){.around = around[i].name, .radius = around[i].radius});
+        ck_assert_int_eq(count(dot, " [id=\"n"), around[i].nodes);
+        ck_assert_int_eq(count(dot, "shape=\"plaintext\""), strcmp(around[i].name, "n0") && strcmp(around[i].name, "x") ? 2 : 1);
+        free(dot);
+    }
+}
+END_TEST
+
 /* ---- Time -------------------------------------------------------------------------------------------------------- */
 START_TEST(a_hundred_thousand_nodes_take_linear_time)
 {
@@ -376,6 +411,19 @@ START_TEST(a_hundred_thousand_nodes_take_linear_time)
                             20); /* 0.6 s, without a sanitizer; quadratic: minutes */
         free(dot);
     }
+}
+END_TEST
+
+START_TEST(views_of_views_take_linear_time)
+{
+    wg_tensor x = filled(tape, "x", WG_SHAPE(2, 2), 1), sum = x;
+    for (int i = 0; i < 20000; i++) {
+        x = wg_matrix_transpose(x);
+        sum = wg_add(sum, x);
+    }
+    clock_t start = clock();
+    free(drawn(sum, WG_FORMAT_DOT, (wg_draw_options){0}));
+    ck_assert_double_lt((double)(clock() - start) / CLOCKS_PER_SEC, 20);
 }
 END_TEST
 
@@ -496,6 +544,30 @@ START_TEST(a_graphviz_that_hangs_is_stopped)
 }
 END_TEST
 
+/* ---- A full disk ------------------------------------------------------------------------------------------------- */
+static const char *const extensions[] = {"dot", "svg", "png", "json", "txt"};
+
+START_TEST(a_full_disk_leaves_the_old_picture)
+{
+    char name[16], content[8] = "";
+    struct rlimit none = {10, 10};
+    if (!have_graphviz() && (_i == 1 || _i == 2))
+        return;
+    wg_tensor y = mlp(tape);
+    snprintf(name, sizeof name, "mlp.%s", extensions[_i]);
+    const char *path = file_of(name, "old", 3);
+    signal(SIGXFSZ, SIG_IGN);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &none), 0); /* of this process alone: each test is one */
+    ck_assert_int_eq(wg_draw(y, path), WG_ERROR_FILE);
+    FILE *file = fopen(path, "rb");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_uint_eq(fread(content, 1, sizeof content, file), 3);
+    fclose(file);
+    ck_assert_str_eq(content, "old");
+    ck_assert_int_eq(files_in_folder(), 1);
+}
+END_TEST
+
 /* ---- No memory --------------------------------------------------------------------------------------------------- */
 static const wg_format formats[] = {WG_FORMAT_DOT, WG_FORMAT_TEXT, WG_FORMAT_JSON, WG_FORMAT_SVG};
 
@@ -561,11 +633,15 @@ static Suite *drawing_suite(void)
     tcase_add_test(content, long_and_deep_names_are_drawn);
     tcase_add_test(content, a_hundred_thousand_nodes_take_linear_time);
     suite_add_tcase(s, content);
+    tcase_add_test(content, a_hostile_name_is_plain_text);
+    tcase_add_test(content, a_neighbourhood_is_all_that_is_drawn);
+    tcase_add_test(content, views_of_views_take_linear_time);
     tcase_add_test(content, several_roots_are_drawn_together);
     tcase_add_checked_fixture(failure, set_up, tear_down);
     tcase_add_loop_test(failure, a_path_that_will_not_do_is_refused, 0, COUNT(bad_paths));
     tcase_add_test(failure, what_cannot_be_drawn_is_refused);
     tcase_add_loop_test(failure, a_graphviz_that_fails_leaves_the_old_picture, 0, COUNT(failures));
+    tcase_add_loop_test(failure, a_full_disk_leaves_the_old_picture, 0, COUNT(extensions));
     tcase_add_test(failure, a_graphviz_that_hangs_is_stopped);
     tcase_add_loop_test(failure, a_buffer_that_is_too_small_is_an_error, 0, COUNT(formats));
     tcase_add_test(failure, every_allocation_may_fail);
