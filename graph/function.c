@@ -83,14 +83,33 @@ static wg_status slots_made(wg_function *f, wg_tensors inputs, wg_tensors output
         if (!status && !wg_node_is(wg_node_at(f->tape, inputs.at[i].node), WG_NODE_CONTIGUOUS))
             status = wg_report(f->tape, "wg_compile", WG_ERROR_VALUE, "input %d is a view whose elements are not in order", i);
     }
-    for (int k = 0; k < outputs.n && !status; k++) {
-        wg_slot *slot = &f->slot[inputs.n + k];
-        status = slot_checked(f, outputs.at[k], "output", k, slot);
-        if (!status && !(slot->own = wg_hold_take(f, wg_type_bytes(&slot->type))))
-            status = WG_ERROR_MEMORY;
-        slot->bound = slot->own;
-    }
+    for (int k = 0; k < outputs.n && !status; k++)
+        status = slot_checked(f, outputs.at[k], "output", k, &f->slot[inputs.n + k]);
     return status;
+}
+
+/* Where outputs go that are not asked for: arrays in cache lines of their own, single numbers side by side. */
+static size_t own_bytes(const wg_slot *slot)
+{
+    size_t bytes = wg_type_bytes(&slot->type);
+    return slot->type.rank ? rounded(bytes) : sizeof(double);
+}
+
+static wg_status outputs_owned(wg_function *f)
+{
+    wg_slot *slot = f->slot + f->n_in;
+    size_t scalars = 0;
+    for (int k = 0; k < f->n_out; k++)
+        scalars += slot[k].type.rank ? 0 : own_bytes(&slot[k]);
+    unsigned char *at = wg_hold_take(f, scalars);
+    for (int k = 0; k < f->n_out && at; k++) {
+        slot[k].own = slot[k].type.rank ? wg_hold_take(f, own_bytes(&slot[k])) : at;
+        if (!slot[k].own)
+            return WG_ERROR_MEMORY;
+        at += slot[k].type.rank ? 0 : own_bytes(&slot[k]);
+        slot[k].bound = slot[k].own;
+    }
+    return at ? WG_OK : WG_ERROR_MEMORY;
 }
 
 wg_status wg_gradients_recorded(wg_function *f, wg_tensors outputs, wg_gradients *g)
@@ -126,6 +145,8 @@ static wg_status made(wg_function *f, wg_tensors inputs, wg_tensors outputs, boo
 {
     wg_gradients g = {0};
     wg_status status = slots_made(f, inputs, outputs);
+    if (!status)
+        status = outputs_owned(f);
     if (!status && backward)
         status = wg_gradients_recorded(f, outputs, &g);
     if (status)

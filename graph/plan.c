@@ -513,12 +513,28 @@ static bool output_copied(wg_plan *p, int k)
     return true;
 }
 
+/* A stretch of scalar steps is one; a chain is one, too, but there are few steps in it. */
+static size_t most_instructions(const wg_plan *p)
+{
+    size_t n = p->n_gathers + p->n_copies + 2; /* loads and stores */
+    bool scalar = false;
+    for (uint32_t i = 0; i < p->nodes; i++) {
+        if (!wg_is_step(p, i))
+            continue;
+        bool is = wg_is_scalar_step(p, i);
+        n += !(is && scalar);
+        scalar = is;
+    }
+    return n;
+}
+
 static bool instructions_made(wg_plan *p)
 {
     wg_function *f = p->f;
     size_t gather = 0;
-    f->instruction = wg_hold_take(f, (p->steps + p->n_gathers + p->n_copies + 2) * sizeof *f->instruction);
-    f->note = wg_hold_take(f, (p->steps + p->n_gathers + p->n_copies + 2) * sizeof *f->note);
+    size_t most = most_instructions(p);
+    f->instruction = wg_hold_take(f, most * sizeof *f->instruction);
+    f->note = wg_hold_take(f, most * sizeof *f->note);
     f->patch = wg_hold_take(f, p->n_patches * sizeof *f->patch);
     p->workspace = wg_hold_take(f, p->top);
     if (!f->instruction || !f->note || !f->patch || !p->workspace)

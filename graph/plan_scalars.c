@@ -123,56 +123,114 @@ bool wg_scalars_placed(wg_plan *p, size_t *bytes)
 }
 
 /* ---- Running them ------------------------------------------------------------------------------------------------ */
+/* A program is words of code. Each call: the kernel, how its operands are told, the cell of its first result and how many
+ * there are; then its operands. Cells are told by their number, of the dtype's size, in the workspace. */
+typedef enum {
+    SIDE_BY_SIDE, /* one word: the first's cell */
+    SCATTERED,    /* a word each: their cells */
+    ELSEWHERE     /* one word: the number of the first's address; the others' follow */
+} telling;
+
+enum { KERNEL = sizeof(wg_kernel *) / sizeof(uint32_t), HEAD = KERNEL + 3 }; /* words */
+
 typedef struct {
     wg_kernel *kernel;
-    void *to;
-    uint32_t n, n_from;
-    size_t size;          /* bytes an element */
-    bool dense[MOST_FROM];/* from[k * n] on, the operands lie side by side */
-    const void **from;    /* n for each operand */
-} batch;
+    uint32_t to, n;
+    unsigned n_from;
+    size_t size; /* bytes an element */
+    unsigned told[MOST_FROM];
+} head;
 
 typedef struct {
-    size_t n;
-    batch *batch;
+    unsigned char *cells;
+    const uint32_t *code, *end;
+    const void **address;
 } program;
 
-#define GATHER_LOOP(T)                                                                                                 \
+static const uint32_t *head_read(const uint32_t *code, head *h)
+{
+    memcpy(&h->kernel, code, sizeof h->kernel);
+    uint32_t form = code[KERNEL];
+    h->to = code[KERNEL + 1];
+    h->n = code[KERNEL + 2];
+    h->n_from = form & 15;
+    h->size = form >> 4 & 15;
+    for (unsigned k = 0; k < h->n_from; k++)
+        h->told[k] = form >> (8 + 2 * k) & 3;
+    return code + HEAD;
+}
+
+static const uint32_t *operand_end(const head *h, unsigned k, const uint32_t *at)
+{
+    return at + (h->told[k] == SCATTERED ? h->n : 1);
+}
+
+#define CELLS_LOOP(T)                                                                                                  \
+    for (uint32_t i = 0; i < n; i++)                                                                                   \
+        ((T *)to)[i] = ((const T *)cells)[at[i]];
+#define ADDRESSES_LOOP(T)                                                                                              \
     for (uint32_t i = 0; i < n; i++)                                                                                   \
         ((T *)to)[i] = *(const T *)from[i];
 
-static void gather(size_t size, uint32_t n, const void *const *from, void *to)
+static void cells_gathered(size_t size, uint32_t n, const void *cells, const uint32_t *at, void *to)
 {
     if (size == sizeof(double))
-        GATHER_LOOP(double)
+        CELLS_LOOP(double)
     else
-        GATHER_LOOP(float)
+        CELLS_LOOP(float)
 }
 
-static void batch_run(const batch *b)
+static void addresses_gathered(size_t size, uint32_t n, const void *const *from, void *to)
+{
+    if (size == sizeof(double))
+        ADDRESSES_LOOP(double)
+    else
+        ADDRESSES_LOOP(float)
+}
+
+static void many_run(const program *p, const head *h, const uint32_t *const *operand)
 {
     _Alignas(WG_ALIGN) unsigned char room[MOST_FROM][BLOCK * sizeof(double)];
     const void *from[MOST_FROM];
-    for (uint32_t first = 0; first < b->n; first += BLOCK) {
-        uint32_t n = b->n - first < BLOCK ? b->n - first : BLOCK;
-        for (uint32_t k = 0; k < b->n_from; k++) {
-            const void *const *at = b->from + (size_t)k * b->n;
-            from[k] = b->dense[k] ? (const unsigned char *)at[0] + first * b->size : room[k];
-            if (!b->dense[k])
-                gather(b->size, n, at + first, room[k]);
+    for (uint32_t first = 0; first < h->n; first += BLOCK) {
+        uint32_t n = h->n - first < BLOCK ? h->n - first : BLOCK;
+        for (unsigned k = 0; k < h->n_from; k++) {
+            from[k] = room[k];
+            if (h->told[k] == SIDE_BY_SIDE)
+                from[k] = p->cells + ((size_t)operand[k][0] + first) * h->size;
+            else if (h->told[k] == SCATTERED)
+                cells_gathered(h->size, n, p->cells, operand[k] + first, room[k]);
+            else
+                addresses_gathered(h->size, n, p->address + operand[k][0] + first, room[k]);
         }
-        b->kernel(n, (unsigned char *)b->to + first * b->size, from, NULL);
+        h->kernel(n, p->cells + ((size_t)h->to + first) * h->size, from, NULL);
     }
+}
+
+static void one_run(const program *p, const head *h, const uint32_t *const *operand)
+{
+    const void *from[MOST_FROM];
+    for (unsigned k = 0; k < h->n_from; k++)
+        from[k] = h->told[k] == ELSEWHERE ? p->address[operand[k][0]] : p->cells + operand[k][0] * h->size;
+    h->kernel(1, p->cells + h->to * h->size, from, NULL);
 }
 
 static wg_status program_run(const void *with)
 {
     const program *p = with;
-    for (const batch *b = p->batch, *end = b + p->n; b < end; b++)
-        if (b->n == 1)
-            b->kernel(1, b->to, b->from, NULL);
+    for (const uint32_t *code = p->code; code < p->end;) {
+        head h;
+        const uint32_t *operand[MOST_FROM];
+        code = head_read(code, &h);
+        for (unsigned k = 0; k < h.n_from; k++) {
+            operand[k] = code;
+            code = operand_end(&h, k, code);
+        }
+        if (h.n == 1)
+            one_run(p, &h, operand);
         else
-            batch_run(b);
+            many_run(p, &h, operand);
+    }
     return WG_OK;
 }
 
@@ -195,28 +253,6 @@ static bool same_batch(const wg_plan *p, uint32_t a, uint32_t b, uint32_t first_
     return true;
 }
 
-static bool batch_made(wg_plan *p, batch *b, const uint32_t *nodes, uint32_t n)
-{
-    const wg_node *node = wg_plan_node(p, nodes[0]);
-    const void *to = NULL;
-    wg_points_at(p, &to, nodes[0]);
-    *b = (batch){.kernel = wg_scalar_kernel(node), .to = (void *)(uintptr_t)to, .n = n, .n_from = node->n_in,
-                 .size = wg_dtype_size((wg_dtype)node->dtype)};
-    b->from = wg_hold_take(p->f, (size_t)n * b->n_from * sizeof *b->from);
-    if (!b->from)
-        return false;
-    for (uint32_t k = 0; k < b->n_from; k++) {
-        const void **at = b->from + (size_t)k * n;
-        b->dense[k] = true;
-        for (uint32_t i = 0; i < n; i++) {
-            uint32_t x = wg_node_in(wg_plan_node(p, nodes[i]))[k];
-            wg_points_at(p, &at[i], x);
-            b->dense[k] &= wg_has_cell(p, p->value[x].root) && at[i] == (const unsigned char *)at[0] + i * b->size;
-        }
-    }
-    return true;
-}
-
 static uint32_t batch_length(const wg_plan *p, const uint32_t *nodes, uint32_t most)
 {
     uint32_t n = 1;
@@ -225,22 +261,81 @@ static uint32_t batch_length(const wg_plan *p, const uint32_t *nodes, uint32_t m
     return n;
 }
 
+static size_t cell_of(const wg_plan *p, uint32_t node, uint32_t k, size_t size)
+{
+    const wg_plan_value *v = &p->value[wg_node_in(wg_plan_node(p, node))[k]];
+    return (p->value[v->root].at + (size_t)v->offset) / size;
+}
+
+/* How operand k of the batch is told. */
+static telling told_of(const wg_plan *p, const uint32_t *nodes, uint32_t n, uint32_t k, size_t size)
+{
+    telling told = SIDE_BY_SIDE;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t x = wg_node_in(wg_plan_node(p, nodes[i]))[k];
+        if (!wg_has_cell(p, p->value[x].root))
+            return ELSEWHERE;
+        if (cell_of(p, nodes[i], k, size) != cell_of(p, nodes[0], k, size) + i)
+            told = SCATTERED;
+    }
+    return told;
+}
+
+/* Adds the words of code and the addresses that a batch takes. */
+static void batch_measured(const wg_plan *p, const uint32_t *nodes, uint32_t n, size_t *words, size_t *addresses)
+{
+    const wg_node *node = wg_plan_node(p, nodes[0]);
+    *words += HEAD;
+    for (uint32_t k = 0; k < node->n_in; k++) {
+        telling told = told_of(p, nodes, n, k, wg_dtype_size((wg_dtype)node->dtype));
+        *words += told == SCATTERED ? n : 1;
+        *addresses += told == ELSEWHERE ? n : 0;
+    }
+}
+
+static uint32_t *batch_made(wg_plan *p, program *made, uint32_t *code, uint32_t *addresses, const uint32_t *nodes, uint32_t n)
+{
+    const wg_node *node = wg_plan_node(p, nodes[0]);
+    wg_kernel *kernel = wg_scalar_kernel(node);
+    size_t size = wg_dtype_size((wg_dtype)node->dtype);
+    uint32_t form = (uint32_t)node->n_in | (uint32_t)size << 4, *at = code + HEAD;
+    for (uint32_t k = 0; k < node->n_in; k++) {
+        telling told = told_of(p, nodes, n, k, size);
+        form |= (uint32_t)told << (8 + 2 * k);
+        if (told == ELSEWHERE)
+            *at++ = *addresses;
+        for (uint32_t i = 0; told == ELSEWHERE && i < n; i++)
+            wg_points_at(p, &made->address[(*addresses)++], wg_node_in(wg_plan_node(p, nodes[i]))[k]);
+        for (uint32_t i = 0; told != ELSEWHERE && i < (told == SCATTERED ? n : 1); i++)
+            *at++ = (uint32_t)cell_of(p, nodes[i], k, size);
+    }
+    memcpy(code, &kernel, sizeof kernel);
+    code[KERNEL] = form;
+    code[KERNEL + 1] = (uint32_t)(p->value[nodes[0]].at / size);
+    code[KERNEL + 2] = n;
+    return at;
+}
+
 bool wg_scalars_made(wg_plan *p, uint32_t i, uint32_t *next)
 {
     const uint32_t *nodes = p->scalar + p->n_scalars;
-    uint32_t n = stretch_read(p, i, NULL, next);
+    uint32_t n = stretch_read(p, i, NULL, next), first = 0;
+    size_t words = 0, addresses = 0;
     p->n_scalars += n;
+    for (uint32_t k = 0, length; k < n; k += length) {
+        length = batch_length(p, nodes + k, n - k);
+        batch_measured(p, nodes + k, length, &words, &addresses);
+    }
     program *made = wg_hold_take(p->f, sizeof *made);
-    size_t batches = 0;
-    for (uint32_t k = 0; k < n; k += batch_length(p, nodes + k, n - k))
-        batches++;
-    if (!made || !(made->batch = wg_hold_take(p->f, batches * sizeof *made->batch)))
+    uint32_t *code = wg_hold_take(p->f, words * sizeof *code);
+    const void **address = wg_hold_take(p->f, addresses * sizeof *address);
+    if (!made || !code || !address)
         return false;
-    made->n = batches;
-    batch *b = made->batch;
-    for (uint32_t k = 0; k < n; k += b++->n)
-        if (!batch_made(p, b, nodes + k, batch_length(p, nodes + k, n - k)))
-            return false;
+    *made = (program){p->workspace, code, code + words, address};
+    for (uint32_t k = 0, length; k < n; k += length) {
+        length = batch_length(p, nodes + k, n - k);
+        code = batch_made(p, made, code, &first, nodes + k, length);
+    }
     wg_instruct_next(p, program_run, made);
     return true;
 }

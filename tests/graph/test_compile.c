@@ -143,6 +143,25 @@ START_TEST(what_is_the_same_is_computed_once)
 }
 END_TEST
 
+START_TEST(scalars_are_read_out_of_arrays_wherever_these_are)
+{
+    wg_tensor x = wg_array(tape, WG_FLOAT64, WG_SHAPE(6), NULL), p = wg_param(tape, "p", (wg_shape){0}, .dtype = WG_FLOAT64);
+    wg_tensor sum = wg_number(0);
+    for (int i = 0; i < 6; i++)
+        sum = wg_add(wg_multiply(wg_select(x, 0, i), wg_add(p, i)), sum);
+    wg_function *f = wg_compile(tape, WG_TENSORS(x), WG_TENSORS(sum));
+    const double in[2][6] = {{1, 2, 3, 4, 5, 6}, {-1, 0, 0, 0, 0, 10}};
+    for (int run = 0; run < 2; run++) {
+        double expected = 0, got = 0;
+        wg_assign(p, wg_full(tape, WG_FLOAT64, (wg_shape){0}, run + 0.5));
+        for (int i = 0; i < 6; i++)
+            expected += in[run][i] * (run + 0.5 + i);
+        ck_assert_int_eq(wg_function_run(f, (const void *[]){in[run]}, (void *[]){&got}), WG_OK);
+        ck_assert_double_eq_tol(got, expected, 1e-12);
+    }
+}
+END_TEST
+
 START_TEST(inputs_may_be_what_was_computed)
 {
     wg_tensor x = wg_array(tape, WG_FLOAT64, WG_SHAPE(2), NULL), h = wg_exp(x), y = wg_add(wg_multiply(h, 3), x);
@@ -463,6 +482,7 @@ int main(void)
     tcase_add_test(works, what_is_not_needed_is_left_out);
     tcase_add_test(works, what_entries_say_of_themselves_is_true_and_used);
     tcase_add_test(works, what_is_the_same_is_computed_once);
+    tcase_add_test(works, scalars_are_read_out_of_arrays_wherever_these_are);
     tcase_add_test(works, inputs_may_be_what_was_computed);
     tcase_add_test(works, memory_does_not_grow_with_the_length_of_a_chain);
     tcase_add_loop_test(works, chains_give_the_bits_of_the_tape, 0, 4);
