@@ -101,7 +101,7 @@ static wg_dd in_pairs(void *form, const wg_dd *x)
 {
     number z[3], y;
     for (int k = 0; k < 3; k++)
-        z[k] = CMPLX(x[k].hi, x[k].lo);
+        memcpy(&z[k], (const double[]){x[k].hi, x[k].lo}, sizeof z[k]); /* clang's headers have no CMPLX */
     y = (*(function **)form)(z);
     return (wg_dd){creal(y), cimag(y)};
 }
