@@ -1,6 +1,7 @@
 /* Scaled dot-product attention. Value and gradient are worked in blocks (attention_kernels.c), from two numbers saved for
  * each row; all other derivatives are graph code in which the weights are a tensor. */
 #include "ops/attention_kernels.h"
+#include "ops/code.h"
 
 #include "core/tape.h"
 #include "wengert/elementwise.h"
@@ -141,6 +142,92 @@ static wg_status attention_run(const wg_call *c)
     return status ? status : wg_attention_run(c, &a, c->to[0], c->to[1]);
 }
 
+/* ---- Their C ----------------------------------------------------------------------------------------------------- */
+static wg_status attention_sizes(const wg_call *c, wg_code *w)
+{
+    wg_attention a;
+    wg_status status = attention_of(c, &a);
+    if (status)
+        return status;
+    wg_code_size(w, "heads", a.batch);
+    wg_code_size(w, "rows", a.rows);
+    wg_code_size(w, "keys", a.keys);
+    wg_code_size(w, "width", a.width);
+    wg_code_size(w, "depth", a.depth);
+    wg_code_size(w, "causal", a.causal);
+    wg_code_number(w, "scale", a.scale);
+    wg_code_sizes(w, "q_at", (int)a.batch, a.q_at);
+    wg_code_sizes(w, "k_at", (int)a.batch, a.k_at);
+    wg_code_sizes(w, "v_at", (int)a.batch, a.v_at);
+    if (has_mask(c)) {
+        wg_code_sizes(w, "mask_at", (int)a.batch, a.mask_at);
+        wg_code_size(w, "mask_row", a.mask_row);
+        wg_code_size(w, "mask_column", a.mask_column);
+    }
+    wg_code_word(w, "MASKED_IN", has_mask(c) && a.mask_is_bool ? "mask[mask_at[h] + i * mask_row + j * mask_column]" : "true");
+    wg_code_word(w, "MASK_ADDED",
+                 has_mask(c) && !a.mask_is_bool ? "(double)mask[mask_at[h] + i * mask_row + j * mask_column]" : "0");
+    return w->status;
+}
+
+/* The weights p of row i of head h; a row without keys has zeros. */
+#define EACH_ROW                                                                                                       \
+    for (int h = 0; h < heads; h++) for (int i = 0; i < rows; i++) {                                                   \
+        double p[keys + 1]; double most = 0; double sum = 0; int seen = 0;                                             \
+        for (int j = 0; j < keys; j++) {                                                                               \
+            double s = 0;                                                                                              \
+            for (int e = 0; e < width; e++)                                                                            \
+                s += (double)q[q_at[h] + i * width + e] * (double)k[k_at[h] + j * width + e];                          \
+            p[j] = s * scale + MASK_ADDED;                                                                             \
+            if (!((!causal || j <= i) && MASKED_IN)) continue;                                                         \
+            most = seen == 0 || p[j] > most ? p[j] : most;                                                             \
+            seen++;                                                                                                    \
+        }                                                                                                              \
+        if (most < -1e308) most = 0;                                                                                   \
+        for (int j = 0; j < keys; j++) {                                                                               \
+            p[j] = (!causal || j <= i) && MASKED_IN ? exp_double(p[j] - most) : 0;                                     \
+            sum += p[j];                                                                                               \
+        }                                                                                                              \
+        for (int j = 0; j < keys; j++) p[j] = sum != 0 ? p[j] / sum : 0;
+
+static wg_status attention_c(const wg_call *c, wg_code *w)
+{
+    wg_status status = attention_sizes(c, w);
+    return status ? status : wg_code_text(w, TEXT_OF(EACH_ROW
+        for (int d = 0; d < depth; d++) {
+            double total = 0;
+            for (int j = 0; j < keys && sum != 0; j++) total += p[j] * (double)v[v_at[h] + j * depth + d];
+            y[(h * rows + i) * depth + d] = (T)total;
+        }
+    }));
+}
+
+static wg_status attention_pull_c(const wg_call *c, wg_code *w)
+{
+    for (int i = Q; i <= V; i++)
+        wg_code_fill(w, c->op->out[i], wg_type_count(&c->y[i]), "0");
+    wg_status status = attention_sizes(c, w);
+    return status ? status : wg_code_text(w, TEXT_OF(EACH_ROW
+        double dp[keys + 1]; double own = 0;
+        for (int j = 0; j < keys; j++) {
+            dp[j] = 0;
+            for (int d = 0; d < depth && p[j] != 0; d++)
+                dp[j] += (double)g[(h * rows + i) * depth + d] * (double)v[v_at[h] + j * depth + d];
+            own += p[j] * dp[j];
+        }
+        for (int j = 0; j < keys; j++) {
+            const double ds = p[j] * (dp[j] - own) * scale;
+            if (p[j] == 0) continue;
+            for (int e = 0; e < width; e++) {
+                dq[(h * rows + i) * width + e] += (T)(ds * (double)k[k_at[h] + j * width + e]);
+                dk[(h * keys + j) * width + e] += (T)(ds * (double)q[q_at[h] + i * width + e]);
+            }
+            for (int d = 0; d < depth; d++)
+                dv[(h * keys + j) * depth + d] += (T)p[j] * g[(h * rows + i) * depth + d];
+        }
+    }));
+}
+
 /* Two products of L S E and L S V; an exponential counts as one operation. */
 static double attention_flops(const wg_call *c)
 {
@@ -256,6 +343,7 @@ WG_OP(scaled_dot_product_attention) = {
                          WG_ATTR(wg_scaled_dot_product_attention, scale)),
     .type = attention_type,
     .run = attention_run,
+    .c = attention_c,
     .share = attention_share,
     .vjp = {attention_dq, attention_dk, attention_dv, attention_dmask},
     .jvp = attention_jvp,
@@ -301,6 +389,7 @@ WG_OP(attention_pull) = {
     .options = &(const wg_schema){sizeof(attention_options), NULL, 0, NULL},
     .type = attention_pull_type,
     .run = attention_pull_run,
+    .c = attention_pull_c,
     .output_gradient_free = true,
     .hidden = true,
 };

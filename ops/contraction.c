@@ -1,5 +1,6 @@
 /* Products along lines: vecdot and cross run along one axis of operands that broadcast over the others, kron over all
  * pairs of entries. Each is linear in each factor, and its rules are products again. */
+#include "ops/code.h"
 #include "core/tape.h"
 #include "wengert/elementwise.h"
 #include "wengert/map.h"
@@ -52,6 +53,42 @@ static void line_at(const lines *l, int64_t i, int64_t at[2])
         at[0] += place * l->step[0][r];
         at[1] += place * l->step[1][r];
     }
+}
+
+/* Loops over the axes besides that of the lines, and where in a, b and y they are. */
+static wg_status lines_c(const wg_call *c, wg_code *w, int axis, const char *text)
+{
+    lines l;
+    wg_call own = *c;
+    const void *const nothing[2] = {NULL, NULL};
+    own.from = nothing; /* strides are wanted, not values */
+    wg_status status = lines_of(&own, axis, &l);
+    wg_source at[2] = {{.tape = c->tape}, {.tape = c->tape}};
+    if (status)
+        return status;
+    int64_t inner = 1;
+    for (int r = l.axis + 1; r < l.full.rank; r++)
+        inner *= l.full.dim[r];
+    for (int k = 0; k < 2; k++) {
+        int64_t step[WG_MAX_RANK];
+        for (int r = 0; r < l.full.rank; r++)
+            step[r] = r == l.axis || l.full.dim[r] == 1 ? 0 : l.step[k][r];
+        wg_subscript_put(&at[k], 0, l.full.rank, step, "ijpqrtuv");
+        wg_code_size(w, k ? "step_b" : "step_a", l.step[k][l.axis]);
+    }
+    wg_code_size(w, "length", l.length);
+    wg_code_size(w, "inner", inner);
+    wg_code_line(w, "int line = 0;");
+    for (int r = 0; r < l.full.rank; r++)
+        if (r != l.axis)
+            wg_code_for(w, (const char[]){"ijpqrtuv"[r], 0}, l.full.dim[r]);
+    wg_code_line(w, "const int at_a = %s;", at[0].data ? at[0].data : "0");
+    wg_code_line(w, "const int at_b = %s;", at[1].data ? at[1].data : "0");
+    status = wg_code_text(w, text);
+    for (int r = 0; r < l.full.rank; r++)
+        if (r != l.axis)
+            wg_code_end(w);
+    return status;
 }
 
 /* Lines of about WG_PIECE elements are one piece of work. */
@@ -140,6 +177,14 @@ static double vecdot_flops(const wg_call *c)
     return 2 * fmax((double)wg_type_count(&c->x[0]), (double)wg_type_count(&c->x[1]));
 }
 
+static wg_status vecdot_c(const wg_call *c, wg_code *w)
+{
+    return lines_c(c, w, ((const wg_vecdot_options *)c->options)->axis, WG_C(
+        double sum = 0;
+        for (int k = 0; k < length; k++) sum += (double)a[at_a + k * step_a] * (double)b[at_b + k * step_b];
+        y[line] = (T)sum; line++;));
+}
+
 WG_OP(vecdot) = {
     .name = "vecdot",
     .doc = "y = the sum over `axis` of a times b; the other axes broadcast",
@@ -147,6 +192,7 @@ WG_OP(vecdot) = {
     .options = WG_SCHEMA(wg_vecdot, WG_ATTR(wg_vecdot, axis, .raw = true)),
     .type = vecdot_type,
     .run = vecdot_run,
+    .c = vecdot_c,
     .vjp = {vecdot_dx, vecdot_dx},
     .linear = WG_SEPARATELY,
     .saves = "a b",
@@ -255,6 +301,16 @@ static int cross_axis(const wg_call *c)
 static wg_tensor cross_da(const wg_call *c, wg_tensor g) { return wg_cross(c->in[1], g, .axis = cross_axis(c)); }
 static wg_tensor cross_db(const wg_call *c, wg_tensor g) { return wg_cross(g, c->in[0], .axis = cross_axis(c)); }
 
+static wg_status cross_c(const wg_call *c, wg_code *w)
+{
+    return lines_c(c, w, ((const wg_cross_options *)c->options)->axis, WG_C(
+        const int to = line / inner * inner * length + line % inner;
+        y[to] = a[at_a + step_a] * b[at_b + 2 * step_b] - a[at_a + 2 * step_a] * b[at_b + step_b];
+        y[to + inner] = a[at_a + 2 * step_a] * b[at_b] - a[at_a] * b[at_b + 2 * step_b];
+        y[to + 2 * inner] = a[at_a] * b[at_b + step_b] - a[at_a + step_a] * b[at_b];
+        line++;));
+}
+
 WG_OP(cross) = {
     .name = "cross",
     .doc = "y = a x b, the vector product along `axis`, of size 3; the other axes broadcast",
@@ -262,6 +318,7 @@ WG_OP(cross) = {
     .options = WG_SCHEMA(wg_cross, WG_ATTR(wg_cross, axis, .raw = true)),
     .type = cross_type,
     .run = cross_run,
+    .c = cross_c,
     .vjp = {cross_da, cross_db},
     .linear = WG_SEPARATELY,
     .saves = "a b",

@@ -1,5 +1,6 @@
 /* Dropout and gates. Which elements dropout drops is a function of seed, stream and index alone, so the mask is drawn
  * again on the way back and never kept: a saved number says which stream it was. */
+#include "ops/code.h"
 #include "core/tape.h"
 #include "ops/chain.h"
 
@@ -199,6 +200,25 @@ static wg_status gate_run(const wg_call *c, const wg_map *map)
     return WG_OK;
 }
 
+/* The text, with the halves for a and b. */
+static wg_status gate_c(const wg_call *c, wg_code *w, const wg_map *map)
+{
+    gate p = gate_of(c, map);
+    char a[100], b[100];
+    snprintf(a, sizeof a, "x[%lld * i + j]", 2 * (long long)p.half);
+    snprintf(b, sizeof b, "x[%lld + %lld * i + j]", (long long)p.half, 2 * (long long)p.half);
+    wg_code_for(w, "i", p.outer);
+    wg_code_for(w, "j", p.half);
+    wg_code_word(w, "a", a);
+    wg_code_word(w, "b", b);
+    wg_source_put(w->to, "%*sy[%lld * i + j] = ", 4 * w->depth, "", (long long)p.half);
+    wg_status status = wg_code_expression(w, map->value);
+    wg_source_put(w->to, ";\n");
+    wg_code_end(w);
+    wg_code_end(w);
+    return status;
+}
+
 static wg_status gate_type(wg_call *c)
 {
     int axis = gate_axis(c);
@@ -243,6 +263,7 @@ static void gate_formula(const wg_call *c, const wg_map *map, wg_tensor *out)
 #define GATE_RULES(name)                                                                                               \
     static void name##_formula(const wg_call *c, wg_tensor *out) { gate_formula(c, &name##_map, out); }                \
     static wg_status name##_run(const wg_call *c) { return gate_run(c, &name##_map); }                                 \
+    static wg_status name##_c(const wg_call *c, wg_code *w) { return gate_c(c, w, &name##_map); }                      \
     static wg_tensor name##_vjp(const wg_call *c, wg_tensor g) { return gate_vjp(c, &name##_map, g); }                 \
     static wg_tensor name##_jvp(const wg_call *c) { return gate_jvp(c, &name##_map); }
 
@@ -257,6 +278,7 @@ WG_OP(glu) = {
     .options = WG_SCHEMA(wg_glu, WG_ATTR(wg_glu, axis)),
     .type = gate_type,
     .run = glu_run,
+    .c = glu_c,
     .vjp = {glu_vjp},
     .jvp = glu_jvp,
     .saves = "x",
@@ -276,6 +298,7 @@ WG_OP(swiglu) = {
     .options = WG_SCHEMA(wg_swiglu, WG_ATTR(wg_swiglu, axis)),
     .type = gate_type,
     .run = swiglu_run,
+    .c = swiglu_c,
     .vjp = {swiglu_vjp},
     .jvp = swiglu_jvp,
     .saves = "x",

@@ -2,6 +2,7 @@
  * an image are products of both axes' ones. So a resampling is two small tables of weights, its transpose is the
  * transposed tables, and one kernel runs both: each result is gathered, and added up in double. Pixel shuffling moves
  * channels to where there was no pixel. */
+#include "ops/code.h"
 #include "core/tape.h"
 #include "wengert/convolution.h"
 #include "wengert/shape.h"
@@ -308,6 +309,17 @@ static wg_tensor pixel_shuffle_dx(const wg_call *c, wg_tensor g)
     return wg_reshape(wg_permute_dims(pixels, WG_AXES(0, 2, 4, 1, 3)), wg_type_shape(x));
 }
 
+static wg_status pixel_shuffle_c(const wg_call *c, wg_code *w)
+{
+    int64_t r = ((const wg_pixel_shuffle_options *)c->options)->upscale_factor;
+    const int64_t *size = c->x[0].dim + c->x[0].rank - 2;
+    int64_t area = size[0] * size[1];
+    wg_type y = {c->dtype, 5, {wg_type_count(&c->x[0]) / (r * r * area), size[0], r, size[1], r}};
+    wg_code_move(w, &y, (wg_code_array){"y", 0, NULL}, "=",
+                 (wg_code_array){"x", 0, (const int64_t[]){r * r * area, size[1], r * area, 1, area}});
+    return WG_OK;
+}
+
 WG_OP(pixel_shuffle) = {
     .name = "pixel_shuffle",
     .doc = "y[..., c, h r + i, w r + j] = x[..., (c r + i) r + j, h, w] with r the upscale_factor: [..., C r^2, H, W] "
@@ -317,6 +329,7 @@ WG_OP(pixel_shuffle) = {
     .options = WG_SCHEMA(wg_pixel_shuffle, WG_ATTR_REQUIRED(wg_pixel_shuffle, upscale_factor)),
     .type = pixel_shuffle_type,
     .run = pixel_shuffle_run,
+    .c = pixel_shuffle_c,
     .vjp = {pixel_shuffle_dx},
     .linear = WG_JOINTLY,
     .saves = "",
