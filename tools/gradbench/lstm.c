@@ -73,17 +73,20 @@ static wg_tensor loss(wg_tensor y, wg_tensor x)
     return wg_divide(wg_sum(wg_multiply(x, wg_subtract(y, total))), -(double)wg_size(x));
 }
 
-#define MOST_ROWS 128 /* of one unstack */
+#define MOST 255 /* results of an operation */
 
-/* The rows [1, b] of x: a list. */
+/* The rows [1, b] of x: a list. Pieces first, and then the rows of each. */
 static void listed(wg_tensor x, wg_tensor *list)
 {
-    int64_t n = wg_shape_of(x).dim[0];
-    wg_tensor column = wg_expand_dims(x, WG_AXES(1));
-    for (int64_t first = 0, some; first < n; first += some) {
-        some = n - first < MOST_ROWS ? n - first : MOST_ROWS;
-        wg_unstack(wg_narrow(column, 0, first, some), list + first, (int)some);
-    }
+    int64_t n = wg_shape_of(x).dim[0], most = (n + MOST - 1) / MOST, size[MOST];
+    wg_tensor piece[MOST];
+    int pieces = 0;
+    most = most < MOST / 2 ? MOST / 2 : most;
+    for (int64_t first = 0; first < n; first += most)
+        size[pieces++] = n - first < most ? n - first : most;
+    wg_split(wg_expand_dims(x, WG_AXES(1)), 0, ((wg_list){pieces, size}), piece);
+    for (int i = 0; i < pieces; list += size[i++])
+        wg_unstack(piece[i], list, (int)size[i]);
 }
 
 static wg_tensor recorded(problem *p, wg_tensor main, wg_tensor extra)
