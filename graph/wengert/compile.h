@@ -12,7 +12,7 @@
 #ifndef WENGERT_COMPILE_H
 #define WENGERT_COMPILE_H
 
-#include "wengert/operation.h"
+#include "wengert/control.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -52,6 +52,22 @@ WG_API size_t wg_function_bytes(const wg_function *f);
 WG_API wg_type wg_function_input_type(const wg_function *f, int i);
 WG_API wg_type wg_function_output_type(const wg_function *f, int k);
 
+/* ---- Of many shapes ---------------------------------------------------------------------------------------------- */
+/* A body (wengert/control.h) that is compiled anew for each combination of input types it is wanted for, and remembered. */
+typedef struct wg_specialised wg_specialised;
+typedef struct {
+    void *user;    /* handed to the body */
+    bool backward; /* as of wg_compile */
+} wg_specialise_options;
+#define wg_specialise_defaults .user = NULL
+/* f computes n_out results. NULL, and the error on the tape, where it is given no f or there is no memory. The tape frees it. */
+WG_API wg_specialised *wg_specialise(wg_tape *tape, wg_body *f, int n_out, wg_specialise_options options);
+/* The function of n inputs of those types: the same one each time. The first time f is recorded, on zeros, compiled, and what
+ * it recorded is taken back. NULL, and the error on the tape, where f fails on these types. */
+WG_API wg_function *wg_specialised_for(wg_specialised *s, const wg_type *types, int n);
+/* How many there are. */
+WG_API int wg_specialised_count(const wg_specialised *s);
+
 /* ---- Looking at one ---------------------------------------------------------------------------------------------- */
 /* Prints what it does, a line an instruction: operations (several, where elementwise ones are done block by block
  * together), scope, result, bytes that are read and written, floating-point operations ("-" where an entry states none). */
@@ -78,6 +94,9 @@ WG_API wg_function *wg_function_here(wg_function *f, const char *file, int line)
 
 /* ---- How short calls are made ---------------------------------------------------------------------------------- */
 #ifndef __cplusplus
+#define wg_specialise(tape, ...) WG_OPTIONS_SPECIALISE(tape, __VA_ARGS__, )
+#define WG_OPTIONS_SPECIALISE(tape, f, n_out, ...)                                                                     \
+    (wg_specialise)(WG_HERE(tape), f, n_out, (wg_specialise_options){wg_specialise_defaults, __VA_ARGS__})
 #define wg_compile(tape, ...) WG_OPTIONS_COMPILE(tape, __VA_ARGS__, )
 #define WG_OPTIONS_COMPILE(tape, inputs, outputs, ...)                                                                 \
     (wg_compile)(WG_HERE(tape), inputs, outputs, (wg_compile_options){wg_compile_defaults, __VA_ARGS__})

@@ -449,6 +449,47 @@ START_TEST(a_run_that_cannot_be_made_says_why)
 END_TEST
 
 /* Each allocation of recording, compiling and running fails in turn. */
+static int recordings;
+
+static void squared_sum(const wg_tensor *in, wg_tensor *out, void *user)
+{
+    recordings++;
+    out[0] = wg_sum(wg_multiply(wg_square(in[0]), *(const wg_tensor *)user));
+}
+
+START_TEST(a_body_is_compiled_once_for_each_shape)
+{
+    wg_tensor p = wg_param(tape, "p", (wg_shape){0}, .dtype = WG_FLOAT64, .data = (const double[]){3});
+    wg_specialised *s = wg_specialise(tape, squared_sum, 1, .user = &p, .backward = true);
+    size_t nodes = wg_tape_nodes(tape);
+    const double values[] = {1, 2, 3, 4};
+    recordings = 0;
+    for (int round = 0; round < 6; round++) {
+        int n = 2 + round % 3;
+        wg_type type = {.dtype = WG_FLOAT64, .rank = 1, .dim = {n}};
+        wg_function *f = wg_specialised_for(s, &type, 1);
+        double sum = 0;
+        ck_assert_int_eq(wg_function_run(f, (const void *[]){values}, (void *[]){&sum}), WG_OK);
+        ck_assert_double_eq(sum, 3 * (n == 2 ? 5 : n == 3 ? 14 : 30));
+    }
+    ck_assert_int_eq(recordings, 3);
+    ck_assert_int_eq(wg_specialised_count(s), 3);
+    ck_assert_uint_eq(wg_tape_nodes(tape), nodes);
+    ck_assert_double_eq(wg_item(wg_grad_of(p)), 2 * (5 + 14 + 30));
+    wg_type bad = {.dtype = WG_FLOAT64, .rank = 9};
+    ck_assert_ptr_null(wg_specialised_for(s, &bad, 1));
+    ck_assert_ptr_nonnull(strstr(wg_error(tape), "type 0 is not one"));
+    wg_clear_error(tape);
+    bad = (wg_type){.dtype = WG_INT64, .rank = 1, .dim = {2}};
+    ck_assert_ptr_null(wg_specialised_for(s, &bad, 1));
+    ck_assert_int_eq(wg_error_status(tape), WG_ERROR_DTYPE);
+    wg_clear_error(tape);
+    ck_assert_ptr_null(wg_specialise(tape, NULL, 1));
+    wg_clear_error(tape);
+    ck_assert_ptr_null(wg_specialised_for(NULL, &bad, 1));
+}
+END_TEST
+
 START_TEST(each_allocation_may_fail)
 {
     bool done = false;
@@ -483,6 +524,7 @@ int main(void)
     tcase_add_test(works, what_entries_say_of_themselves_is_true_and_used);
     tcase_add_test(works, what_is_the_same_is_computed_once);
     tcase_add_test(works, scalars_are_read_out_of_arrays_wherever_these_are);
+    tcase_add_test(works, a_body_is_compiled_once_for_each_shape);
     tcase_add_test(works, inputs_may_be_what_was_computed);
     tcase_add_test(works, memory_does_not_grow_with_the_length_of_a_chain);
     tcase_add_loop_test(works, chains_give_the_bits_of_the_tape, 0, 4);
