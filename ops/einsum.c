@@ -4,6 +4,7 @@
  * strides can say it.
  *
  * The derivative with respect to an operand is an einsum again, of g and the others, giving that one's letters. */
+#include "ops/code.h"
 #include "ops/matrices.h"
 
 #include <ctype.h>
@@ -461,6 +462,68 @@ static wg_tensor einsum_dx(const wg_call *c, wg_tensor g)
     return wg_einsum(w.text, ((wg_tensors){w.in, w.n}));
 }
 
+/* ---- Its C ------------------------------------------------------------------------------------------------------- */
+/* "4 * in8 + in10": where a factor has its element, at indices named by their labels. */
+static void indices_put(wg_source *text, const factor *f, const reading *e)
+{
+    bool any = false;
+    for (int k = 0; k < f->of.n; k++) {
+        if (f->type.dim[k] == 1 && e->size[f->of.at[k]] != 1)
+            continue;
+        wg_source_put(text, "%s%lld * in%d", any ? " + " : "", (long long)f->stride[k], f->of.at[k]);
+        any = true;
+    }
+    wg_source_put(text, any ? "]" : "0]");
+}
+
+static void letters_begin(wg_code *w, const reading *e, const bool *which)
+{
+    char name[16];
+    for (int l = 0; l < LABELS; l++)
+        if (which[l]) {
+            snprintf(name, sizeof name, "in%d", l);
+            wg_code_for(w, name, e->size[l]);
+        }
+}
+
+/* Loops over the result's letters around loops over all others. */
+static wg_status einsum_c(const wg_call *c, wg_code *w)
+{
+    reading e;
+    bool kept[LABELS] = {false}, gone[LABELS] = {false};
+    wg_source product = {.tape = c->tape}, to = {.tape = c->tape};
+    if (read_equation(c, 0, NULL, &e))
+        return WG_ERROR_VALUE;
+    for (int k = 0; k < e.result.n; k++)
+        kept[e.result.at[k]] = true;
+    factor y = {.of = e.result, .type = c->y[0]};
+    int64_t step = 1;
+    for (int k = e.result.n; k-- > 0; step *= c->y[0].dim[k])
+        y.stride[k] = step;
+    for (int i = 0; i < c->n_in; i++) {
+        factor f;
+        if (factor_of(c, i, &f))
+            return WG_ERROR_VALUE;
+        wg_source_put(&product, "%s%s[", i ? " * " : "", wg_code_operand(c, i));
+        indices_put(&product, &f, &e);
+        for (int k = 0; k < f.of.n; k++)
+            gone[f.of.at[k]] = !kept[f.of.at[k]];
+    }
+    indices_put(&to, &y, &e);
+    int before = w->depth;
+    letters_begin(w, &e, kept);
+    int within = w->depth;
+    wg_code_line(w, "%s sum = 0;", wg_c_type(w->dtype));
+    letters_begin(w, &e, gone);
+    wg_source_put(w->to, "%*ssum += %s;\n", 4 * w->depth, "", product.data ? product.data : "0");
+    while (w->depth > within)
+        wg_code_end(w);
+    wg_code_line(w, "y[%s = sum;", to.data ? to.data : "0]");
+    while (w->depth > before)
+        wg_code_end(w);
+    return w->status;
+}
+
 WG_OP(einsum) = {
     .name = "einsum",
     .doc = "the sum over the letters that are not behind \"->\" of the product of the operands, whose axes the letters "
@@ -469,6 +532,7 @@ WG_OP(einsum) = {
     .options = WG_SCHEMA(wg_einsum, WG_ATTR_REQUIRED(wg_einsum, equation)),
     .type = einsum_type,
     .run = einsum_run,
+    .c = einsum_c,
     .vjp = {einsum_dx},
     .linear = WG_SEPARATELY,
     .saves = "x",

@@ -123,10 +123,10 @@ static json_t *outputs_json(const wg_op *op)
 static void print_json(const char *family, const wg_op *op, void *to)
 {
     (void)to;
-    json_t *json = json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:b, s:b, s:b, s:b, s:o}", "name", op->name, "family", family,
+    json_t *json = json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:b, s:b, s:b, s:b, s:b, s:o}", "name", op->name, "family", family,
                              "doc", op->doc ? op->doc : "", "inputs", inputs_json(op), "attrs", attrs_json(op->options),
                              "outputs", outputs_json(op), "outputs_vary", op->count != NULL, "elementwise", op->map != NULL,
-                             "view", op->view != NULL, "random", op->random, "order",
+                             "view", op->view != NULL, "random", op->random, "exports", wg_op_exports(op), "order",
                              has_gradient(op) ? json_null() : json_integer(0));
     if (json && !json_dumpf(json, stdout, JSON_REAL_PRECISION(15)))
         putchar('\n');
@@ -329,7 +329,8 @@ static void print_page(const char *family, const wg_op *op)
     print_wrapped(text ? text : op->name, 0);
     free(text);
     bool told = !strcmp(family, "elementwise");
-    printf("    %s%s%s%s\n\n", family, op->map && !told ? ", elementwise" : "", op->view ? ", a view" : "", op->random ? ", random" : "");
+    printf("    %s%s%s%s%s\n\n", family, op->map && !told ? ", elementwise" : "", op->view ? ", a view" : "",
+           op->random ? ", random" : "", wg_op_exports(op) ? "" : ", without C to export");
     print_wrapped(op->doc ? op->doc : "", 0);
     if (wg_op_operands(op))
         print_operands(op);
