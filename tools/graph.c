@@ -17,6 +17,7 @@ enum { FORMAT = 256, JSON, TREE, BACKWARD, DEPTH, FOLD, OPEN, CLOSE, AROUND, RAD
        BACKGROUND, LINK, BATCH, TITLE };
 
 #define MOST_NAMES 64
+#define MOST_NODES 1500 /* that Graphviz draws in a few seconds */
 
 typedef struct {
     const char *what, *out;
@@ -285,6 +286,9 @@ static bool is_utf8(void)
 /* Of a tensor, or of a file of facts. */
 static void shown(wg_tape *tape, wg_tensor loss, const char *facts, settings *s)
 {
+    if (s->draw.depth == WG_ALL && s->draw.fold == WG_FOLD_NO && is_file(s) && wg_tape_nodes(tape) > MOST_NODES)
+        fprintf(stderr, "wengert graph: %zu nodes take Graphviz long; without --depth all and --fold no they fit a page\n",
+                wg_tape_nodes(tape));
     s->draw.width = is_file(s) ? 0 : columns();
     s->draw.ascii = !is_file(s) && !is_utf8();
     wg_format format = s->format >= 0 ? (wg_format)s->format : WG_FORMAT_TEXT;

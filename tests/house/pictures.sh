@@ -5,10 +5,10 @@ set -eu
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
-# Ids, and texts with numbers after an equals sign or alone left out.
+# Ids, and texts with numbers left out that stand alone, as a range, behind an equals sign or a dot.
 words() {
     grep -o -e 'id="[^"]*"' -e '<text [^>]*>[^<]*</text>' "$1" |
-        sed -e 's/<text [^>]*>//' -e 's|</text>||' -e 's/= .*/=/' -e '/^[ 0-9.e+-]*$/d' -e '/gradient 2-norm/d' | sort
+        sed -e 's/<text [^>]*>//' -e 's|</text>||' -e 's/= .*/=/' -e 's/ · [0-9.e+-]* *$//' -e '/^[0-9.e+-]*–[0-9.e+-]*$/d' -e '/^[ 0-9.e+-]*$/d' -e '/gradient 2-norm/d' | sort
 }
 
 docs/pictures/make "$1" "$folder"
