@@ -432,6 +432,29 @@ START_TEST(equations_without_solution_are_refused)
 }
 END_TEST
 
+/* The derivative of exp(x) - p x, which is least at x = log p. */
+static void slope_of_cost(const wg_tensor *in, wg_tensor *out, void *user)
+{
+    wg_tensor cost = wg_subtract(wg_exp(in[0]), wg_multiply(*(const wg_tensor *)user, in[0]));
+    wg_grad(wg_sum(cost), in, 1, out, .create_graph = true);
+}
+
+START_TEST(an_argmin_is_a_root_of_the_gradient)
+{
+    wg_tensor p = wg_array(tape, WG_FLOAT64, WG_SHAPE(3), ((double[]){0.5, 1, 3})), g, second;
+    wg_tensor x = wg_root(slope_of_cost, wg_full(tape, WG_FLOAT64, WG_SHAPE(3), 0), .user = &p);
+    no_error();
+    wg_grad(wg_sum(x), &p, 1, &g, .create_graph = true);
+    wg_grad(wg_sum(g), &p, 1, &second);
+    for (int i = 0; i < 3; i++) {
+        double at = wg_element(p, i);
+        ck_assert_double_eq_tol(wg_element(x, i), log(at), 1e-14);
+        ck_assert_double_eq_tol(wg_element(g, i), 1 / at, 1e-12);
+        ck_assert_double_eq_tol(wg_element(second, i), -1 / (at * at), 1e-11);
+    }
+}
+END_TEST
+
 /* ---- odeint ------------------------------------------------------------------------------------------------------ */
 /* dy/dt = -k y; user is k. */
 static void decay(const wg_tensor *in, wg_tensor *out, void *user)
@@ -584,6 +607,7 @@ int main(void)
     tcase_add_test(all, while_runs_as_long_as_it_is_told);
     tcase_add_test(all, fixed_point_has_the_derivatives_of_what_it_solves);
     tcase_add_test(all, root_has_derivatives_of_both_orders);
+    tcase_add_test(all, an_argmin_is_a_root_of_the_gradient);
     tcase_add_test(all, equations_without_solution_are_refused);
     tcase_add_loop_test(all, odeint_solves_decay_with_its_gradients, 0, (int)(sizeof ways / sizeof *ways));
     tcase_add_test(all, the_continuous_adjoint_is_the_discrete_one_without_the_steps);
