@@ -1,5 +1,5 @@
-/* GradBench's evaluations as tools/gradbench does them, at sizes that the floors know by hand. What is timed is a run, as
- * there: from the values of the variables to the outputs in memory. */
+/* GradBench's evaluations as tools/gradbench does them, at sizes that the floors know by hand. What is timed is a run,
+ * as there: from the values of the variables to the outputs in memory. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -26,11 +26,15 @@ static json_t *between(double low, double high, uint64_t k, int rank, const int6
 
 #define UNIFORM(k, ...) between(0, 1, k, DIMENSIONS(__VA_ARGS__))
 #define SPREAD(k, ...) between(-1.7, 1.7, k, DIMENSIONS(__VA_ARGS__)) /* a variance of about 1 */
-#define DIMENSIONS(...) (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (int64_t[]){__VA_ARGS__}
+#define DIMENSIONS(...)                                                                                                \
+    (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (int64_t[]) { __VA_ARGS__ }
 
 static json_t *lse(const int64_t *n) { return json_pack("{s:o}", "x", UNIFORM(0, n[0])); }
 static json_t *llsq(const int64_t *n) { return json_pack("{s:o, s:I}", "x", UNIFORM(0, n[1]), "n", (json_int_t)n[0]); }
-static json_t *det(const int64_t *n) { return json_pack("{s:o, s:I}", "A", UNIFORM(0, n[0] * n[0]), "ell", (json_int_t)n[0]); }
+static json_t *det(const int64_t *n)
+{
+    return json_pack("{s:o, s:I}", "A", UNIFORM(0, n[0] * n[0]), "ell", (json_int_t)n[0]);
+}
 static json_t *ode(const int64_t *n) { return json_pack("{s:o, s:I}", "x", UNIFORM(1, n[0]), "s", (json_int_t)n[1]); }
 
 static json_t *kmeans(const int64_t *n)
@@ -58,15 +62,15 @@ static json_t *lstm(const int64_t *n)
             json_array_append_new(bits, json_integer(bench_number((uint64_t)(t * b + i), 3, 0.5) + 0.5 > 0.5));
         json_array_append_new(sequence, bits);
     }
-    return json_pack("{s:o, s:o, s:o, s:o}", "main_params", UNIFORM(0, 2 * l, 4 * b), "extra_params", UNIFORM(1, 3, b), "state",
-                     UNIFORM(2, 2 * l, b), "sequence", sequence);
+    return json_pack("{s:o, s:o, s:o, s:o}", "main_params", UNIFORM(0, 2 * l, 4 * b), "extra_params", UNIFORM(1, 3, b),
+                     "state", UNIFORM(2, 2 * l, b), "sequence", sequence);
 }
 
 static json_t *ba(const int64_t *n)
 {
-    return json_pack("{s:I, s:I, s:I, s:[fffffffffff], s:[fff], s:f, s:[ff]}", "n", (json_int_t)n[0], "m", (json_int_t)n[1], "p",
-                     (json_int_t)n[2], "cam", 0.25, -0.5, 0.125, -3.0, 2.0, 5.0, 400.0, 3.0, -2.0, 0.05, 0.002, "x", 1.5, -0.5,
-                     20.0, "w", 0.75, "feat", 30.0, -10.0);
+    return json_pack("{s:I, s:I, s:I, s:[fffffffffff], s:[fff], s:f, s:[ff]}", "n", (json_int_t)n[0], "m",
+                     (json_int_t)n[1], "p", (json_int_t)n[2], "cam", 0.25, -0.5, 0.125, -3.0, 2.0, 5.0, 400.0, 3.0,
+                     -2.0, 0.05, 0.002, "x", 1.5, -0.5, 20.0, "w", 0.75, "feat", 30.0, -10.0);
 }
 
 /* ---- Rows -------------------------------------------------------------------------------------------------------- */
@@ -91,10 +95,8 @@ static double sum_of(const json_t *json)
     const char *key;
     const json_t *inner;
     size_t i;
-    json_array_foreach((json_t *)(uintptr_t)json, i, inner)
-        sum += sum_of(inner);
-    json_object_foreach((json_t *)(uintptr_t)json, key, inner)
-        sum += sum_of(inner);
+    json_array_foreach((json_t *)(uintptr_t)json, i, inner) sum += sum_of(inner);
+    json_object_foreach((json_t *)(uintptr_t)json, key, inner) sum += sum_of(inner);
     return sum;
 }
 
@@ -132,7 +134,8 @@ static bool measure(const bench_options *o, const char *row, const char *what, c
     if (failed)
         fprintf(stderr, "wengert bench gradbench: %s: %s\n", row, wg_error(p.tape));
     else
-        printf("{\"bench\":\"gradbench\",\"impl\":\"wengert\",\"mode\":\"compiled\",\"row\":\"%s %s\",\"threads\":%d,\"ms\":%.6g,"
+        printf("{\"bench\":\"gradbench\",\"impl\":\"wengert\",\"mode\":\"compiled\",\"row\":\"%s "
+               "%s\",\"threads\":%d,\"ms\":%.6g,"
                "\"checksum\":%.12g}\n",
                row, what, o->threads, best * 1e3, checksum(&p));
     fflush(stdout);
@@ -148,7 +151,8 @@ int bench_gradbench(const bench_options *o)
             continue;
         json_t *input = rows[i].input(rows[i].size);
         for (int k = 0; k < 2 && fine; k++)
-            fine = measure(o, rows[i].row, k ? "derivative" : "primal", evaluation_found(rows[i].module, rows[i].function[k]), input);
+            fine = measure(o, rows[i].row, k ? "derivative" : "primal",
+                           evaluation_found(rows[i].module, rows[i].function[k]), input);
         json_decref(input);
     }
     return !fine;

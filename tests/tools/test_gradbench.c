@@ -1,5 +1,5 @@
-/* `tools/gradbench`: every sample has its answer, and no request does harm. Requests are answered in this process; how lines
- * come and go is asked of the program itself, WENGERT_GRADBENCH. */
+/* `tools/gradbench`: every sample has its answer, and no request does harm. Requests are answered in this process; how
+ * lines come and go is asked of the program itself, WENGERT_GRADBENCH. */
 #include <check.h>
 #include <jansson.h>
 #include <math.h>
@@ -60,10 +60,8 @@ static double largest(const json_t *json)
     const char *key;
     const json_t *inner;
     size_t i;
-    json_array_foreach((json_t *)(uintptr_t)json, i, inner)
-        most = fmax(most, largest(inner));
-    json_object_foreach((json_t *)(uintptr_t)json, key, inner)
-        most = fmax(most, largest(inner));
+    json_array_foreach((json_t *)(uintptr_t)json, i, inner) most = fmax(most, largest(inner));
+    json_object_foreach((json_t *)(uintptr_t)json, key, inner) most = fmax(most, largest(inner));
     return most;
 }
 
@@ -74,9 +72,9 @@ static void equal(const json_t *expected, const json_t *got, double scale, const
     const json_t *inner;
     size_t i;
     if (json_is_array(expected)) {
-        ck_assert_msg(json_array_size(expected) == json_array_size(got) && json_is_array(got), "%s: another length", what);
-        json_array_foreach((json_t *)(uintptr_t)expected, i, inner)
-            equal(inner, json_array_get(got, i), scale, what);
+        ck_assert_msg(json_array_size(expected) == json_array_size(got) && json_is_array(got), "%s: another length",
+                      what);
+        json_array_foreach((json_t *)(uintptr_t)expected, i, inner) equal(inner, json_array_get(got, i), scale, what);
     } else if (json_is_object(expected)) {
         ck_assert_msg(json_object_size(expected) == json_object_size(got), "%s: other members", what);
         json_object_foreach((json_t *)(uintptr_t)expected, key, inner)
@@ -125,10 +123,7 @@ static const struct {
     {" \r\n", ""},
 };
 
-START_TEST(message_is_answered)
-{
-    ck_assert_str_eq(ask(answers[_i].line), answers[_i].answer);
-}
+START_TEST(message_is_answered) { ck_assert_str_eq(ask(answers[_i].line), answers[_i].answer); }
 END_TEST
 
 /* What an answer that says no must hold. */
@@ -150,7 +145,8 @@ static const struct {
 START_TEST(what_cannot_be_answered_is_refused)
 {
     const char *got = ask(refused[_i].line);
-    ck_assert_msg(strstr(got, refused[_i].holds) && strstr(got, "\"success\":false"), "%s\ngives\n%s", refused[_i].line, got);
+    ck_assert_msg(strstr(got, refused[_i].holds) && strstr(got, "\"success\":false"), "%s\ngives\n%s", refused[_i].line,
+                  got);
     ck_assert_ptr_eq(strchr(got, '\n'), got + strlen(got) - 1);
     ck_assert_ptr_nonnull(strstr(ask("{\"id\":2,\"kind\":\"evaluate\"," SQUARE ",\"input\":3}"), "\"output\":9"));
 }
@@ -165,7 +161,8 @@ START_TEST(runs_are_as_many_and_as_long_as_asked)
     double spent = 0;
     const json_t *time;
     size_t i;
-    json_array_foreach(json_object_get(reply, "timings"), i, time) {
+    json_array_foreach(json_object_get(reply, "timings"), i, time)
+    {
         ck_assert_str_eq(json_string_value(json_object_get(time, "name")), i ? "evaluate" : "prepare");
         spent += i ? json_number_value(json_object_get(time, "nanoseconds")) : 0;
     }
@@ -202,7 +199,9 @@ END_TEST
 START_TEST(no_memory_is_an_answer) /* n points of 8 bytes do not fit */
 {
     ck_assert_int_eq(run("{\"id\":1,\"kind\":\"evaluate\",\"module\":\"llsq\",\"function\":\"primal\","
-                         "\"input\":{\"x\":[1],\"n\":1e9}}\\n{\"id\":2}\\n", "ulimit -d 2000000;"), 0);
+                         "\"input\":{\"x\":[1],\"n\":1e9}}\\n{\"id\":2}\\n",
+                         "ulimit -d 2000000;"),
+                     0);
     ck_assert_ptr_nonnull(strstr(text, "{\"id\":1,\"success\":false,\"error\":"));
     ck_assert_ptr_nonnull(strstr(text, "{\"id\":2}\n"));
 }

@@ -1,5 +1,5 @@
-/* The floors of `wengert bench gradbench`: GradBench's functions and their derivatives, derived and written by hand. What
- * can be known before the first run is prepared, as it is there. */
+/* The floors of `wengert bench gradbench`: GradBench's functions and their derivatives, derived and written by hand.
+ * What can be known before the first run is prepared, as it is there. */
 #include "gradbench.h"
 
 double *reals(int64_t n)
@@ -156,7 +156,8 @@ void kmeans_prepare(work *w)
 }
 
 /* The centroid nearest to p, the first of equal ones; its distance squared. */
-CLONES static int64_t nearest(const double *p, const double *lane, int64_t k, int64_t d, double *restrict distance, double *least)
+CLONES static int64_t nearest(const double *p, const double *lane, int64_t k, int64_t d, double *restrict distance,
+                              double *least)
 {
     memset(distance, 0, (size_t)k * sizeof *distance);
     for (int64_t j = 0; j < d; j++)
@@ -206,8 +207,8 @@ void kmeans_derivative(work *w)
 }
 
 /* ---- det: size l ------------------------------------------------------------------------------------------------- */
-/* minor(S) = sum over S's columns of a sign, an element and a smaller minor: a list of all of them, S by S, in an order in
- * which the smaller come first. index 0: the element; 1: the smaller set; 2: where the set's begin; 3: the sets. */
+/* minor(S) = sum over S's columns of a sign, an element and a smaller minor: a list of all of them, S by S, in an order
+ * in which the smaller come first. index 0: the element; 1: the smaller set; 2: where the set's begin; 3: the sets. */
 void det_prepare(work *w)
 {
     int64_t l = w->size[0], sets = (int64_t)1 << l, terms = l * sets / 2, at = 0;
@@ -276,13 +277,13 @@ void det_derivative(work *w)
     }
 }
 
-/* ---- ode: sizes n, s; n at most 4 s, so that the last element is reached ------------------------------------------ */
+/* ---- ode: sizes n, s; n at most 4 s, so that the last element is reached ----------------------------------------- */
 void ode_prepare(work *w)
 {
     int64_t n = w->size[0], s = w->size[1];
     w->in[0] = uniform(n, 1);
     for (int i = 0; i < 6; i++)
-        w->room[i] = reals(n + 1) + 1; /* k1 to k4, two stages' y; y_(-1) = 1 stands before each y */
+        w->room[i] = reals(n + 1) + 1;         /* k1 to k4, two stages' y; y_(-1) = 1 stands before each y */
     w->room[6] = reals((s + 1) * (n + 1)) + 1; /* y at each step */
     for (int i = 7; i < 10; i++)
         w->room[i] = reals(n + 1) + 1;
@@ -323,7 +324,10 @@ static void step(work *w, int64_t n, double h, const double *y, double *to)
         stepped(n, y, h, w->room, to);
 }
 
-static int64_t reached(const work *w, int64_t step) { return 4 * (step + 1) < w->size[0] ? 4 * (step + 1) : w->size[0]; }
+static int64_t reached(const work *w, int64_t step)
+{
+    return 4 * (step + 1) < w->size[0] ? 4 * (step + 1) : w->size[0];
+}
 
 void ode_primal(work *w)
 {

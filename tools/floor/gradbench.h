@@ -18,7 +18,7 @@ typedef struct {
     int64_t size[4];
     double *in[MOST], *room[MOST]; /* inputs; memory that a run may use */
     int64_t *index[4];
-    double *out;                   /* what the runs leave, n_out numbers */
+    double *out; /* what the runs leave, n_out numbers */
     int64_t n_out;
 } work;
 

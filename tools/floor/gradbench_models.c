@@ -5,8 +5,8 @@ enum { LANES = 8 };
 typedef double lanes __attribute__((vector_size(LANES * sizeof(double))));
 
 /* ---- gmm: sizes d, k, n ------------------------------------------------------------------------------------------ */
-/* Eight points are lanes. The terms b are kept, so that the derivative has them when the shares are known; what Q (x - mu)
- * is in it is computed again. */
+/* Eight points are lanes. The terms b are kept, so that the derivative has them when the shares are known; what Q (x -
+ * mu) is in it is computed again. */
 void gmm_prepare(work *w)
 {
     int64_t d = w->size[0], k = w->size[1], n = w->size[2], l = d * (d - 1) / 2, blocks = (n + LANES - 1) / LANES;
@@ -20,10 +20,10 @@ void gmm_prepare(work *w)
     w->in[2] = uniform(k * d, 2);
     w->in[3] = spread(k * d, 3);
     w->in[4] = spread(k * l, 4);
-    w->room[0] = reals(k * d);                           /* exp q */
-    w->room[1] = reals(blocks * k * LANES);              /* b, then the shares */
+    w->room[0] = reals(k * d);                             /* exp q */
+    w->room[1] = reals(blocks * k * LANES);                /* b, then the shares */
     w->room[2] = reals((d * (d + 1) / 2 + d + 1) * LANES); /* of a component: sums a lane */
-    w->room[3] = reals(k * l); /* l row by row */
+    w->room[3] = reals(k * l);                             /* l row by row */
     w->out = reals(w->n_out = k + 2 * k * d + k * l);
 }
 
@@ -44,8 +44,8 @@ static void rows_of(const double *l, int64_t d, double *row)
             row[i * (i - 1) / 2 + j] = l[at++];
 }
 
-CLONES static void terms_of(const double *x, const double *mu, const double *e, const double *row, int64_t d, double offset,
-                            double *b)
+CLONES static void terms_of(const double *x, const double *mu, const double *e, const double *row, int64_t d,
+                            double offset, double *b)
 {
     lanes c[64], sum = {0};
     for (int64_t j = 0; j < d; j++)
@@ -144,8 +144,8 @@ static void component_pulled(work *w, int64_t c, double weight_of_alpha)
     double *galpha = w->out, *gmu = galpha + k, *gq = gmu + k * d, *gl = gq + k * d;
     memset(w->room[2], 0, (size_t)(d * (d + 1) / 2 + d + 1) * sizeof(lanes));
     for (int64_t i = 0; i < blocks; i++)
-        pulled_terms(w->in[0] + i * d * LANES, w->in[2] + c * d, e, row, d, w->room[1] + (i * k + c) * LANES, outer, along,
-                     total);
+        pulled_terms(w->in[0] + i * d * LANES, w->in[2] + c * d, e, row, d, w->room[1] + (i * k + c) * LANES, outer,
+                     along, total);
     double all = sum_of(total);
     galpha[c] = all - weight_of_alpha;
     for (int64_t j = 0; j < d; j++) {
@@ -186,14 +186,15 @@ void lstm_prepare(work *w)
     w->in[3] = uniform(c * b, 3);
     for (int64_t i = 0; i < c * b; i++)
         w->in[3][i] = w->in[3][i] > 0.5;
-    w->room[0] = reals((c + 1) * l * 7 * b); /* of a character and layer: gates [4, b], z, tanh z, h; first the start's */
-    w->room[1] = reals(c * b);               /* cotangents of the last layer's h */
-    w->room[2] = reals(2 * l * b);           /* cotangents of h and z */
+    w->room[0] =
+        reals((c + 1) * l * 7 * b); /* of a character and layer: gates [4, b], z, tanh z, h; first the start's */
+    w->room[1] = reals(c * b);      /* cotangents of the last layer's h */
+    w->room[2] = reals(2 * l * b);  /* cotangents of h and z */
     w->out = reals(w->n_out = 8 * l * b + 3 * b);
 }
 
-CLONES static void cell(int64_t b, const double *restrict weight, const double *restrict bias, const double *restrict below,
-                        const double *restrict before, double *restrict now)
+CLONES static void cell(int64_t b, const double *restrict weight, const double *restrict bias,
+                        const double *restrict below, const double *restrict before, double *restrict now)
 {
     double a[4 * MOST_BITS];
     for (int64_t i = 0; i < b; i++) {
@@ -260,7 +261,8 @@ void lstm_primal(work *w) { w->out[0] = lstm(w, NULL); }
 /* gh, gz: of the cell's results; they become those of what it had before. gbelow: added. */
 CLONES static void cell_pulled(int64_t b, const double *restrict weight, const double *restrict below,
                                const double *restrict before, const double *restrict now, double *restrict gh,
-                               double *restrict gz, double *restrict gbelow, double *restrict gweight, double *restrict gbias)
+                               double *restrict gz, double *restrict gbelow, double *restrict gweight,
+                               double *restrict gbias)
 {
     for (int64_t i = 0; i < b; i++) {
         double f = now[i], in = now[b + i], out = now[2 * b + i], change = now[3 * b + i], tanh_z = now[5 * b + i];
@@ -296,8 +298,9 @@ void lstm_derivative(work *w)
             gin[i] = 0;
         }
         for (int64_t k = l; k-- > 0;)
-            cell_pulled(b, w->in[0] + 8 * k * b, k ? cell_of(w, t, k - 1) + 6 * b : in, cell_of(w, t - 1, k), cell_of(w, t, k),
-                        gh + k * b, gz + k * b, k ? gh + (k - 1) * b : gin, w->out + 8 * k * b, w->out + (8 * k + 4) * b);
+            cell_pulled(b, w->in[0] + 8 * k * b, k ? cell_of(w, t, k - 1) + 6 * b : in, cell_of(w, t - 1, k),
+                        cell_of(w, t, k), gh + k * b, gz + k * b, k ? gh + (k - 1) * b : gin, w->out + 8 * k * b,
+                        w->out + (8 * k + 4) * b);
         for (int64_t i = 0; i < b; i++)
             gextra[i] += gin[i] * w->in[3][t * b + i];
     }
@@ -309,7 +312,8 @@ enum { CAMERA = 11, POINT = 3, ROW = 15, ROTATION = 5, SHOWN = 30 };
 
 void ba_prepare(work *w)
 {
-    static const double camera[CAMERA] = {0.25, -0.5, 0.125, -3, 2, 5, 400, 3, -2, 0.05, 0.002}, point[POINT] = {1.5, -0.5, 20};
+    static const double camera[CAMERA] = {0.25, -0.5, 0.125, -3, 2, 5, 400, 3, -2, 0.05, 0.002},
+                        point[POINT] = {1.5, -0.5, 20};
     int64_t n = w->size[0], m = w->size[1], p = w->size[2];
     w->in[0] = reals(n * CAMERA);
     w->in[1] = reals(m * POINT);
@@ -413,7 +417,8 @@ CLONES static void row_pulled(const observation *o, int which, lanes *row)
 {
     const lanes *r = o->camera, *t = o->rotation, *d = o->d, *x = o->cross;
     lanes main = which ? o->b : o->a, f = o->camera[6], w = o->weight;
-    lanes scale = 1 + o->s * (o->camera[9] + o->camera[10] * o->s), slope = 2 * (o->camera[9] + 2 * o->camera[10] * o->s);
+    lanes scale = 1 + o->s * (o->camera[9] + o->camera[10] * o->s),
+          slope = 2 * (o->camera[9] + 2 * o->camera[10] * o->s);
     lanes ga = w * f * main * slope * o->a + (which ? 0 * f : w * f * scale);
     lanes gb = w * f * main * slope * o->b + (which ? w * f * scale : 0 * f);
     lanes g[3] = {ga * o->length, gb * o->length, -(ga * o->a + gb * o->b) * o->length};

@@ -1,7 +1,7 @@
-/* ba, bundle adjustment: p observations of m points by n cameras, each with its errors of projection and the error of its
- * weight. Variables are kept column by column, so that observations are lanes: a function of a block of them takes their
- * cameras and points, and is called for block after block. Each row of the Jacobian depends on its own observation only, and
- * so the gradient of a sum over a block holds the rows of all its observations. */
+/* ba, bundle adjustment: p observations of m points by n cameras, each with its errors of projection and the error of
+ * its weight. Variables are kept column by column, so that observations are lanes: a function of a block of them takes
+ * their cameras and points, and is called for block after block. Each row of the Jacobian depends on its own
+ * observation only, and so the gradient of a sum over a block holds the rows of all its observations. */
 #include "gradbench.h"
 
 #define BLOCK 200 /* observations: what is computed of them fits the second-level cache */
@@ -12,8 +12,8 @@ typedef struct {
     double *camera, *point, *weight, *feature; /* [11, n], [3, m], [p], [2, p] */
     double *column;                            /* [14, block]: the cameras and points of a block's observations */
     int32_t *seen_by, *seen;                   /* [p] each: which camera, which point */
-    double *out, *weight_out;                  /* reprojection errors [p, 2] or rows [p, 2, 15]; weight errors or slopes [p] */
-    int64_t *rows, *columns;                   /* of the Jacobian in compressed rows: [3 p + 1], [31 p] */
+    double *out, *weight_out; /* reprojection errors [p, 2] or rows [p, 2, 15]; weight errors or slopes [p] */
+    int64_t *rows, *columns;  /* of the Jacobian in compressed rows: [3 p + 1], [31 p] */
 } scene;
 
 /* ---- The function ------------------------------------------------------------------------------------------------ */
@@ -34,8 +34,8 @@ static vector cross(vector a, vector b)
     return (vector){difference(a.y, b.z, a.z, b.y), difference(a.z, b.x, a.x, b.z), difference(a.x, b.y, a.y, b.x)};
 }
 
-/* d rotated by |r| about r: d + sin/|r| r x d + (1 - cos)/|r|^2 r x (r x d), by the half angle, which loses nothing where it is
- * small. A rotation by nothing is one by 1e-20. */
+/* d rotated by |r| about r: d + sin/|r| r x d + (1 - cos)/|r|^2 r x (r x d), by the half angle, which loses nothing
+ * where it is small. A rotation by nothing is one by 1e-20. */
 static vector rotated(vector r, vector d)
 {
     wg_tensor angle = wg_sqrt(wg_add(dot(r, r), 1e-40)), half = wg_multiply(0.5, angle);
@@ -64,7 +64,9 @@ static void compiled(problem *p, const scene *s)
 {
     wg_tensor in[ROW + 2], e[2], out[2], row[2 * ROW];
     for (int k = 0; k < ROW + 2; k++) {
-        double *from = k < ROW - 1 ? s->column + k * s->block : k == ROW - 1 ? s->weight : s->feature + (k - ROW) * s->p;
+        double *from = k < ROW - 1    ? s->column + k * s->block
+                       : k == ROW - 1 ? s->weight
+                                      : s->feature + (k - ROW) * s->p;
         in[k] = wg_array(p->tape, WG_FLOAT64, WG_SHAPE(s->block), from);
     }
     errors(in, in[ROW], in[ROW + 1], e);
@@ -185,7 +187,8 @@ static void write_jacobian(const problem *p, answer *a)
 
 static void ba(problem *p)
 {
-    wg_tensor camera = reals(p, "cam", 1), point = reals(p, "x", 1), weight = reals(p, "w", 0), feature = reals(p, "feat", 1);
+    wg_tensor camera = reals(p, "cam", 1), point = reals(p, "x", 1), weight = reals(p, "w", 0),
+              feature = reals(p, "feat", 1);
     scene *s = p->own = room(p, sizeof *s);
     if (!s)
         return;

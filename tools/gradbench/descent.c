@@ -1,5 +1,5 @@
-/* The descent that particle and saddle have in common. What is decided is decided by values, as in any C program; only the
- * steps that were taken are on the tape. */
+/* The descent that particle and saddle have in common. What is decided is decided by values, as in any C program; only
+ * the steps that were taken are on the tape. */
 #include "gradbench.h"
 
 #define ENOUGH 1e-5 /* gradient, or step, to stop at */

@@ -1,14 +1,15 @@
-/* det: the determinant by expansion along rows, without division. What is left of row r and of those below it by choosing
- * columns for the rows above are the minors of the last rows in all sets of as many columns, each of which is expanded once:
- *   minor(S) = sum over the i-th of S's columns j of (-1)^i A_rj minor(S without j) */
+/* det: the determinant by expansion along rows, without division. What is left of row r and of those below it by
+ * choosing columns for the rows above are the minors of the last rows in all sets of as many columns, each of which is
+ * expanded once: minor(S) = sum over the i-th of S's columns j of (-1)^i A_rj minor(S without j) */
 #include "gradbench.h"
 
 #define MOST 16 /* rows: 2^l minors are computed */
 
 static int size_of(unsigned set) { return __builtin_popcount(set); }
 
-/* For each set of `size` of the l columns, in the order of their bits: where in [A, -A] its factors are, with their signs, and
- * the places of the sets without one of its columns among the smaller sets; both [size, sets]. Returns the number of sets. */
+/* For each set of `size` of the l columns, in the order of their bits: where in [A, -A] its factors are, with their
+ * signs, and the places of the sets without one of its columns among the smaller sets; both [size, sets]. Returns the
+ * number of sets. */
 static int64_t expansion(int l, int size, const int64_t *smaller, int64_t *place, int64_t *factor, int64_t *without)
 {
     int64_t sets = 0, all = 0;

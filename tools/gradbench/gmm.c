@@ -1,10 +1,10 @@
-/* gmm: the log likelihood of a mixture of k Gaussians, with a Wishart prior. Component c has the lower triangle Q_c, the
- * diagonal exp(q_c) and below it l_c column by column, and
- *   b_ic = alpha_c + sum_j q_cj - 1/2 |Q_c (x_i - mu_c)|^2
+/* gmm: the log likelihood of a mixture of k Gaussians, with a Wishart prior. Component c has the lower triangle Q_c,
+ * the diagonal exp(q_c) and below it l_c column by column, and b_ic = alpha_c + sum_j q_cj - 1/2 |Q_c (x_i - mu_c)|^2
  * is linear in what is known of x_i: with P_c = Q_c' Q_c,
  *   |Q (x - mu)|^2 = sum_ab P_ab x_a x_b - 2 (P mu)' x + mu' P mu
- * so that all b are one product of the features x_a x_b, a <= b, and x_a with the components' weights for them: half the work
- * of the products Q_c x_i, and no n k d values. Points are counted from their mean, to lose nothing in the differences. */
+ * so that all b are one product of the features x_a x_b, a <= b, and x_a with the components' weights for them: half
+ * the work of the products Q_c x_i, and no n k d values. Points are counted from their mean, to lose nothing in the
+ * differences. */
 #include "gradbench.h"
 
 typedef struct {
@@ -12,8 +12,8 @@ typedef struct {
     double gamma;
 } sizes;
 
-/* Where Q's elements are in [exp(q), l, 0]; where the elements of a symmetric matrix's upper triangle are in it, in which row
- * and column, and how often they count. */
+/* Where Q's elements are in [exp(q), l, 0]; where the elements of a symmetric matrix's upper triangle are in it, in
+ * which row and column, and how often they count. */
 typedef struct {
     wg_tensor lower, upper, row, column, twice;
 } places;
@@ -41,8 +41,9 @@ static places places_of(problem *p, int64_t d)
         }
     if (!lower || !upper || !twice)
         return (places){WG_INVALID, WG_INVALID, WG_INVALID, WG_INVALID, WG_INVALID};
-    return (places){indices(p, WG_SHAPE(d * d), lower), indices(p, WG_SHAPE(n), upper), indices(p, WG_SHAPE(n), upper + n),
-                    indices(p, WG_SHAPE(n), upper + 2 * n), wg_array(p->tape, WG_FLOAT64, WG_SHAPE(n), twice)};
+    return (places){indices(p, WG_SHAPE(d * d), lower), indices(p, WG_SHAPE(n), upper),
+                    indices(p, WG_SHAPE(n), upper + n), indices(p, WG_SHAPE(n), upper + 2 * n),
+                    wg_array(p->tape, WG_FLOAT64, WG_SHAPE(n), twice)};
 }
 
 /* [x_a x_b, a <= b; x_a]: [n, d (d + 1) / 2 + d] */
@@ -52,8 +53,8 @@ static wg_tensor features(wg_tensor x, const places *at)
     return wg_concat(WG_TENSORS(square, x), .axis = 1);
 }
 
-/* log sum_c exp b_ic for each i. A component whose share is below e^-600 has none: as a number so small that it is no longer a
- * normal one it would make the products of the derivative ten times as slow. */
+/* log sum_c exp b_ic for each i. A component whose share is below e^-600 has none: as a number so small that it is no
+ * longer a normal one it would make the products of the derivative ten times as slow. */
 static wg_tensor shared(wg_tensor b)
 {
     wg_tensor least = wg_subtract(wg_stop_gradient(wg_max(b, .axis = WG_AXES(1), .keepdims = true)), 600);
@@ -74,7 +75,8 @@ static void gmm(problem *p)
 {
     sizes s = {.m = whole(p, "m"), .gamma = real(p, "gamma")};
     wg_tensor x = reals(p, "x", 2);
-    wg_tensor alpha = variable(p, "alpha", 1), mu = variable(p, "mu", 2), q = variable(p, "q", 2), l = variable(p, "l", 2);
+    wg_tensor alpha = variable(p, "alpha", 1), mu = variable(p, "mu", 2), q = variable(p, "q", 2),
+              l = variable(p, "l", 2);
     wg_shape points = wg_shape_of(x), triangles = wg_shape_of(l);
     s.n = points.dim[0];
     s.d = points.dim[1];

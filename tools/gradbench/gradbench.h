@@ -1,6 +1,6 @@
-/* A GradBench tool (github.com/gradbench/gradbench): requests to evaluate functions and their derivatives, a JSON object a
- * line; answers likewise, with the times that the runs took. An evaluation is a file of its own: it reads the input, records
- * the function once, and has it compiled; each run is then one call. */
+/* A GradBench tool (github.com/gradbench/gradbench): requests to evaluate functions and their derivatives, a JSON
+ * object a line; answers likewise, with the times that the runs took. An evaluation is a file of its own: it reads the
+ * input, records the function once, and has it compiled; each run is then one call. */
 #ifndef GRADBENCH_H
 #define GRADBENCH_H
 
@@ -21,13 +21,13 @@ typedef struct {
 struct problem {
     wg_tape *tape;
     const json_t *input;
-    bool derivative;             /* is asked for, and not the function itself */
-    int n;                       /* variables: what the function is differentiated by */
+    bool derivative; /* is asked for, and not the function itself */
+    int n;           /* variables: what the function is differentiated by */
     wg_tensor x[MOST_VARIABLES];
     const char *name[MOST_VARIABLES];
     wg_function *f;
     const void *value[MOST_VARIABLES]; /* of the variables */
-    void *own;                   /* the evaluation's; it belongs to the tape */
+    void *own;                         /* the evaluation's; it belongs to the tape */
     /* What the evaluation may replace: a run is a call of f on the variables' values, the answer f's outputs. */
     wg_status (*run)(problem *p);
     void (*write)(const problem *p, answer *a);
@@ -46,8 +46,8 @@ const evaluation *evaluation_found(const char *module, const char *function);
 
 /* ---- Reading ----------------------------------------------------------------------------------------------------- */
 /* A member of the input, or of an object in it ("data.points"): an array of reals, nested `rank` deep, as a constant of
- * float64; the same as a variable; a whole number; a real; a truth value. What is missing or of another kind is reported; the
- * result is then not to be used. */
+ * float64; the same as a variable; a whole number; a real; a truth value. What is missing or of another kind is
+ * reported; the result is then not to be used. */
 wg_tensor reals(problem *p, const char *key, int rank);
 wg_tensor variable(problem *p, const char *key, int rank);
 int64_t whole(problem *p, const char *key);
@@ -80,8 +80,8 @@ typedef struct {
 
 /* d y / d x in one mode or the other, recorded. */
 wg_tensor gradient_of(wg_tensor y, wg_tensor x, bool forward);
-/* Where the descent from x ends. All of it is recorded, to be differentiated; or, where `forgetting`, it comes back as a leaf,
- * the tape as it was before. */
+/* Where the descent from x ends. All of it is recorded, to be differentiated; or, where `forgetting`, it comes back as
+ * a leaf, the tape as it was before. */
 wg_tensor descent(const objective *f, wg_tensor x, bool forgetting);
 
 /* ---- The session ------------------------------------------------------------------------------------------------- */

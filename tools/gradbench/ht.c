@@ -1,8 +1,8 @@
 /* ht, hand tracking: how far the points of a hand are from those of a model, whose bones move its vertices. A vertex is
  *   P_v = R sum_b w_vb T_b base_v + t
- * with T_b, R and t functions of theta alone: one product of a constant matrix, a row a vertex, with what they make of theta.
- * So is its derivative, the Jacobian of those few numbers in place of them. What follows for the points is done for block after
- * block of them. */
+ * with T_b, R and t functions of theta alone: one product of a constant matrix, a row a vertex, with what they make of
+ * theta. So is its derivative, the Jacobian of those few numbers in place of them. What follows for the points is done
+ * for block after block of them. */
 #include "gradbench.h"
 
 #define BLOCK 128 /* points */
@@ -11,10 +11,10 @@ enum { THETA = 26, FINGERS = 5 };
 typedef struct {
     int64_t bones, vertices, points, block, corners; /* vertices that occur; corners: 3, or 1 where there is no us */
     wg_tensor parents, relatives, inverses;          /* [bones], [bones, 4, 4] twice */
-    wg_tensor basis;                                 /* [vertices, 4 bones + 1]: w_vb base_v for each bone, and 1 for t */
-    int64_t *corner;                                 /* [points, corners]: which vertices */
-    const double *us, *at;                           /* [points, 2], [points, 3] */
-    wg_function *vertex;                             /* theta to the vertices and their derivatives */
+    wg_tensor basis;       /* [vertices, 4 bones + 1]: w_vb base_v for each bone, and 1 for t */
+    int64_t *corner;       /* [points, corners]: which vertices */
+    const double *us, *at; /* [points, 2], [points, 3] */
+    wg_function *vertex;   /* theta to the vertices and their derivatives */
     double *out;
 } hand;
 
@@ -63,18 +63,22 @@ static wg_tensor turns(problem *p, int64_t bones, wg_tensor theta)
     wg_tensor all = wg_concat(WG_TENSORS(theta, wg_full(p->tape, WG_FLOAT64, WG_SHAPE(1), 0)));
     wg_tensor angle = wg_take(all, wg_array(p->tape, WG_INT64, WG_SHAPE(2, bones), of), 0);
     wg_tensor sine = wg_sin(angle), cosine = wg_cos(angle);
-    wg_tensor sx = wg_select(sine, 0, 0), sz = wg_select(sine, 0, 1), cx = wg_select(cosine, 0, 0), cz = wg_select(cosine, 0, 1);
-    wg_tensor zero = wg_full(p->tape, WG_FLOAT64, WG_SHAPE(bones), 0), one = wg_full(p->tape, WG_FLOAT64, WG_SHAPE(bones), 1);
-    wg_tensor rows = wg_stack(WG_TENSORS(cz, wg_negative(wg_multiply(sz, cx)), wg_multiply(sz, sx), zero,    /**/
-                                         sz, wg_multiply(cz, cx), wg_negative(wg_multiply(cz, sx)), zero,    /**/
-                                         zero, sx, cx, zero,                                                 /**/
+    wg_tensor sx = wg_select(sine, 0, 0), sz = wg_select(sine, 0, 1), cx = wg_select(cosine, 0, 0),
+              cz = wg_select(cosine, 0, 1);
+    wg_tensor zero = wg_full(p->tape, WG_FLOAT64, WG_SHAPE(bones), 0),
+              one = wg_full(p->tape, WG_FLOAT64, WG_SHAPE(bones), 1);
+    wg_tensor rows = wg_stack(WG_TENSORS(cz, wg_negative(wg_multiply(sz, cx)), wg_multiply(sz, sx), zero, /**/
+                                         sz, wg_multiply(cz, cx), wg_negative(wg_multiply(cz, sx)), zero, /**/
+                                         zero, sx, cx, zero,                                              /**/
                                          zero, zero, zero, one),
                               .axis = 1);
     return wg_reshape(rows, WG_SHAPE(bones, 4, 4));
 }
 
-/* Places in `list` of the bones whose parent is one of the n bones in `of`, or none where n is 0; and that parent's place. */
-static int64_t children(const int64_t *parent, int64_t bones, const int64_t *of, int64_t n, int64_t *list, int64_t *place)
+/* Places in `list` of the bones whose parent is one of the n bones in `of`, or none where n is 0; and that parent's
+ * place. */
+static int64_t children(const int64_t *parent, int64_t bones, const int64_t *of, int64_t n, int64_t *list,
+                        int64_t *place)
 {
     int64_t found = 0;
     for (int64_t b = 0; b < bones; b++)
@@ -98,7 +102,8 @@ static wg_tensor absolute(problem *p, const hand *h, wg_tensor local)
     wg_tensor *level = room(p, ((size_t)bones + 1) * sizeof *level);
     if (!memory || !level)
         return WG_INVALID;
-    int64_t *list = memory, *parents = list + bones, *next = parents + bones, *place = next + bones, n = 0, found, levels = 0;
+    int64_t *list = memory, *parents = list + bones, *next = parents + bones, *place = next + bones, n = 0, found,
+            levels = 0;
     int64_t *order = room(p, (size_t)bones * sizeof *order), done = 0;
     while (order && (found = children(wg_values(h->parents), bones, list, n, next, place)) && levels <= bones) {
         wg_tensor own = wg_take(local, indices(p, found, next), 0);
@@ -122,7 +127,8 @@ static wg_tensor movement(problem *p, const hand *h, wg_tensor theta)
     static const double mirror[3] = {-1, 1, 1};
     wg_tensor local = wg_matmul(h->relatives, turns(p, h->bones, theta));
     wg_tensor moved = wg_matmul(absolute(p, h, local), h->inverses);
-    wg_tensor columns = wg_reshape(wg_permute_dims(wg_narrow(moved, 1, 0, 3), WG_AXES(0, 2, 1)), WG_SHAPE(4 * h->bones, 3));
+    wg_tensor columns =
+        wg_reshape(wg_permute_dims(wg_narrow(moved, 1, 0, 3), WG_AXES(0, 2, 1)), WG_SHAPE(4 * h->bones, 3));
     if (truth(p, "data.model.is_mirrored"))
         columns = wg_multiply(columns, constants(p, WG_SHAPE(3), mirror));
     wg_tensor turned = wg_matmul(columns, wg_matrix_transpose(rotation(p, wg_narrow(theta, 0, 0, 3))));
@@ -130,7 +136,8 @@ static wg_tensor movement(problem *p, const hand *h, wg_tensor theta)
 }
 
 /* ---- Its derivative ---------------------------------------------------------------------------------------------- */
-/* Which elements of theta each element of the movement depends on: R, t, and the angles of the bone and of those before it. */
+/* Which elements of theta each element of the movement depends on: R, t, and the angles of the bone and of those before
+ * it. */
 static int64_t structure(const hand *h, int64_t *row, int64_t *column)
 {
     const int64_t *parent = wg_values(h->parents);
@@ -153,11 +160,12 @@ static int64_t structure(const hand *h, int64_t *row, int64_t *column)
     return n;
 }
 
-/* The whole Jacobian of the movement [4 bones + 1, 3 THETA], from as few forward passes as its structure allows: the angles of
- * one finger do not move another. */
+/* The whole Jacobian of the movement [4 bones + 1, 3 THETA], from as few forward passes as its structure allows: the
+ * angles of one finger do not move another. */
 static wg_tensor slopes_of(problem *p, const hand *h, wg_tensor movement)
 {
-    int64_t rows = 12 * h->bones + 3, *row = room(p, 2 * (size_t)(rows * THETA) * sizeof *row), *column = row + rows * THETA;
+    int64_t rows = 12 * h->bones + 3, *row = room(p, 2 * (size_t)(rows * THETA) * sizeof *row),
+            *column = row + rows * THETA;
     int64_t *place = room(p, (size_t)(rows * THETA) * sizeof *place);
     if (!row || !place)
         return WG_INVALID;
@@ -197,7 +205,8 @@ static wg_tensor between(const hand *h, wg_tensor x, wg_tensor corner, wg_tensor
     return wg_squeeze(wg_matmul(weights, at), .axis = WG_AXES(1));
 }
 
-/* The function of a block: from vertices, their derivatives, corners, us and points to errors or rows of the Jacobian. */
+/* The function of a block: from vertices, their derivatives, corners, us and points to errors or rows of the Jacobian.
+ */
 static void points_compiled(problem *p, const hand *h)
 {
     wg_tape *tape = p->tape;
@@ -230,12 +239,13 @@ static wg_status run(problem *p)
 {
     const hand *h = p->own;
     wg_status status = wg_function_run(h->vertex, p->value, NULL);
-    const double *vertex = wg_function_output(h->vertex, 0), *slope = p->derivative ? wg_function_output(h->vertex, 1) : vertex;
+    const double *vertex = wg_function_output(h->vertex, 0),
+                 *slope = p->derivative ? wg_function_output(h->vertex, 1) : vertex;
     for (int64_t first = 0; first < h->points && !status; first += h->block) {
         int64_t from = first < h->points - h->block ? first : h->points - h->block; /* the last block overlaps */
-        status = wg_function_run(p->f, ((const void *[]){vertex, slope, h->corner + h->corners * from, h->us + 2 * from,
-                                                         h->at + 3 * from}),
-                                 ((void *[]){h->out + width_of(p) * from}));
+        status = wg_function_run(
+            p->f, ((const void *[]){vertex, slope, h->corner + h->corners * from, h->us + 2 * from, h->at + 3 * from}),
+            ((void *[]){h->out + width_of(p) * from}));
     }
     return status;
 }
@@ -294,9 +304,10 @@ static bool model_read(problem *p, hand *h)
     h->points = wg_shape_of(at).dim[0];
     h->corners = wg_size(us) ? 3 : 1;
     int64_t vertices = wg_shape_of(positions).dim[0];
-    if (wg_failed(p->tape) || h->points < 1 || h->bones < 1 || wg_size(p->x[0]) != THETA || wg_size(at) != 3 * h->points ||
-        (h->corners == 3 && wg_size(us) != 2 * h->points) || wg_size(positions) != 4 * vertices ||
-        wg_size(weights) != h->bones * vertices || wg_size(h->parents) != h->bones || wg_size(h->relatives) != 16 * h->bones ||
+    if (wg_failed(p->tape) || h->points < 1 || h->bones < 1 || wg_size(p->x[0]) != THETA ||
+        wg_size(at) != 3 * h->points || (h->corners == 3 && wg_size(us) != 2 * h->points) ||
+        wg_size(positions) != 4 * vertices || wg_size(weights) != h->bones * vertices ||
+        wg_size(h->parents) != h->bones || wg_size(h->relatives) != 16 * h->bones ||
         wg_size(h->inverses) != 16 * h->bones) {
         wg_report(p->tape, "gradbench", WG_ERROR_SHAPE, "theta, us, points and the model do not fit");
         return false;

@@ -1,11 +1,12 @@
-/* kmeans: cost = sum_i min_j |c_j - p_i|^2. Which centroid is nearest changes nothing to first order, and is constant; the
- * cost is then a sum over the points, each of whose centroids is taken. Its Hessian is diagonal: the product with ones is it. */
+/* kmeans: cost = sum_i min_j |c_j - p_i|^2. Which centroid is nearest changes nothing to first order, and is constant;
+ * the cost is then a sum over the points, each of whose centroids is taken. Its Hessian is diagonal: the product with
+ * ones is it. */
 #include "gradbench.h"
 
 #define BLOCK 128 /* points whose distances to all centroids are in the cache at a time */
 
-/* The centroid nearest to each of the points [n, d], the first of equal ones: [n]. |c - p|^2 is (-2 c, |c|^2) (p, 1) but for
- * |p|^2, which is the same for all centroids. */
+/* The centroid nearest to each of the points [n, d], the first of equal ones: [n]. |c - p|^2 is (-2 c, |c|^2) (p, 1)
+ * but for |p|^2, which is the same for all centroids. */
 static wg_tensor nearest(problem *p, wg_tensor points, wg_tensor centroids)
 {
     int64_t n = wg_shape_of(points).dim[0], blocks = (n + BLOCK - 1) / BLOCK;

@@ -1,7 +1,7 @@
-/* lstm: the loss of a recurrent network that is to tell the next character. Its products are elementwise, so a layer at one
- * character is little work; but layer k at character t and layer k - 1 at character t + 1 do not wait for each other. Wave s
- * does layer k at character s - k, all layers in one array [layers, b]: the first waves without the upper layers, which
- * have nothing to read yet, the last without the lower ones. */
+/* lstm: the loss of a recurrent network that is to tell the next character. Its products are elementwise, so a layer at
+ * one character is little work; but layer k at character t and layer k - 1 at character t + 1 do not wait for each
+ * other. Wave s does layer k at character s - k, all layers in one array [layers, b]: the first waves without the upper
+ * layers, which have nothing to read yet, the last without the lower ones. */
 #include "gradbench.h"
 
 typedef struct {
@@ -22,8 +22,8 @@ static wg_tensor state(const network *n, wg_tensor now, wg_tensor start, int64_t
     return n->end > first ? wg_concat(WG_TENSORS(rows(now, first - n->first, n->end - n->first), new)) : new;
 }
 
-/* Forget and outgate see what comes from below, ingate and change the layer's own h. tanh x = 2 sigmoid(2 x) - 1, and so all
- * four are the same function. */
+/* Forget and outgate see what comes from below, ingate and change the layer's own h. tanh x = 2 sigmoid(2 x) - 1, and
+ * so all four are the same function. */
 static void gates(const network *n, wg_tensor below, wg_tensor h, wg_tensor *gate)
 {
     int64_t layers = n->end - n->first;
@@ -34,8 +34,9 @@ static void gates(const network *n, wg_tensor below, wg_tensor h, wg_tensor *gat
     gate[3] = wg_subtract(wg_multiply(2, gate[3]), 1);
 }
 
-/* Layers first .. end - 1; `below` is what they see, that of layer 0 being a row of the sequence. Returns what the layers of
- * the next wave see, but for such a row: the new h of all but the last layer; NONE of none. That one's goes to *last. */
+/* Layers first .. end - 1; `below` is what they see, that of layer 0 being a row of the sequence. Returns what the
+ * layers of the next wave see, but for such a row: the new h of all but the last layer; NONE of none. That one's goes
+ * to *last. */
 static wg_tensor wave(network *n, wg_tensor below, int64_t first, int64_t end, wg_tensor *last)
 {
     wg_tensor h = state(n, n->h, n->h0, first, end), z = state(n, n->z, n->z0, first, end), gate[4], part[2];
@@ -103,8 +104,12 @@ static wg_tensor recorded(problem *p, wg_tensor main, wg_tensor extra)
     wg_tensor pairs = wg_reshape(start, WG_SHAPE(l, 2, b));
     static const double twice[4] = {1, 1, 1, 2};
     wg_tensor scale = wg_array(p->tape, WG_FLOAT64, WG_SHAPE(4, 1, 1), twice);
-    network n = {.l = l, .b = b, .weight = wg_multiply(scale, wg_select(layers, 0, 0)),
-                 .bias = wg_multiply(scale, wg_select(layers, 0, 1)), .h0 = wg_select(pairs, 1, 0), .z0 = wg_select(pairs, 1, 1)};
+    network n = {.l = l,
+                 .b = b,
+                 .weight = wg_multiply(scale, wg_select(layers, 0, 0)),
+                 .bias = wg_multiply(scale, wg_select(layers, 0, 1)),
+                 .h0 = wg_select(pairs, 1, 0),
+                 .z0 = wg_select(pairs, 1, 1)};
     wg_tensor seen = wg_multiply(wg_narrow(x, 0, 0, characters), wg_select(extra, 0, 0));
     listed(seen, list);
     run_through(&n, list, characters, list + characters);

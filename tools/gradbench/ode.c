@@ -1,6 +1,6 @@
-/* ode: y' = f(y), f_0 = x_0 and f_i = x_i y_(i-1), from y = 0 at time 0 to time 2, by s steps of the classical Runge-Kutta
- * method. A stage reaches one further element of y, so that after k steps only the first 4 k are not zero: no step computes
- * more, and the derivative of what is never reached is zero. */
+/* ode: y' = f(y), f_0 = x_0 and f_i = x_i y_(i-1), from y = 0 at time 0 to time 2, by s steps of the classical
+ * Runge-Kutta method. A stage reaches one further element of y, so that after k steps only the first 4 k are not zero:
+ * no step computes more, and the derivative of what is never reached is zero. */
 #include "gradbench.h"
 
 /* h f(y), from h x. */

@@ -1,5 +1,5 @@
-/* particle: how to move a charge so that a particle lands where it should. The field is a derivative itself, taken at each
- * step, and how many steps there are depends on where the particle is. */
+/* particle: how to move a charge so that a particle lands where it should. The field is a derivative itself, taken at
+ * each step, and how many steps there are depends on where the particle is. */
 #include "gradbench.h"
 
 #define MOST_STEPS 1000000
@@ -69,5 +69,8 @@ static void fr(problem *p) { particle(p, true, false); }
 static void rf(problem *p) { particle(p, false, true); }
 static void rr(problem *p) { particle(p, false, false); }
 
-const evaluation particle_evaluations[] = {{"particle", "ff", ff, true}, {"particle", "fr", fr, true},
-                                           {"particle", "rf", rf, true}, {"particle", "rr", rr, true}, {0}};
+const evaluation particle_evaluations[] = {{"particle", "ff", ff, true},
+                                           {"particle", "fr", fr, true},
+                                           {"particle", "rf", rf, true},
+                                           {"particle", "rr", rr, true},
+                                           {0}};

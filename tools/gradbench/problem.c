@@ -32,8 +32,8 @@ void *room(problem *p, size_t bytes)
     return memory && !wg_tape_own(p->tape, memory, free) ? memory : NULL;
 }
 
-/* The numbers below `json`, all of whose arrays are as long as the shape says. Returns the place behind the last, NULL where
- * one is not. */
+/* The numbers below `json`, all of whose arrays are as long as the shape says. Returns the place behind the last, NULL
+ * where one is not. */
 static double *numbers_read(const json_t *json, const wg_shape *shape, int axis, double *to)
 {
     if (axis == shape->rank) {
@@ -66,7 +66,8 @@ wg_tensor reals(problem *p, const char *key, int rank)
     if (json && !values)
         wg_report(p->tape, NAME, WG_ERROR_MEMORY, "no memory for \"%s\"", key);
     else if (json && !numbers_read(json, &shape, 0, values))
-        wg_report(p->tape, NAME, WG_ERROR_VALUE, "\"%s\" is not numbers in arrays of equal lengths, %d deep", key, rank);
+        wg_report(p->tape, NAME, WG_ERROR_VALUE, "\"%s\" is not numbers in arrays of equal lengths, %d deep", key,
+                  rank);
     else if (json)
         t = wg_name(wg_array(p->tape, WG_FLOAT64, shape, values), key);
     free(values);
@@ -105,8 +106,9 @@ wg_tensor wholes(problem *p, const char *key, int rank, int64_t least, int64_t e
     const double *value = wg_is_tensor(x) ? wg_values(x) : NULL;
     for (int64_t i = 0; value && i < wg_size(x); i++)
         if (value[i] != floor(value[i]) || !(value[i] >= (double)least && value[i] < (double)end)) {
-            wg_report(p->tape, NAME, WG_ERROR_INDEX, "\"%s\" holds %g, which is no whole number from %lld on, below %lld", key,
-                      value[i], (long long)least, (long long)end);
+            wg_report(p->tape, NAME, WG_ERROR_INDEX,
+                      "\"%s\" holds %g, which is no whole number from %lld on, below %lld", key, value[i],
+                      (long long)least, (long long)end);
             return WG_INVALID;
         }
     return wg_cast(x, .dtype = WG_INT64);

@@ -1,17 +1,14 @@
-/* saddle: the least over x of the greatest over y of (x_0^2 + x_1^2) - (y_0^2 + y_1^2). The greatest is found by a descent of
- * its own, and its value is differentiated through that. */
+/* saddle: the least over x of the greatest over y of (x_0^2 + x_1^2) - (y_0^2 + y_1^2). The greatest is found by a
+ * descent of its own, and its value is differentiated through that. */
 #include "gradbench.h"
 
 typedef struct {
     bool outer, inner; /* forward? */
     wg_tensor start, x;
-    double at[4];      /* x and y of the saddle */
+    double at[4]; /* x and y of the saddle */
 } saddle_point;
 
-static wg_tensor height(wg_tensor x, wg_tensor y)
-{
-    return wg_subtract(wg_sum(wg_square(x)), wg_sum(wg_square(y)));
-}
+static wg_tensor height(wg_tensor x, wg_tensor y) { return wg_subtract(wg_sum(wg_square(x)), wg_sum(wg_square(y))); }
 
 static wg_tensor depth_at(const void *user, wg_tensor y)
 {
@@ -33,7 +30,8 @@ static wg_status run(problem *p)
 {
     saddle_point *s = p->own;
     wg_mark mark = wg_tape_mark(p->tape);
-    wg_tensor first = wg_stop_gradient(s->start); /* another tensor than that which y starts from: moving one is not moving both */
+    wg_tensor first =
+        wg_stop_gradient(s->start); /* another tensor than that which y starts from: moving one is not moving both */
     wg_tensor x = descent(&(objective){greatest_height, s, s->outer}, first, true);
     wg_tensor y = greatest(s, x, true);
     if (!wg_failed(p->tape)) {
@@ -57,7 +55,8 @@ static void saddle(problem *p, bool outer, bool inner)
     if (s)
         *s = (saddle_point){.outer = outer, .inner = inner, .start = start};
     if (wg_size(start) != 2)
-        wg_report(p->tape, "gradbench", WG_ERROR_SHAPE, "\"start\" has %lld elements, not 2", (long long)wg_size(start));
+        wg_report(p->tape, "gradbench", WG_ERROR_SHAPE, "\"start\" has %lld elements, not 2",
+                  (long long)wg_size(start));
     p->run = run;
     p->write = write;
 }
@@ -67,5 +66,8 @@ static void fr(problem *p) { saddle(p, true, false); }
 static void rf(problem *p) { saddle(p, false, true); }
 static void rr(problem *p) { saddle(p, false, false); }
 
-const evaluation saddle_evaluations[] = {{"saddle", "ff", ff, true}, {"saddle", "fr", fr, true},
-                                         {"saddle", "rf", rf, true}, {"saddle", "rr", rr, true}, {0}};
+const evaluation saddle_evaluations[] = {{"saddle", "ff", ff, true},
+                                         {"saddle", "fr", fr, true},
+                                         {"saddle", "rf", rf, true},
+                                         {"saddle", "rr", rr, true},
+                                         {0}};

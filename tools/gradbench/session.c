@@ -1,5 +1,5 @@
-/* The protocol: a request is read, its evaluation prepared and run as often as it says, and the answer written. A request
- * that fails is answered with the reason; the next one is none the worse for it. */
+/* The protocol: a request is read, its evaluation prepared and run as often as it says, and the answer written. A
+ * request that fails is answered with the reason; the next one is none the worse for it. */
 #include "gradbench.h"
 
 #include <stdlib.h>
@@ -91,11 +91,13 @@ static void times_write(const times *t, FILE *to)
 {
     fputs(",\"timings\":[", to);
     for (size_t i = 0; i < t->n; i++)
-        fprintf(to, "%s{\"name\":\"%s\",\"nanoseconds\":%lld}", i ? "," : "", i ? "evaluate" : "prepare", (long long)t->at[i]);
+        fprintf(to, "%s{\"name\":\"%s\",\"nanoseconds\":%lld}", i ? "," : "", i ? "evaluate" : "prepare",
+                (long long)t->at[i]);
     fputc(']', to);
 }
 
-/* The whole answer in memory first: whether it is one is known at its end. False: it is not; `why` says what is wrong. */
+/* The whole answer in memory first: whether it is one is known at its end. False: it is not; `why` says what is wrong.
+ */
 static bool answer_written(const json_t *request, const problem *p, const times *t, FILE *to, const char **why)
 {
     char *text = NULL;
