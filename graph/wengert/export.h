@@ -31,8 +31,9 @@ typedef struct {
  * to row-major values; it calls malloc nowhere, nor itself, and its loops have constant bounds. It returns 0, or 1 where an
  * index was out of range.
  *
- * Results are those of f to a few units in the last place of a sum: sums of float32 are taken in double, but for products of
- * matrices. WG_ERROR_UNSUPPORTED where an operation has no C, as random ones, or a size is more than an int holds. */
+ * Results are those of f but for the rounding of sums: those of reductions are taken in double, those of products and of what
+ * adds to places in the dtype itself. The file's own test allows 1e-4 of an array's largest number in float32, 1e-10 in float64.
+ * WG_ERROR_UNSUPPORTED where an operation has no C, as random ones, or a size is more than an int holds. */
 WG_API wg_status wg_export_c(wg_function *f, const char *path, wg_export_c_options options);
 typedef struct {
     const char *object; /* a shared object that was made of a file exported with .entry; NULL: made now, or found again */

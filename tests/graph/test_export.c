@@ -74,10 +74,28 @@ static wg_function *views(wg_dtype dtype)
     return wg_compile(tape, WG_TENSORS(x), WG_TENSORS(wg_matrix_transpose(z), y, wg_sum(turned, .axis = WG_AXES(1)), x));
 }
 
+/* A sparse Jacobian with where its values are; the Hessian of a sum, whole. */
+static wg_sparse pattern;
+
+static wg_function *jacobian(wg_dtype dtype)
+{
+    wg_tensor x = numbers(dtype, WG_SHAPE(6), "x"), y = wg_multiply(wg_narrow(x, 0, 1, 5), wg_square(wg_narrow(x, 0, 0, 5)));
+    wg_sparsity *s = wg_jacobian_sparsity(&y, 1, &x, 1);
+    ck_assert_int_eq(wg_sparse_jacobian(s, &y, 1, &x, 1, &pattern, .create_graph = true), WG_OK);
+    return wg_compile(tape, WG_TENSORS(x), WG_TENSORS(pattern.values));
+}
+
+static wg_function *hessian(wg_dtype dtype)
+{
+    wg_tensor x = numbers(dtype, WG_SHAPE(4), "x"), y = wg_sum(wg_tanh(wg_multiply(x, wg_cumulative_sum(x, 0)))), h;
+    ck_assert_int_eq(wg_hessian(y, &x, 1, &h, .create_graph = true), WG_OK);
+    return wg_compile(tape, WG_TENSORS(x), WG_TENSORS(y, h));
+}
+
 static const struct {
     const char *name;
     wg_function *(*make)(wg_dtype dtype);
-} programs[] = {{"mlp", mlp_gradient}, {"scalars", scalars}, {"views", views}};
+} programs[] = {{"mlp", mlp_gradient}, {"scalars", scalars}, {"views", views}, {"jacobian", jacobian}, {"hessian", hessian}};
 
 /* ---- Tests ------------------------------------------------------------------------------------------------------- */
 static bool is_there(const char *compiler)
@@ -108,9 +126,11 @@ START_TEST(a_file_compiles_without_a_warning_and_passes_its_test)
     wg_dtype dtype = _i % 2 ? WG_FLOAT32 : WG_FLOAT64;
     const char *name = programs[_i / 4].name;
     char path[100];
+    pattern = (wg_sparse){0};
     wg_function *f = programs[_i / 4].make(dtype);
     snprintf(path, sizeof path, "%s/%s.c", folder, name);
-    ck_assert_msg(f && !wg_export_c(f, path, .workspace = _i / 2 % 2, .parameters = _i / 2 % 2), "%s", wg_error(tape));
+    ck_assert_msg(f && !wg_export_c(f, path, .workspace = _i / 2 % 2, .parameters = _i / 2 % 2,
+                                         .pattern = pattern.n ? &pattern : NULL), "%s", wg_error(tape));
     passes_with("gcc", name);
     passes_with("clang", name);
 }
