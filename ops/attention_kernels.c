@@ -36,6 +36,10 @@ static int64_t keys_seen(const block *b, int64_t row)
     return seen < 0 ? 0 : seen < b->keys ? seen : b->keys;
 }
 
+#define FOLD(combine)                                                                                                  \
+    for (int half = LANES / 2; half; half /= 2)                                                                        \
+        for (int k = 0; k < half; k++)                                                                                 \
+            lane[k] = combine;
 #define OF_LANES(expression, combine)                                                                                  \
     for (; j + LANES <= n; j += LANES)                                                                                 \
         for (int k = 0; k < LANES; k++) {                                                                              \
@@ -46,9 +50,7 @@ static int64_t keys_seen(const block *b, int64_t row)
         const T x = s[j];                                                                                              \
         lane[k] = expression;                                                                                          \
     }                                                                                                                  \
-    for (int half = LANES / 2; half; half /= 2)                                                                        \
-        for (int k = 0; k < half; k++)                                                                                 \
-            lane[k] = combine;
+    FOLD(combine)
 
 #define BLOCK_KERNELS(suffix, T_)                                                                                      \
     static WG_CLONES void masked_##suffix(int64_t n, const unsigned char *restrict keep, T_ *restrict s)               \
@@ -132,10 +134,15 @@ static int64_t keys_seen(const block *b, int64_t row)
     }                                                                                                                  \
     static WG_CLONES double dot_##suffix(int64_t n, const T_ *restrict a, const T_ *restrict b)                        \
     {                                                                                                                  \
-        double sum = 0;                                                                                                \
-        for (int64_t j = 0; j < n; j++)                                                                                \
-            sum += (double)a[j] * (double)b[j];                                                                        \
-        return sum;                                                                                                    \
+        double lane[LANES] = {0};                                                                                      \
+        int64_t j = 0;                                                                                                 \
+        for (; j + LANES <= n; j += LANES)                                                                             \
+            for (int k = 0; k < LANES; k++)                                                                            \
+                lane[k] += (double)a[j + k] * (double)b[j + k];                                                        \
+        for (int k = 0; j < n; j++, k++)                                                                               \
+            lane[k] += (double)a[j] * (double)b[j];                                                                    \
+        FOLD(lane[k] + lane[k + half])                                                                                 \
+        return lane[0];                                                                                                \
     }                                                                                                                  \
     static WG_CLONES void weights_again_##suffix(int64_t n, T_ most, T_ by, T_ dot, T_ *restrict s, T_ *restrict d)    \
     {                                                                                                                  \

@@ -6,6 +6,7 @@
 
 #include "wengert/map.h"
 
+#define WG_AHEAD 4096 /* bytes that a row's loop asks for ahead */
 #define WG_LANES 32 /* accumulators a row is summed in, so that its loop is vector code */
 
 /* rows: acc[i] takes in the n elements from x + i * stride; columns: acc[j] takes in x[i * stride + j] for each row
@@ -71,12 +72,15 @@ wg_tensor wg_last_back(wg_tensor rows, const wg_type *x, const wg_axes *axes);
             int64_t j = 0;                                                                                             \
             for (int k = 0; k < LANES; k++)                                                                            \
                 lane[k] = START;                                                                                       \
-            for (; j + LANES <= n; j += LANES)                                                                         \
+            for (; j + LANES <= n; j += LANES) {                                                                       \
+                for (size_t line = 0; line < LANES * sizeof(T); line += 64) /* of some KB ahead */                     \
+                    __builtin_prefetch((const char *)(at + j) + WG_AHEAD + line);                                      \
                 for (int k = 0; k < LANES; k++) {                                                                      \
                     const double a = lane[k];                                                                          \
                     const T x = at[j + k];                                                                             \
                     lane[k] = STEP;                                                                                    \
                 }                                                                                                      \
+            }                                                                                                          \
             for (int k = 0; j < n; j++, k++) {                                                                         \
                 const double a = lane[k];                                                                              \
                 const T x = at[j];                                                                                     \

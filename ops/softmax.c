@@ -12,6 +12,7 @@
 WG_CONTENTS(SOFTMAX)
 
 #define LANES 32
+#define DEPTH 8  /* numbers a lane sums in the arrays' own type before they go on to double */
 #define TILE 128 /* columns at a time */
 #define SHORT 16 /* rows no longer than this are turned into columns */
 
@@ -29,6 +30,16 @@ typedef struct {
     {                                                                                                                  \
         double lane[LANES] = {0};                                                                                      \
         int64_t j = 0;                                                                                                 \
+        while (j + DEPTH * LANES <= n) {                                                                               \
+            T part[LANES] = {0};                                                                                       \
+            for (int d = 0; d < DEPTH; d++, j += LANES)                                                                \
+                for (int k = 0; k < LANES; k++) {                                                                      \
+                    const int64_t i = j + k;                                                                           \
+                    part[k] += (expression);                                                                           \
+                }                                                                                                      \
+            for (int k = 0; k < LANES; k++)                                                                            \
+                lane[k] += (double)part[k];                                                                            \
+        }                                                                                                              \
         for (; j + LANES <= n; j += LANES)                                                                             \
             for (int k = 0; k < LANES; k++) {                                                                          \
                 const int64_t i = j + k;                                                                               \
