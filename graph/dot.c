@@ -251,6 +251,25 @@ static void put_part(writer *w)
     caption_line_end(w);
 }
 
+/* "first NaN: log (#7), model.c:31" */
+static void put_origin(writer *w)
+{
+    const wg_facts *f = w->d->facts;
+    for (uint32_t i = 0; i < f->used; i++) {
+        const wg_fact *node = &f->node[i];
+        const wg_statistics *s = wg_fact_output(f, i)->values;
+        if (!node->not_finite)
+            continue;
+        caption_line(w);
+        wg_put(w->text, "first %s: ", s && !s->nan ? "infinity" : "NaN");
+        wg_put_label(w->text, wg_fact_is_leaf(node) ? wg_fact_output(f, i)->name : node->op);
+        wg_put(w->text, " (#%u)%s", i, *node->place ? ", " : "");
+        wg_put_label(w->text, node->place);
+        caption_line_end(w);
+        return;
+    }
+}
+
 static void put_caption(writer *w)
 {
     wg_put(w->text, "<<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"1\"><TR><TD HEIGHT=\"14\"></TD></TR>");
