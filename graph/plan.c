@@ -148,9 +148,9 @@ static void outputs_placed(wg_plan *p, const wg_tensor *outputs)
 /* ---- The workspace ----------------------------------------------------------------------------------------------- */
 static size_t room_of(size_t bytes) { return (bytes + WG_ALIGN - 1) / WG_ALIGN * WG_ALIGN; }
 
-static size_t space_taken(wg_plan *p, size_t bytes)
+/* The part of that size that fits best, or a new one. */
+static size_t span_taken(wg_plan *p, size_t need)
 {
-    size_t need = room_of(bytes ? bytes : 1);
     uint32_t best = p->n_free;
     for (uint32_t k = 0; k < p->n_free; k++)
         if (p->free_one[k].bytes >= need && (best == p->n_free || p->free_one[k].bytes < p->free_one[best].bytes))
@@ -172,9 +172,9 @@ static size_t space_taken(wg_plan *p, size_t bytes)
     return at;
 }
 
-static void space_given(wg_plan *p, size_t at, size_t bytes)
+/* Joins it with what is free beside it. */
+static void span_given(wg_plan *p, size_t at, size_t need)
 {
-    size_t need = room_of(bytes ? bytes : 1);
     uint32_t k = p->n_free;
     while (k > 0 && p->free_one[k - 1].at > at)
         k--;
@@ -192,6 +192,55 @@ static void space_given(wg_plan *p, size_t at, size_t bytes)
         memmove(&p->free_one[k + 1], &p->free_one[k], (p->n_free++ - k) * sizeof *p->free_one);
         p->free_one[k] = (wg_span){at, need};
     }
+}
+
+static wg_space_pool *pool_of(wg_plan *p, size_t need)
+{
+    for (uint32_t k = 0; k < p->n_pools; k++)
+        if (p->pool[k].bytes == need)
+            return &p->pool[k];
+    if (p->n_pools == WG_POOLS)
+        return NULL;
+    p->pool[p->n_pools] = (wg_space_pool){need, WG_NEVER};
+    return &p->pool[p->n_pools++];
+}
+
+static size_t pool_taken(wg_plan *p, wg_space_pool *pool)
+{
+    uint32_t first = pool->first;
+    pool->first = p->pooled[first].next;
+    p->pooled[first].next = p->unpooled;
+    p->unpooled = first;
+    return p->pooled[first].at;
+}
+
+static size_t space_taken(wg_plan *p, size_t bytes)
+{
+    size_t need = room_of(bytes ? bytes : 1);
+    wg_space_pool *pool = pool_of(p, need);
+    if (pool && pool->first != WG_NEVER)
+        return pool_taken(p, pool);
+    for (uint32_t k = 0; k < p->n_pools; k++)
+        while (p->pool[k].first != WG_NEVER)
+            span_given(p, pool_taken(p, &p->pool[k]), p->pool[k].bytes);
+    return span_taken(p, need);
+}
+
+static void space_given(wg_plan *p, size_t at, size_t bytes)
+{
+    size_t need = room_of(bytes ? bytes : 1);
+    wg_space_pool *pool = pool_of(p, need);
+    if (!pool) {
+        span_given(p, at, need);
+        return;
+    }
+    uint32_t entry = p->unpooled;
+    if (entry != WG_NEVER)
+        p->unpooled = p->pooled[entry].next;
+    else
+        entry = p->n_pooled++;
+    p->pooled[entry] = (wg_pooled){at, pool->first};
+    pool->first = entry;
 }
 
 static bool in_workspace(const wg_plan *p, uint32_t i)
@@ -624,7 +673,9 @@ wg_status wg_plan_make(wg_function *f, const wg_tensor *inputs, const wg_tensor 
     p.dies = scratch(&p, (size_t)p.steps + 1, sizeof *p.dies);
     p.gather = scratch(&p, p.n_gathers, sizeof *p.gather);
     p.free_one = scratch(&p, (size_t)p.steps + p.n_gathers + 2, sizeof *p.free_one);
-    if (!p.dies || !p.gather || !p.free_one)
+    p.pooled = scratch(&p, (size_t)p.steps + p.n_gathers + 2, sizeof *p.pooled);
+    p.unpooled = WG_NEVER;
+    if (!p.dies || !p.gather || !p.free_one || !p.pooled)
         return WG_ERROR_MEMORY;
     memset(p.dies, 0xff, ((size_t)p.steps + 1) * sizeof *p.dies);
     return spaces_found(&p) && instructions_made(&p) ? WG_OK : WG_ERROR_MEMORY;

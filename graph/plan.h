@@ -117,6 +117,18 @@ typedef struct {
     size_t at, bytes;
 } wg_span;
 
+/* Parts of one size that were given back and not yet joined with what is free beside them: they are taken again first, which
+ * keeps both cheap however many parts there are. */
+enum { WG_POOLS = 24 };
+typedef struct {
+    size_t bytes;
+    uint32_t first; /* of p->pooled; WG_NEVER: none */
+} wg_space_pool;
+typedef struct {
+    size_t at;
+    uint32_t next;
+} wg_pooled;
+
 typedef struct {
     wg_function *f;
     wg_tape *tape;
@@ -126,6 +138,9 @@ typedef struct {
     uint32_t *dies; /* by step: the first of the roots whose last it is */
     wg_span *free_one;
     uint32_t n_free;
+    wg_space_pool pool[WG_POOLS];
+    wg_pooled *pooled;
+    uint32_t n_pools, n_pooled, unpooled; /* unpooled: entries of `pooled` that are free again */
     size_t top;     /* bytes of the workspace */
     size_t *gather; /* places of contiguous copies, in the order of the steps */
     size_t n_gathers, n_copies, n_patches, n_loads, n_stores;
