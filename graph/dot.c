@@ -278,8 +278,10 @@ static void put_caption(writer *w)
     else
         put_counts(w);
     put_overlay(w);
-    if (!w->scope)
+    if (!w->scope) {
+        put_origin(w);
         put_left_out(w);
+    }
     wg_put(w->text, "</TABLE>>");
 }
 
