@@ -75,8 +75,12 @@ bool wg_check_noise(const wg_checking *k, const wg_tensor *grad, double **noise)
         wg_tensor again[WG_CHECK_INPUTS];
         if (measured(k, by[t], 2000 + (uint64_t)(t * WG_CHECK_INPUTS), again))
             compared(k, by[t], grad, again, noise);
-        wg_clear_error(k->tape);
+        bool memory = k->tape->status != WG_ERROR_MEMORY;
+        if (memory)
+            wg_clear_error(k->tape);
         wg_rewind(k->tape, before);
+        if (!memory)
+            return false;
     }
     return true;
 }

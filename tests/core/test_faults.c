@@ -153,7 +153,7 @@ static bool gradient_check(wg_tape *tape, const void *what, double *result)
     if (report.failed && strstr(report.message, "no memory"))
         wg_report(tape, "wg_check_grad", WG_ERROR_MEMORY, "%s", report.message);
     ck_assert_msg(!report.failed || wg_failed(tape), "the check says: %s, %s", report.message, report.input[0].reason);
-    *result = report.input[0].analytic;
+    *result = (double)report.input[0].checked; /* by which oracle depends on the memory there is, as the report says */
     return !report.failed;
 }
 
