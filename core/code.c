@@ -35,7 +35,8 @@ void wg_source_bytes(wg_source *s, const char *data, size_t size)
 {
     if (!room_made(s, size + 1))
         return;
-    memcpy(s->data + s->size, data, size);
+    if (size)
+        memcpy(s->data + s->size, data, size);
     s->size += size;
     s->data[s->size] = 0;
 }

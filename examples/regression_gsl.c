@@ -17,7 +17,7 @@ static int residuals(const gsl_vector *b, void *user, gsl_vector *f)
     const regression *r = user;
     wg_mark before = wg_tape_mark(r->tape);
     wg_tensor at = wg_array(r->tape, WG_FLOAT64, WG_SHAPE(r->problem->p), b->data);
-    int status = wg_copy_out(strd_residuals(r->problem, at), f->data);
+    wg_status status = wg_copy_out(strd_residuals(r->problem, at), f->data);
     wg_rewind(r->tape, before);
     return status ? GSL_FAILURE : GSL_SUCCESS;
 }

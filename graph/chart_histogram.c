@@ -104,7 +104,7 @@ static void divided(histogram *h, int64_t bins)
     h->bins = (int)bins;
     h->width = h->high / h->bins - h->low / h->bins;
     if (h->width < DBL_MIN) { /* all are one number, or as good as that: a bar around it */
-        h->width = fmax(h->low ? fabs(h->low) / 8 : 1.0 / h->bins, DBL_MIN);
+        h->width = fmax(h->low != 0 ? fabs(h->low) / 8 : 1.0 / h->bins, DBL_MIN);
         h->from = h->low - h->width * h->bins / 2;
     }
 }

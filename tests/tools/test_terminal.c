@@ -96,11 +96,9 @@ START_TEST(terminal_is_told_what_it_can_show)
              terminals[_i].arguments);
     ck_assert_int_eq(shown(line, terminals[_i].columns, terminals[_i].environment, text, sizeof text), 0);
     bool live = strstr(text, "\033[K") != NULL, color = strstr(text, "\033[34m") != NULL, utf8 = false;
-    int lines = 0;
     for (const char *at = text, *end; *at; at = end + (*end != 0)) {
         end = at + strcspn(at, "\r\n");
         ck_assert_msg(!live || width_of(at, end) <= terminals[_i].columns, "too wide: %.*s", (int)(end - at), at);
-        lines += *end == '\n' && end > at + 3;
     }
     for (const char *at = text; *at; at++)
         utf8 |= (unsigned char)*at >= 0x80;
