@@ -133,7 +133,10 @@ static wg_tensor blocks(wg_tape *on)
         {
             for (int k = 0; k < 2; k++)
                 WG_SCOPE(on, "part", k)
-                    h = wg_tanh(wg_linear(h, param(on, "w", WG_SHAPE(3, 3)), param(on, "b", WG_SHAPE(3))));
+                {
+                    wg_tensor w = param(on, "w", WG_SHAPE(3, 3)), b = param(on, "b", WG_SHAPE(3)); /* in this order */
+                    h = wg_tanh(wg_linear(h, w, b));
+                }
             h = wg_multiply(wg_multiply(h, mask), i == 3 ? 3 : 2);
         }
     WG_SCOPE(on, "block", 4) other = wg_tanh(wg_linear(x, param(on, "w", WG_SHAPE(3, 3)), WG_NONE));

@@ -361,6 +361,7 @@ END_TEST
 static void add_line(const char *file, int number, const char *text)
 {
     lines = realloc(lines, (size_t)(n_lines + 1) * sizeof *lines);
+    memset(&lines[n_lines], 0, sizeof *lines);
     snprintf(lines[n_lines].file, sizeof lines[n_lines].file, "%s", file);
     lines[n_lines].number = number;
     lines[n_lines++].text = strdup(text);
