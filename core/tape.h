@@ -168,6 +168,11 @@ static inline wg_tensor wg_node_tensor(wg_tape *tape, uint32_t i)
 }
 static inline const uint32_t *wg_node_in(const wg_node *node) { return node->n_in > 2 ? node->of.ins : node->of.in; }
 static inline int64_t wg_node_count(const wg_node *node) { return node->rank ? node->as.layout->count : 1; }
+static inline size_t wg_node_bytes(const wg_node *node)
+{
+    return (size_t)wg_node_count(node) * wg_dtype_size((wg_dtype)node->dtype);
+}
+static inline size_t wg_type_bytes(const wg_type *type) { return (size_t)wg_type_count(type) * wg_dtype_size(type->dtype); }
 static inline bool wg_node_is(const wg_node *node, unsigned flag) { return node->flags & flag; }
 static inline const void *wg_node_options(const wg_node *node) { return node->extra ? node->extra->options : NULL; }
 static inline wg_tensor wg_invalid_on(wg_tape *tape)
@@ -186,9 +191,10 @@ bool wg_tape_grow(wg_tape *tape, void **table, uint32_t *room, size_t need, size
 void *wg_arena(wg_tape *tape, size_t bytes); /* aligned to 64 from 64 bytes on, else to 8; NULL without an error */
 /* For the values of a tensor: in cache lines of their own. Before a loop gcc looks whether arrays overlap, to the length of a
  * vector register: short ones side by side would send it the scalar way, to other last bits for the same values. */
+static inline size_t wg_in_lines(size_t bytes) { return (bytes + WG_ALIGN - 1) & ~(size_t)(WG_ALIGN - 1); }
 static inline void *wg_arena_values(wg_tape *tape, size_t bytes)
 {
-    return bytes <= SIZE_MAX - WG_ALIGN ? wg_arena(tape, bytes ? (bytes + WG_ALIGN - 1) & ~(size_t)(WG_ALIGN - 1) : WG_ALIGN) : NULL;
+    return bytes <= SIZE_MAX - WG_ALIGN ? wg_arena(tape, bytes ? wg_in_lines(bytes) : WG_ALIGN) : NULL;
 }
 wg_node *wg_node_append(wg_tape *tape, uint32_t *index); /* not counted until tape->nodes is raised; NULL: no memory */
 /* Memory of node i for as long as the node lives: also where it survives a rewind that releases what the arena gives now.

@@ -28,11 +28,6 @@ typedef struct {
 
 static slot *slot_of(const sweep *s, uint32_t i) { return &s->slot[i - s->at.low]; }
 
-static size_t node_bytes(const wg_node *node)
-{
-    return (size_t)wg_node_count(node) * wg_dtype_size((wg_dtype)node->dtype);
-}
-
 /* Where the adjoint's values are. */
 static void *adjoint_data(const sweep *s, uint32_t i)
 {
@@ -70,7 +65,7 @@ static bool adjoints_ready(sweep *s, const wg_node *node)
         uint32_t x = wg_stretch_operand(&s->at, in, i);
         if (x == WG_ABSENT || !wg_node_at(s->at.tape, x)->rank || slot_of(s, x)->data)
             continue;
-        size_t bytes = node_bytes(wg_node_at(s->at.tape, x));
+        size_t bytes = wg_node_bytes(wg_node_at(s->at.tape, x));
         if (!(slot_of(s, x)->data = buffer_take(s, bytes))) {
             wg_no_memory(s->at.tape, s->at.name, bytes);
             return false;
@@ -80,31 +75,15 @@ static bool adjoints_ready(sweep *s, const wg_node *node)
 }
 
 /* ---- Adding to an adjoint ---------------------------------------------------------------------------------------- */
-#define ADD_LOOP(T)                                                                                                    \
-    {                                                                                                                  \
-        T *restrict sum = to;                                                                                          \
-        const T *restrict more = from;                                                                                 \
-        for (int64_t i = 0; i < n; i++)                                                                                \
-            sum[i] += more[i];                                                                                         \
-    }
-
-static void add(wg_dtype dtype, int64_t n, const void *from, void *to)
-{
-    if (dtype == WG_FLOAT32)
-        ADD_LOOP(float)
-    else
-        ADD_LOOP(double)
-}
-
 static void deliver_values(sweep *s, uint32_t x, const void *values)
 {
     const wg_node *node = wg_node_at(s->at.tape, x);
     unsigned char *state = wg_state(&s->at, x);
     void *to = adjoint_data(s, x);
     if (*state & WG_STATE_REACHED)
-        add((wg_dtype)node->dtype, wg_node_count(node), values, to);
+        wg_values_add((wg_dtype)node->dtype, wg_node_count(node), values, to);
     else if (values != to)
-        memmove(to, values, node_bytes(node));
+        memmove(to, values, wg_node_bytes(node));
     *state |= WG_STATE_REACHED;
 }
 
@@ -122,9 +101,9 @@ static wg_status deliver(sweep *s, uint32_t x, wg_tensor g, const wg_op *op)
         return wg_call_failed(tape, op, WG_ERROR_SHAPE, "a derivative of another type than its operand: a bug of the rule");
     const void *values = node->data;
     if (!wg_node_is(node, WG_NODE_CONTIGUOUS)) {
-        void *copy = wg_arena(tape, node_bytes(node));
+        void *copy = wg_arena(tape, wg_node_bytes(node));
         if (!copy)
-            return wg_no_memory(tape, s->at.name, node_bytes(node));
+            return wg_no_memory(tape, s->at.name, wg_node_bytes(node));
         wg_gather_strided(&got, wg_node_stride(node), node->data, copy);
         values = copy;
     }
@@ -195,7 +174,7 @@ static wg_status pull_rule(sweep *s, wg_call *c, uint32_t x, int i)
     wg_vjp_rule *rule = wg_vjp_of(c->op, i);
     const wg_node *node = wg_node_at(tape, x);
     if (!(*wg_state(&s->at, x) & WG_STATE_REACHED) && node->rank)
-        tape->hint = (wg_hint){slot_of(s, x)->data, node_bytes(node)};
+        tape->hint = (wg_hint){slot_of(s, x)->data, wg_node_bytes(node)};
     c->which = i;
     wg_tensor g = rule(c, c->g[0]);
     tape->hint.data = NULL;
@@ -300,7 +279,7 @@ static void outputs_consumed(sweep *s, uint32_t first, const wg_node *node)
         const wg_node *output = wg_node_at(s->at.tape, i);
         if (!output->rank || !slot_of(s, i)->data || *wg_state(&s->at, i) & WG_STATE_KEPT)
             continue;
-        buffer_give(s, slot_of(s, i)->data, node_bytes(output));
+        buffer_give(s, slot_of(s, i)->data, wg_node_bytes(output));
         slot_of(s, i)->data = NULL;
     }
 }
@@ -373,8 +352,8 @@ static wg_status seeds_set(sweep *s, const wg_pullback *p)
         wg_node *node = wg_node_at(s->at.tape, y);
         if (seed_borrowed(s, p, y))
             continue;
-        if (node->rank && !slot_of(s, y)->data && !(slot_of(s, y)->data = buffer_take(s, node_bytes(node))))
-            return wg_no_memory(s->at.tape, s->at.name, node_bytes(node));
+        if (node->rank && !slot_of(s, y)->data && !(slot_of(s, y)->data = buffer_take(s, wg_node_bytes(node))))
+            return wg_no_memory(s->at.tape, s->at.name, wg_node_bytes(node));
         wg_status status = deliver(s, y, p->cotangents[k], node->op);
         if (status)
             return status;
@@ -390,7 +369,7 @@ static void results_read(const sweep *s, const wg_pullback *p)
         wg_node *result = wg_node_at(s->at.tape, p->result[i].node);
         const void *from = p->reached[i] ? adjoint_data(s, x) : NULL;
         if (from && from != result->data) /* 0-d, or asked for twice */
-            memcpy(result->data, from, node_bytes(result));
+            memcpy(result->data, from, wg_node_bytes(result));
     }
 }
 

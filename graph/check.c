@@ -84,8 +84,7 @@ static double along(double t, void *user)
     k->tape->no_grad++;
     double value = weighed(l, k->f(inputs, k->o->user));
     k->tape->no_grad--;
-    if (k->tape->status != WG_ERROR_MEMORY)
-        wg_clear_error(k->tape);
+    wg_check_forgive(k->tape);
     wg_rewind(k->tape, before);
     return value;
 }

@@ -75,11 +75,9 @@ bool wg_check_noise(const wg_checking *k, const wg_tensor *grad, double **noise)
         wg_tensor again[WG_CHECK_INPUTS];
         if (measured(k, by[t], 2000 + (uint64_t)(t * WG_CHECK_INPUTS), again))
             compared(k, by[t], grad, again, noise);
-        bool memory = k->tape->status != WG_ERROR_MEMORY;
-        if (memory)
-            wg_clear_error(k->tape);
+        bool forgiven = wg_check_forgive(k->tape);
         wg_rewind(k->tape, before);
-        if (!memory)
+        if (!forgiven)
             return false;
     }
     return true;

@@ -30,6 +30,14 @@ typedef struct {
 /* Checks each input into the report, whose n and seed are set. False, and the report's message says why, where it
  * cannot be made. What it records is left on the tape. */
 bool wg_check_run(wg_checking *k, wg_check_graph *graph);
+/* Clears what went wrong in trying, but for a lack of memory, which stays the tape's error: then it is false. */
+static inline bool wg_check_forgive(wg_tape *tape)
+{
+    if (tape->status == WG_ERROR_MEMORY)
+        return false;
+    wg_clear_error(tape);
+    return true;
+}
 /* How much each element of the gradient differs from itself where only rounding and conditioning make it differ. False: no
  * memory. */
 bool wg_check_noise(const wg_checking *k, const wg_tensor *grad, double **noise);

@@ -204,15 +204,13 @@ typedef struct {
     uint32_t *captured;
 } staged;
 
-static size_t in_lines(size_t bytes) { return (bytes + WG_ALIGN - 1) & ~(size_t)(WG_ALIGN - 1); }
-
 static wg_status stage(wg_tape *tape, const char *name, const wg_tensor *out, int n_out, const wg_captures *c, staged *s)
 {
-    size_t n = (size_t)n_out, types = in_lines(n * sizeof *s->y), values = in_lines(n * sizeof *s->values);
-    size_t list = in_lines((size_t)c->n * sizeof *s->captured), need = types + values + list;
+    size_t n = (size_t)n_out, types = wg_in_lines(n * sizeof *s->y), values = wg_in_lines(n * sizeof *s->values);
+    size_t list = wg_in_lines((size_t)c->n * sizeof *s->captured), need = types + values + list;
     for (int k = 0; k < n_out; k++) {
         const wg_node *node = wg_node_at(tape, out[k].node);
-        need += in_lines((size_t)wg_node_count(node) * wg_dtype_size((wg_dtype)node->dtype));
+        need += wg_in_lines(wg_node_bytes(node));
     }
     if (!wg_tape_grow(tape, &tape->staged, &tape->staged_room, need / WG_ALIGN + 1, WG_ALIGN))
         return wg_no_memory(tape, name, need);
@@ -228,7 +226,7 @@ static wg_status stage(wg_tape *tape, const char *name, const wg_tensor *out, in
         s->y[k] = wg_node_type(node);
         s->values[k] = at;
         wg_gather_strided(&s->y[k], wg_node_stride(node), node->data, at);
-        at += in_lines((size_t)wg_node_count(node) * wg_dtype_size((wg_dtype)node->dtype));
+        at += wg_in_lines(wg_node_bytes(node));
     }
     return WG_OK;
 }
@@ -315,7 +313,7 @@ wg_status wg_closure_run(const wg_call *c)
     if (!o->values)
         return only_recorded(c);
     for (int k = 0; k < c->n_out; k++)
-        memcpy(c->to[k], o->values[k], (size_t)wg_type_count(&c->y[k]) * wg_dtype_size(c->y[k].dtype));
+        memcpy(c->to[k], o->values[k], wg_type_bytes(&c->y[k]));
     return WG_OK;
 }
 

@@ -103,6 +103,8 @@ const char *wg_export_shape(wg_export *e, const wg_type *type);
 /* ---- export_values.c: how values are read and named ---- */
 /* The name of a root that is an array; puts the array of a constant. */
 const char *wg_export_array(wg_export *e, uint32_t root);
+/* Node i's values in order, as they are on the tape; NULL, and the error reported: no memory. */
+const void *wg_export_values(wg_export *e, uint32_t i);
 /* A pointer to node i's first element. */
 const char *wg_export_pointer(wg_export *e, uint32_t i);
 /* Is the root an element of the workspace for itself? */

@@ -15,20 +15,6 @@ static void array_put(wg_export *e, const char *before, const char *name, wg_typ
     wg_source_put(&e->test, ";\n");
 }
 
-static const void *dense_values(wg_export *e, wg_tensor t)
-{
-    const wg_node *node = wg_node_at(e->p.tape, t.node);
-    wg_type type = wg_node_type(node);
-    if (!node->rank || wg_node_is(node, WG_NODE_CONTIGUOUS))
-        return node->data;
-    void *dense = wg_arena_values(e->p.tape, wg_node_bytes(node));
-    if (dense)
-        wg_gather_strided(&type, wg_node_stride(node), node->data, dense);
-    else
-        wg_no_memory(e->p.tape, "wg_export_c", wg_node_bytes(node));
-    return dense;
-}
-
 static const char compare[] =
     "/* How far a is from b, of the largest finite b; what is not finite is to be the same. */\n"
     "static double furthest(double a, double b, double largest)\n"
@@ -79,12 +65,12 @@ void wg_export_test(wg_export *e, const wg_tensor *inputs)
     wg_source_put(&e->test, "\n#ifdef %s\n#include <stdio.h>\n\n", e->test_macro);
     for (int i = 0; i < f->n_in + e->n_params; i++) {
         wg_tensor t = i < f->n_in ? inputs[i] : wg_node_tensor(e->p.tape, e->param[i - f->n_in]);
-        array_put(e, "test", e->input[i], wg_type_of(t), dense_values(e, t));
+        array_put(e, "test", e->input[i], wg_type_of(t), wg_export_values(e, t.node));
     }
     for (int k = 0; k < f->n_out + f->n_grad; k++) {
         wg_tensor t = e->p.outputs[k];
         array_put(e, "test", e->output[k], wg_type_of(t), NULL);
-        array_put(e, "expected", e->output[k], wg_type_of(t), dense_values(e, t));
+        array_put(e, "expected", e->output[k], wg_type_of(t), wg_export_values(e, t.node));
     }
     if (e->options.workspace)
         wg_source_put(&e->test, "static %s_workspace test_work;\n", e->prefix);

@@ -47,8 +47,7 @@ void wg_export_numbers(wg_export *e, wg_source *to, const wg_type *type, const v
     wg_source_put(to, n ? "}" : "0}");
 }
 
-/* A constant's values, in order. */
-static const void *values_of(wg_export *e, uint32_t i)
+const void *wg_export_values(wg_export *e, uint32_t i)
 {
     const wg_node *node = wg_plan_node(&e->p, i);
     wg_type type = wg_node_type(node);
@@ -65,7 +64,7 @@ static const void *values_of(wg_export *e, uint32_t i)
 static void constant_put(wg_export *e, uint32_t root)
 {
     wg_type type = wg_node_type(wg_plan_node(&e->p, root));
-    const void *values = values_of(e, root);
+    const void *values = wg_export_values(e, root);
     int64_t n = wg_type_count(&type);
     if (!values)
         return;

@@ -4,18 +4,15 @@
 #include "graph/traverse.h"
 
 #include <math.h>
-#include <time.h>
 
 #define BLOCK ((size_t)64 << 10)
 
 /* ---- Memory ------------------------------------------------------------------------------------------------------ */
-static size_t rounded(size_t bytes) { return (bytes + WG_ALIGN - 1) & ~(size_t)(WG_ALIGN - 1); }
-
 void *wg_hold_take(wg_function *f, size_t bytes)
 {
-    const size_t header = rounded(sizeof(wg_hold));
+    const size_t header = wg_in_lines(sizeof(wg_hold));
     bool fits = bytes <= SIZE_MAX / 2;
-    size_t need = fits ? rounded(bytes ? bytes : 1) : 0;
+    size_t need = fits ? wg_in_lines(bytes ? bytes : 1) : 0;
     wg_hold *hold = f->hold;
     if (fits && (!hold || hold->bytes - hold->used < need)) {
         size_t room = need > BLOCK / 4 ? need : BLOCK;
@@ -43,7 +40,7 @@ static void function_free(void *object)
         f->release(f);
     for (wg_hold *hold = f->hold, *next; hold; hold = next) {
         next = hold->next;
-        wg_tape_release(f->tape, hold, rounded(sizeof *hold) + hold->bytes);
+        wg_tape_release(f->tape, hold, wg_in_lines(sizeof *hold) + hold->bytes);
     }
     wg_tape_release(f->tape, f, sizeof *f);
 }
@@ -92,7 +89,7 @@ static wg_status slots_made(wg_function *f, wg_tensors inputs, wg_tensors output
 static size_t own_bytes(const wg_slot *slot)
 {
     size_t bytes = wg_type_bytes(&slot->type);
-    return slot->type.rank ? rounded(bytes) : sizeof(double);
+    return slot->type.rank ? wg_in_lines(bytes) : sizeof(double);
 }
 
 static wg_status outputs_owned(wg_function *f)
@@ -249,14 +246,6 @@ static wg_status all_bound(wg_function *f, const void *const *in, void *const *o
     return WG_OK;
 }
 
-#define ADD_LOOP(T)                                                                                                    \
-    {                                                                                                                  \
-        T *restrict sum = to;                                                                                          \
-        const T *restrict more = from;                                                                                 \
-        for (int64_t i = 0; i < n; i++)                                                                                \
-            sum[i] += more[i];                                                                                         \
-    }
-
 static void gradients_left(wg_function *f)
 {
     for (int k = f->n_in + f->n_out; k < f->n_in + f->n_out + f->n_grad; k++) {
@@ -266,10 +255,7 @@ static void gradients_left(wg_function *f)
         const void *from = f->slot[k].bound;
         void *to = grad->data;
         if (extra->has_grad) {
-            if (grad->dtype == WG_FLOAT32)
-                ADD_LOOP(float)
-            else
-                ADD_LOOP(double)
+            wg_values_add((wg_dtype)grad->dtype, n, from, to);
             f->slot[k].bound = NULL; /* it was the arena's */
         }
         extra->has_grad = true;
@@ -296,20 +282,13 @@ static wg_status all_run(const wg_function *f)
     return status;
 }
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static wg_status all_timed(const wg_function *f)
 {
     wg_status status = WG_OK;
-    double start = now();
+    double start = wg_seconds();
     for (size_t i = 0; i < f->n_instructions && !status; i++) {
         status = f->instruction[i].run(f->instruction[i].with);
-        double end = now();
+        double end = wg_seconds();
         f->seconds[i] = fmin(f->seconds[i], end - start);
         start = end;
     }

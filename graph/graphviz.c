@@ -9,7 +9,6 @@
 #include <spawn.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -18,13 +17,6 @@ typedef struct {
     pid_t pid;
     int in, out; /* our ends */
 } child;
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static void close_both(const int pair[2])
 {
@@ -69,11 +61,11 @@ static int child_start(child *c, const char *format)
 static bool child_talk(child *c, const wg_text *dot, double patience, wg_text *out)
 {
     size_t sent = 0;
-    double end = now() + patience;
+    double end = wg_seconds() + patience;
     char piece[16384];
     for (;;) {
         struct pollfd fds[2] = {{c->out, POLLIN, 0}, {sent < dot->size ? c->in : -1, POLLOUT, 0}};
-        double left = end - now();
+        double left = end - wg_seconds();
         int ready = left > 0 ? poll(fds, 2, (int)(left * 1000) + 1) : 0;
         if (ready < 0 && errno == EINTR)
             continue;

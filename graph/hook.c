@@ -102,12 +102,6 @@ wg_tensor (wg_straight_through)(wg_tensor value, wg_tensor through)
 }
 
 /* ---- What an operation keeps ------------------------------------------------------------------------------------- */
-static size_t node_bytes(const wg_tape *tape, uint32_t i)
-{
-    const wg_node *node = wg_node_at(tape, i);
-    return (size_t)wg_node_count(node) * wg_dtype_size((wg_dtype)node->dtype);
-}
-
 size_t (wg_saved_bytes)(wg_tensor y)
 {
     const wg_node *node = wg_node_of(y, "wg_saved_bytes");
@@ -119,12 +113,12 @@ size_t (wg_saved_bytes)(wg_tensor y)
     size_t bytes = 0;
     for (int i = 0; i < node->n_in; i++)
         if (in[i] != WG_ABSENT && (all || wg_word_in(op->saves, wg_operand_name(op, i))))
-            bytes += node_bytes(y.tape, in[i]);
+            bytes += wg_node_bytes(wg_node_at(y.tape, in[i]));
     int outputs = wg_op_outputs(op);
     for (int k = 0; k < node->n_out; k++) {
         const char *name = op->count || !op->out[0] ? "y" : k < outputs ? op->out[k] : NULL;
         if (all || (!op->count && k >= outputs) || wg_word_in(op->saves, name))
-            bytes += node_bytes(y.tape, y.node - node->out + (uint32_t)k);
+            bytes += wg_node_bytes(wg_node_at(y.tape, y.node - node->out + (uint32_t)k));
     }
     wg_forget_place(y.tape);
     return bytes;

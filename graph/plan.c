@@ -32,7 +32,7 @@ static void mark_needed(wg_plan *p, const wg_tensor *outputs)
     for (uint32_t i = p->nodes; i-- > 0;) {
         const wg_node *node = wg_plan_node(p, i);
         unsigned flags = p->value[i].flags;
-        if (flags & WG_VALUE_SAME) {
+        if (p->value[i].same != i) {
             p->value[p->value[i].same].flags |= flags & WG_VALUE_NEEDED;
             continue;
         }
@@ -146,8 +146,6 @@ static void outputs_placed(wg_plan *p, const wg_tensor *outputs)
 }
 
 /* ---- The workspace ----------------------------------------------------------------------------------------------- */
-static size_t room_of(size_t bytes) { return (bytes + WG_ALIGN - 1) / WG_ALIGN * WG_ALIGN; }
-
 /* The part of that size that fits best, or a new one. */
 static size_t span_taken(wg_plan *p, size_t need)
 {
@@ -216,7 +214,7 @@ static size_t pool_taken(wg_plan *p, wg_space_pool *pool)
 
 static size_t space_taken(wg_plan *p, size_t bytes)
 {
-    size_t need = room_of(bytes ? bytes : 1);
+    size_t need = wg_in_lines(bytes ? bytes : 1);
     wg_space_pool *pool = pool_of(p, need);
     if (pool && pool->first != WG_NEVER)
         return pool_taken(p, pool);
@@ -228,7 +226,7 @@ static size_t space_taken(wg_plan *p, size_t bytes)
 
 static void space_given(wg_plan *p, size_t at, size_t bytes)
 {
-    size_t need = room_of(bytes ? bytes : 1);
+    size_t need = wg_in_lines(bytes ? bytes : 1);
     wg_space_pool *pool = pool_of(p, need);
     if (!pool) {
         span_given(p, at, need);
@@ -255,7 +253,7 @@ static bool spaces_found(wg_plan *p)
     size_t gather = 0;
     if (!wg_scalars_placed(p, &p->top))
         return false;
-    p->top = room_of(p->top);
+    p->top = wg_in_lines(p->top);
     for (uint32_t i = 0; i < p->nodes; i++) {
         const wg_node *node = wg_plan_node(p, i);
         if (!wg_is_step(p, i))
@@ -645,8 +643,10 @@ wg_status wg_plan_marked(wg_plan *p, const wg_tensor *inputs, const wg_tensor *o
     if (!(p->value = scratch(p, p->nodes, sizeof *p->value)))
         return WG_ERROR_MEMORY;
     memset(p->value, 0, p->nodes * sizeof *p->value);
-    for (uint32_t i = 0; i < p->nodes; i++)
+    for (uint32_t i = 0; i < p->nodes; i++) {
         p->value[i].slot = WG_NO_SLOT;
+        p->value[i].root = p->value[i].same = i;
+    }
     mark_varying(p, inputs);
     if (!wg_same_found(p))
         return WG_ERROR_MEMORY;

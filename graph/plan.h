@@ -37,8 +37,6 @@ typedef struct {
     wg_tensor param;      /* of a gradient */
 } wg_slot;
 
-static inline size_t wg_type_bytes(const wg_type *type) { return (size_t)wg_type_count(type) * wg_dtype_size(type->dtype); }
-
 /* Memory of a function, in blocks; given back all at once. */
 typedef struct wg_hold {
     struct wg_hold *next;
@@ -97,12 +95,11 @@ wg_kernel *wg_scalar_kernel(const wg_node *node);
 
 enum { WG_VALUE_NEEDED = 1, WG_VALUE_CALLED = 2, WG_VALUE_VARIES = 4, WG_VALUE_INPUT = 8,
        WG_VALUE_CHAIN = 16, /* the first step of a chain */
-       WG_VALUE_INNER = 32, /* not seen outside its chain */
-       WG_VALUE_SAME = 64   /* as another one: nothing computes it */ };
+       WG_VALUE_INNER = 32 /* not seen outside its chain */ };
 
 typedef struct {
     uint32_t root;       /* a node */
-    uint32_t same;       /* the node whose value it has; itself, as a rule */
+    uint32_t same;       /* the node whose value it has; itself, where it is computed */
     uint32_t last;       /* of a root in the workspace: the last step that uses it */
     uint32_t next;       /* of the roots with the same last step */
     int32_t slot;        /* of a root: what it is bound to */
@@ -154,16 +151,11 @@ static inline wg_plan_value *wg_plan_root(const wg_plan *p, uint32_t i) { return
 static inline bool wg_is_leaf_node(const wg_node *node) { return wg_node_is(node, WG_NODE_LEAF); }
 static inline bool wg_is_view_node(const wg_node *node) { return wg_node_is(node, WG_NODE_VIEW); }
 
-static inline size_t wg_node_bytes(const wg_node *node)
-{
-    return (size_t)wg_node_count(node) * wg_dtype_size((wg_dtype)node->dtype);
-}
-
 /* Is the value computed by a step, at each run? */
 static inline bool wg_is_made(const wg_plan *p, uint32_t i)
 {
     unsigned flags = p->value[i].flags;
-    return (flags & (WG_VALUE_VARIES | WG_VALUE_INPUT | WG_VALUE_SAME)) == WG_VALUE_VARIES && !wg_is_leaf_node(wg_plan_node(p, i)) &&
+    return (flags & (WG_VALUE_VARIES | WG_VALUE_INPUT)) == WG_VALUE_VARIES && p->value[i].same == i && !wg_is_leaf_node(wg_plan_node(p, i)) &&
            !wg_is_view_node(wg_plan_node(p, i));
 }
 

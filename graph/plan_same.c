@@ -198,7 +198,6 @@ static bool stands_for(const wg_plan *p, uint32_t i, uint32_t x)
 static void made_the_same(wg_plan *p, uint32_t i, uint32_t as)
 {
     wg_plan_value *v = &p->value[i];
-    v->flags |= WG_VALUE_SAME;
     v->same = as;
     v->root = p->value[as].root;
     v->offset = p->value[as].offset;
@@ -219,7 +218,6 @@ bool wg_same_found(wg_plan *p)
     bool fits = true;
     for (uint32_t i = 0; i < p->nodes && fits; i++) {
         const wg_node *node = wg_plan_node(p, i);
-        p->value[i].root = p->value[i].same = i;
         if (wg_is_view_node(node) && !(p->value[i].flags & WG_VALUE_INPUT) && p->value[i].flags & WG_VALUE_VARIES)
             view_rooted(p, i);
         if (node->out || !wg_is_made(p, i) || node->op->random || !node->n_in)
@@ -233,10 +231,8 @@ bool wg_same_found(wg_plan *p)
         call_key key = {p, i};
         unsigned hash = call_hash(p, node);
         HASH_FIND_BYHASHVALUE(hh, table, &key, sizeof key, hash, found);
-        for (uint32_t k = 0; found && k < node->n_out; k++) {
-            p->value[i + k].root = p->value[i + k].same = i + k;
+        for (uint32_t k = 0; found && k < node->n_out; k++)
             made_the_same(p, i + k, found->key.node + k);
-        }
         if (found) {
             i += node->n_out - 1u;
             continue;

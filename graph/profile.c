@@ -1,7 +1,6 @@
 /* What a compiled function does, as a table, and where its time goes: a table and a picture. */
 #include <errno.h>
 #include <math.h>
-#include <time.h>
 
 #include "graph/plan.h"
 #include "graph/svg.h"
@@ -21,13 +20,6 @@ typedef struct {
     double bandwidth, speed; /* bytes, floating-point operations a second */
 } machine;
 
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 /* A copy of more than the caches hold, and a product of [768, 768] in float32; 0 where there is no memory for them. */
 static machine machine_measured(wg_tape *tape)
 {
@@ -40,14 +32,14 @@ static machine machine_measured(wg_tape *tape)
                        .b = from + sizeof(float) * SIDE * SIDE, .ldb = SIDE, .y = to, .ldy = SIDE};
     void *room = wg_arena_values(tape, wg_loops_room(&product));
     for (int i = 0; i < 4 && from && to && room; i++) {
-        double start = now();
+        double start = wg_seconds();
         if (i)
             memcpy(to, from, bytes);
         else
             memset(from, 0, bytes);
-        double copied = now();
+        double copied = wg_seconds();
         wg_product_here(&product, room);
-        double end = now();
+        double end = wg_seconds();
         if (!i)
             continue;
         m.bandwidth = fmax(m.bandwidth, 2 * (double)bytes / (copied - start));
@@ -82,17 +74,6 @@ static void row_filled(row *r, const wg_function *f, size_t i, double total)
         snprintf(r->cell[SPEED], sizeof r->cell[SPEED], "%.2f", note->flops / seconds / 1e9);
 }
 
-static void cell_put(wg_text *text, const char *cell, size_t width, bool right, bool last)
-{
-    size_t own = wg_text_width(cell), pad = width > own ? width - own : 0;
-    for (size_t i = 0; right && i < pad; i++)
-        wg_put(text, " ");
-    wg_put_plain(text, cell);
-    for (size_t i = 0; !right && !last && i < pad; i++)
-        wg_put(text, " ");
-    wg_put(text, last ? "\n" : "  ");
-}
-
 static void table_put(wg_text *text, const wg_function *f, double total)
 {
     int columns = f->seconds ? COLUMNS : PLAIN_COLUMNS;
@@ -111,7 +92,7 @@ static void table_put(wg_text *text, const wg_function *f, double total)
             width[c] = wg_text_width(rows[i].cell[c]) > width[c] ? wg_text_width(rows[i].cell[c]) : width[c];
     for (size_t i = 0; i <= f->n_instructions; i++)
         for (int c = 0; c < columns; c++)
-            cell_put(text, rows[i].cell[c], width[c], c >= BYTES, c == columns - 1);
+            wg_put_cell(text, rows[i].cell[c], width[c], c >= BYTES, c == columns - 1);
 }
 
 static void summary_put(wg_text *text, const wg_function *f)

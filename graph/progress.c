@@ -4,7 +4,6 @@
 
 #include <stdlib.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "graph/plain.h"
@@ -35,13 +34,6 @@ struct wg_progress {
     int slots;
     int64_t per, steps;
 };
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* ---- Making one -------------------------------------------------------------------------------------------------- */
 static bool set(const char *name)
@@ -92,7 +84,7 @@ wg_progress *(wg_progress_begin)(wg_tape *tape, int64_t epochs, int64_t samples,
     if (p->kind == WG_PROGRESS_AUTO)
         p->kind = able ? WG_PROGRESS_LIVE : WG_PROGRESS_PLAIN;
     p->color = options.color == WG_COLOR_ALWAYS || (options.color == WG_COLOR_AUTO && able && !getenv("NO_COLOR"));
-    p->start = p->epoch_start = p->last = now();
+    p->start = p->epoch_start = p->last = wg_seconds();
     p->marks = 1;
     p->mark_every = 0.25;
     return wg_tape_own(tape, p, progress_free) ? NULL : p;
@@ -293,7 +285,7 @@ void wg_progress_step(wg_progress *p, int64_t n, double loss)
 {
     if (!p)
         return;
-    double clock = now(), time = clock - p->start;
+    double clock = wg_seconds(), time = clock - p->start;
     p->at += n;
     p->seen += (double)n;
     p->loss += loss * (double)n;
@@ -388,7 +380,7 @@ void(wg_progress_epoch)(wg_progress *p, wg_progress_epoch_options options)
 {
     if (!p)
         return;
-    double clock = now(), seconds = clock - p->epoch_start;
+    double clock = wg_seconds(), seconds = clock - p->epoch_start;
     if (options.loss != options.loss && p->counted > 0)
         options.loss = p->loss / p->counted;
     take_away(p);

@@ -51,10 +51,6 @@ typedef struct {
     bool recording;
 } loop;
 
-static size_t type_bytes(const wg_type *type) { return (size_t)wg_type_count(type) * wg_dtype_size(type->dtype); }
-
-static size_t in_lines(size_t bytes) { return (bytes + WG_ALIGN - 1) & ~(size_t)(WG_ALIGN - 1); }
-
 static wg_status loop_room(loop *l)
 {
     const wg_rounds *r = &l->rounds;
@@ -67,7 +63,7 @@ static wg_status loop_room(loop *l)
     l->set_bytes = 0;
     for (int k = 0; k < r->n_carry; k++) {
         l->offset[k] = l->set_bytes;
-        l->set_bytes += in_lines(type_bytes(&l->type[k]));
+        l->set_bytes += wg_in_lines(wg_type_bytes(&l->type[k]));
     }
     l->now = wg_arena_values(tape, l->set_bytes);
     l->next = wg_arena_values(tape, l->set_bytes);
@@ -144,7 +140,7 @@ static wg_status round_tried(loop *l, const wg_tensor *xs, int64_t round, void *
     for (int k = 0; k < r->n_carry && !status; k++)
         values_of(out[k], l->next + l->offset[k]);
     for (int k = r->n_carry; k < r->n_out && y && !status; k++)
-        values_of(out[k], (unsigned char *)y[k] + (size_t)wg_round_row(r, round) * type_bytes(&l->type[k]));
+        values_of(out[k], (unsigned char *)y[k] + (size_t)wg_round_row(r, round) * wg_type_bytes(&l->type[k]));
     return seen && !status ? wg_captured_since(r->tape, "wg_scan", low, out, r->n_out, seen) : status;
 }
 
@@ -241,8 +237,8 @@ static wg_status backward_begin(backward *b, wg_tensor *total)
         total[i] = WG_NONE;
         if (b->wanted[i] && !wg_is_tensor(total[i] = wg_leaf(tape, &c->x[i], NULL, WG_NODE_CUT, "wg_scan")))
             return WG_ERROR_MEMORY;
-        if (b->wanted[i] && !(b->part[i] = wg_arena_values(tape, type_bytes(&c->x[i]))))
-            return wg_no_memory(tape, "wg_scan", type_bytes(&c->x[i]));
+        if (b->wanted[i] && !(b->part[i] = wg_arena_values(tape, wg_type_bytes(&c->x[i]))))
+            return wg_no_memory(tape, "wg_scan", wg_type_bytes(&c->x[i]));
     }
     for (size_t k = 0; k < n_carry; k++)
         if ((b->has_g[k] = wg_is_tensor(c->g[k])))
@@ -277,7 +273,7 @@ static int targets_of(const backward *b, const wg_tensor *in, const wg_tensor *c
         wg_tensor x = row ? in[k] : captured[k - r->n_carry - r->n_xs];
         wg_type type = wg_type_of(x);
         unsigned char *rows = wg_node_at(tape, b->total[k].node)->data;
-        void *to = row ? rows + (size_t)wg_round_row(r, round) * type_bytes(&type) : b->part[k];
+        void *to = row ? rows + (size_t)wg_round_row(r, round) * wg_type_bytes(&type) : b->part[k];
         t[n++] = (target){x, leaf_on(tape, &type, to), k};
     }
     return n;
@@ -295,14 +291,7 @@ static void targets_taken(backward *b, const target *t, const bool *reached, int
             b->arrived[k] |= reached[i];
         if (k < r->n_carry + r->n_xs || !reached[i])
             continue;
-        int64_t count = wg_type_count(&b->c->x[k]);
-        void *total = wg_node_at(r->tape, b->total[k].node)->data;
-        if (b->c->x[k].dtype == WG_FLOAT32)
-            for (int64_t j = 0; j < count; j++)
-                ((float *)total)[j] += ((const float *)b->part[k])[j];
-        else
-            for (int64_t j = 0; j < count; j++)
-                ((double *)total)[j] += ((const double *)b->part[k])[j];
+        wg_values_add(b->c->x[k].dtype, wg_type_count(&b->c->x[k]), b->part[k], wg_node_at(r->tape, b->total[k].node)->data);
     }
     unsigned char *set = b->g;
     b->g = b->before;
@@ -427,7 +416,7 @@ static wg_status scan_pull(const wg_call *c, const bool *wanted, wg_tensor *out)
     tape->stream = stream;
     for (int k = 0; k < c->n_in && !status; k++) {
         if (k < l->rounds.n_carry && wanted[k] && (b.arrived[k] = b.has_g[k]))
-            memcpy(wg_node_at(tape, out[k].node)->data, b.g + l->offset[k], type_bytes(&c->x[k]));
+            memcpy(wg_node_at(tape, out[k].node)->data, b.g + l->offset[k], wg_type_bytes(&c->x[k]));
         if (!b.arrived[k])
             out[k] = WG_NONE;
     }
@@ -598,7 +587,7 @@ static wg_status node_recorded(loop *l, const wg_tensor *carry, const wg_tensor 
     if (!status)
         status = rounds_run(l, carry, xs, to, seen);
     for (int k = 0; k < r->n_carry && !status; k++)
-        memcpy(to[k], l->now + l->offset[k], type_bytes(&l->type[k]));
+        memcpy(to[k], l->now + l->offset[k], wg_type_bytes(&l->type[k]));
     if (!status && r->n_out)
         ((wg_closure_options *)(uintptr_t)wg_node_options(wg_node_at(tape, out[0].node)))->y = NULL;
     return status;

@@ -62,17 +62,6 @@ static void fill_total(table *t)
     wg_flops_text(t->flops, row->cell[FLOPS], sizeof row->cell[FLOPS]);
 }
 
-static void put_cell(wg_text *text, const char *cell, size_t width, bool right, bool last)
-{
-    size_t own = wg_text_width(cell), pad = width > own ? width - own : 0;
-    for (size_t i = 0; right && i < pad; i++)
-        wg_put(text, " ");
-    wg_put_plain(text, cell);
-    for (size_t i = 0; !right && !last && i < pad; i++)
-        wg_put(text, " ");
-    wg_put(text, last ? "\n" : "  ");
-}
-
 /* Columns that a narrow terminal does without, the first first; a shape is never cut. */
 static void columns_fitted(const table *t, size_t *width)
 {
@@ -107,8 +96,8 @@ void wg_write_table(const wg_drawing *d, wg_text *text)
     while (!width[last])
         last--;
     for (int c = 0; c <= last; c++)
-        put_cell(text, headings[c], width[c], c >= PARAMS, c == last);
+        wg_put_cell(text, headings[c], width[c], c >= PARAMS, c == last);
     for (size_t r = 0; r < t.rows; r++)
         for (int c = 0; c <= last; c++)
-            put_cell(text, t.row[r].cell[c], width[c], c >= PARAMS, c == last);
+            wg_put_cell(text, t.row[r].cell[c], width[c], c >= PARAMS, c == last);
 }

@@ -142,6 +142,17 @@ void wg_put_short(wg_text *text, const char *name) { put_name(text, name, in_quo
 void wg_put_quoted(wg_text *text, const char *name) { put_name(text, name, in_quotes, SIZE_MAX / 2); }
 void wg_put_xml(wg_text *text, const char *name) { put_name(text, name, in_xml, SIZE_MAX / 2); }
 
+void wg_put_cell(wg_text *text, const char *cell, size_t width, bool right, bool last)
+{
+    size_t own = wg_text_width(cell), pad = width > own ? width - own : 0;
+    for (size_t i = 0; right && i < pad; i++)
+        wg_put(text, " ");
+    wg_put_plain(text, cell);
+    for (size_t i = 0; !right && !last && i < pad; i++)
+        wg_put(text, " ");
+    wg_put(text, last ? "\n" : "  ");
+}
+
 void wg_put_url(wg_text *text, const char *data, size_t n)
 {
     for (size_t i = 0; i < n; i++) {

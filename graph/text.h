@@ -34,6 +34,8 @@ void wg_put_json_number(wg_text *text, double value);
 
 /* A name as plain text: control bytes and bad UTF-8 as U+FFFD, as in all of these. */
 void wg_put_plain(wg_text *text, const char *name);
+/* The same as a cell of a table, padded to that width and two blanks apart from the next; the last ends the line. */
+void wg_put_cell(wg_text *text, const char *cell, size_t width, bool right, bool last);
 
 /* "64×784", "scalar"; " int64" behind it where the dtype differs from `usual`. Into `out`; returns out. */
 char *wg_form_text(const wg_type *type, wg_dtype usual, char *out, size_t size);

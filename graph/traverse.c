@@ -138,3 +138,19 @@ bool wg_all_zero(const wg_node *node)
         ZERO_LOOP(double)
     return i == n;
 }
+
+#define ADD_LOOP(T)                                                                                                    \
+    {                                                                                                                  \
+        T *restrict sum = to;                                                                                          \
+        const T *restrict more = from;                                                                                 \
+        for (int64_t i = 0; i < n; i++)                                                                                \
+            sum[i] += more[i];                                                                                         \
+    }
+
+void wg_values_add(wg_dtype dtype, int64_t n, const void *from, void *to)
+{
+    if (dtype == WG_FLOAT32)
+        ADD_LOOP(float)
+    else
+        ADD_LOOP(double)
+}

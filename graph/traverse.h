@@ -45,6 +45,8 @@ wg_tensor wg_sum_to(wg_tensor g, const wg_type *x);
 wg_tensor wg_chain_map(const wg_call *c, int which, wg_tensor g);
 /* The same as one operation that runs the slope's kernel and has no derivative: for what is recorded to be run again. */
 wg_tensor wg_pull_map(const wg_call *c, int which, wg_tensor g);
+/* to[i] += from[i], n elements of a float dtype. */
+void wg_values_add(wg_dtype dtype, int64_t n, const void *from, void *to);
 /* Are all elements zero? */
 bool wg_all_zero(const wg_node *node);
 

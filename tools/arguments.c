@@ -158,6 +158,18 @@ static void put_name(FILE *to, const char *page, const char *doc, size_t n)
     fputc('\n', to);
 }
 
+char *arguments_listed(int key, const char *text, void (*write)(FILE *file))
+{
+    char *list = NULL;
+    size_t size = 0;
+    FILE *file = key == ARGP_KEY_HELP_POST_DOC ? open_memstream(&list, &size) : NULL;
+    if (!file)
+        return (char *)(uintptr_t)text;
+    write(file);
+    fclose(file);
+    return list;
+}
+
 void arguments_man(const struct argp *argp, const char *name)
 {
     char page[64], title[64];

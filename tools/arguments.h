@@ -13,6 +13,9 @@ typedef void arguments_words(FILE *file, int before);
  * --complete the words that may follow those behind it; words NULL: names of files. */
 void arguments_read(const struct argp *argp, int argc, char **argv, void *input, arguments_words *words);
 
+/* For a help_filter: `write` prints what stands behind the options. */
+char *arguments_listed(int key, const char *text, void (*write)(FILE *file));
+
 /* For a program of commands. */
 void arguments_man(const struct argp *argp, const char *name);
 /* The n words begun so far, the last one unfinished, to `to`. */

@@ -61,24 +61,21 @@ static error_t parse(int key, char *text, struct argp_state *state)
     }
 }
 
-static char *networks_listed(int key, const char *text, void *input)
+static void put_networks(FILE *file)
 {
-    (void)input;
-    char *list = NULL;
-    size_t size = 0;
-    FILE *file = key == ARGP_KEY_HELP_POST_DOC ? open_memstream(&list, &size) : NULL;
-    if (!file)
-        return (char *)(uintptr_t)text;
     fputs("NETWORK is a .safetensors file of `wengert train', whose settings hold where no others are given, or "
           "built in, over made-up data:\n",
           file);
-    for (int i = 0; built_in_at(i); i++)
-        fprintf(file, "  %-12s %s\n", built_in_at(i)->name, built_in_at(i)->doc);
+    built_in_list(file);
     fputs("Without one it is that of the settings, as `wengert train' would make it. The exit code is 1 where "
           "something was found.",
           file);
-    fclose(file);
-    return list;
+}
+
+static char *networks_listed(int key, const char *text, void *input)
+{
+    (void)input;
+    return arguments_listed(key, text, put_networks);
 }
 
 /* ---- Runs -------------------------------------------------------------------------------------------------------- */

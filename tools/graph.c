@@ -97,19 +97,10 @@ static void name_add(struct argp_state *state, const char *option, const char **
 
 static bool is_file(const settings *s) { return s->out && strcmp(s->out, "-"); }
 
-static error_t parse(int key, char *text, struct argp_state *state)
+/* How it is to be drawn. */
+static error_t drawing_option(settings *s, int key, char *text, struct argp_state *state)
 {
-    settings *s = state->input;
     switch (key) {
-    case 'o':
-        s->out = text;
-        return 0;
-    case FORMAT:
-        s->format = one_of(state, "format", text, formats, COUNT(formats));
-        return 0;
-    case JSON:
-        s->format = WG_FORMAT_JSON;
-        return 0;
     case TREE:
         s->draw.tree = true;
         return 0;
@@ -160,6 +151,24 @@ static error_t parse(int key, char *text, struct argp_state *state)
     case TITLE:
         s->draw.title = text;
         return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static error_t parse(int key, char *text, struct argp_state *state)
+{
+    settings *s = state->input;
+    switch (key) {
+    case 'o':
+        s->out = text;
+        return 0;
+    case FORMAT:
+        s->format = one_of(state, "format", text, formats, COUNT(formats));
+        return 0;
+    case JSON:
+        s->format = WG_FORMAT_JSON;
+        return 0;
     case BATCH:
         s->batch = whole(state, "batch", text, 1000000);
         return 0;
@@ -176,23 +185,20 @@ static error_t parse(int key, char *text, struct argp_state *state)
             argp_error(state, "--format is for standard output; the name %s tells", s->out);
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return drawing_option(s, key, text, state);
     }
+}
+
+static void put_networks(FILE *file)
+{
+    fputs("Built in:\n", file);
+    built_in_list(file);
 }
 
 static char *networks_listed(int key, const char *text, void *input)
 {
     (void)input;
-    char *list = NULL;
-    size_t size = 0;
-    FILE *file = key == ARGP_KEY_HELP_POST_DOC ? open_memstream(&list, &size) : NULL;
-    if (!file)
-        return (char *)(uintptr_t)text;
-    fputs("Built in:\n", file);
-    for (int i = 0; built_in_at(i); i++)
-        fprintf(file, "  %-12s %s\n", built_in_at(i)->name, built_in_at(i)->doc);
-    fclose(file);
-    return list;
+    return arguments_listed(key, text, put_networks);
 }
 
 /* ---- The network ------------------------------------------------------------------------------------------------- */

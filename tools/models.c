@@ -204,6 +204,12 @@ wg_tensor built_in_loss(const built_in *network, network_parts *parts, int64_t b
 
 const built_in *built_in_at(int i) { return i >= 0 && i < NETWORKS ? &networks[i] : NULL; }
 
+void built_in_list(FILE *file)
+{
+    for (int i = 0; i < NETWORKS; i++)
+        fprintf(file, "  %-12s %s\n", networks[i].name, networks[i].doc);
+}
+
 const built_in *built_in_find(const char *name)
 {
     int i = 0;

@@ -26,6 +26,8 @@ const built_in *built_in_find(const char *name);
 void network_words(FILE *file, int before);
 /* Network i, NULL past the last. */
 const built_in *built_in_at(int i);
+/* Prints them, a line each with what it is. */
+void built_in_list(FILE *file);
 
 /* Records data and network, the first time the parameters too; batch 0: the network's own. */
 wg_tensor built_in_loss(const built_in *network, network_parts *parts, int64_t batch);

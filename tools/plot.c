@@ -342,19 +342,17 @@ static void chart_words(FILE *file, int before)
         fputs(":files\n", file);
 }
 
-static char *charts_listed(int key, const char *text, void *input)
+static void put_charts(FILE *file)
 {
-    (void)input;
-    char *list = NULL;
-    size_t size = 0;
-    FILE *file = key == ARGP_KEY_HELP_POST_DOC ? open_memstream(&list, &size) : NULL;
-    if (!file)
-        return (char *)(uintptr_t)text;
     fputs("Charts:\n", file);
     for (int i = 0; i < CHARTS; i++)
         fprintf(file, "  %-9s %-11s  %s\n", charts[i].name, charts[i].takes, charts[i].doc);
-    fclose(file);
-    return list;
+}
+
+static char *charts_listed(int key, const char *text, void *input)
+{
+    (void)input;
+    return arguments_listed(key, text, put_charts);
 }
 
 int command_plot(int argc, char **argv)

@@ -63,20 +63,18 @@ static void unknown(const char *name)
 }
 
 /* The table of commands, where argp puts what follows the options. */
-static char *commands_listed(int key, const char *text, void *input)
+static void put_commands(FILE *file)
 {
-    (void)input;
-    char *list = NULL;
-    size_t size = 0;
-    FILE *file = key == ARGP_KEY_HELP_POST_DOC ? open_memstream(&list, &size) : NULL;
-    if (!file)
-        return (char *)(uintptr_t)text;
     fputs("Commands:\n", file);
     for (size_t i = 0; i < COMMANDS; i++)
         fprintf(file, "  %-10s %s\n", commands[i].name, commands[i].doc);
     fputs("\n`wengert COMMAND --help' tells more.", file);
-    fclose(file);
-    return list;
+}
+
+static char *commands_listed(int key, const char *text, void *input)
+{
+    (void)input;
+    return arguments_listed(key, text, put_commands);
 }
 
 /* Options end at the command's name; what is behind it is the command's. */
