@@ -20,10 +20,10 @@ static bool is_missing(const wg_attr *attr, const void *member)
     case WG_ATTR_INTEGER: return *(const int64_t *)member == WG_NO_INTEGER;
     case WG_ATTR_REAL: return !memcmp(member, &no_real, sizeof no_real);
     case WG_ATTR_CHOICE: return !*(const char *const *)member;
-    case WG_ATTR_AXES: return ((const wg_axes *)member)->n == -1;
-    case WG_ATTR_SHAPE: return ((const wg_shape *)member)->rank == -1;
+    case WG_ATTR_AXES: return wg_is_no_axes(member);
+    case WG_ATTR_SHAPE: return wg_is_no_shape(member);
     case WG_ATTR_INTS:
-    case WG_ATTR_LISTS: return ((const wg_ints *)member)->n == -1;
+    case WG_ATTR_LISTS: return wg_is_no_ints(member);
     case WG_ATTR_LIST: return ((const wg_list *)member)->n == -1;
     case WG_ATTR_SPATIAL: {
         int64_t first = *(const int64_t *)member;
@@ -69,6 +69,8 @@ static wg_status resolve_axis(const wg_call *c, const wg_attr *attr, int *axis)
 /* All of them where none is given; otherwise counted from the front, ascending. */
 static wg_status resolve_axes(const wg_call *c, const wg_attr *attr, wg_axes *axes)
 {
+    if (wg_is_no_axes(axes))
+        *axes = (wg_axes){0};
     wg_status status = count_in_range(c, attr, axes->n);
     if (status || attr->raw)
         return status;
@@ -90,6 +92,20 @@ static wg_status resolve_axes(const wg_call *c, const wg_attr *attr, wg_axes *ax
         if (all || chosen[axis])
             axes->at[axes->n++] = axis;
     return WG_OK;
+}
+
+static wg_status resolve_shape(const wg_call *c, const wg_attr *attr, wg_shape *shape)
+{
+    if (wg_is_no_shape(shape))
+        *shape = (wg_shape){0};
+    return count_in_range(c, attr, shape->rank);
+}
+
+static wg_status resolve_ints(const wg_call *c, const wg_attr *attr, wg_ints *ints)
+{
+    if (wg_is_no_ints(ints))
+        *ints = (wg_ints){0};
+    return count_in_range(c, attr, ints->n);
 }
 
 /* The entry's own string equal to `word`; NULL if there is none. */
@@ -196,8 +212,8 @@ static wg_status resolve(const wg_call *c, const wg_attr *attr, void *member)
     case WG_ATTR_AXIS: return resolve_axis(c, attr, member);
     case WG_ATTR_CHOICE: return resolve_choice(c, attr, member);
     case WG_ATTR_AXES: return resolve_axes(c, attr, member);
-    case WG_ATTR_SHAPE: return count_in_range(c, attr, ((const wg_shape *)member)->rank);
-    case WG_ATTR_INTS: return count_in_range(c, attr, ((const wg_ints *)member)->n);
+    case WG_ATTR_SHAPE: return resolve_shape(c, attr, member);
+    case WG_ATTR_INTS: return resolve_ints(c, attr, member);
     case WG_ATTR_LIST: return resolve_list(c, attr, member);
     case WG_ATTR_LISTS: return resolve_lists(c, attr, member);
     case WG_ATTR_SPATIAL:
@@ -266,7 +282,7 @@ static const char *const takes[] = {
 /* The list a value stands for: one number is a list of it. False for another kind. */
 static bool list_of(const wg_value *value, wg_list *list)
 {
-    *list = value->kind == WG_VALUE_INTEGER ? (wg_list){1, &value->integer} : value->list;
+    *list = value->kind == WG_VALUE_INTEGER ? (wg_list){&value->integer, 1} : value->list;
     return value->kind == WG_VALUE_INTEGER || (value->kind == WG_VALUE_LIST && list->n >= 0 && (!list->n || list->at));
 }
 
@@ -276,7 +292,7 @@ static bool short_list_of(const wg_value *value, wg_ints *ints)
     wg_list list;
     if (!list_of(value, &list) || list.n > WG_MAX_RANK)
         return false;
-    *ints = (wg_ints){list.n, {0}};
+    *ints = (wg_ints){.n = list.n};
     for (int i = 0; i < list.n; i++)
         ints->at[i] = list.at[i];
     return true;
@@ -311,7 +327,7 @@ static bool set_axes(wg_axes *axes, const wg_value *value)
     wg_ints list;
     if (!short_list_of(value, &list))
         return false;
-    *axes = (wg_axes){list.n, {0}};
+    *axes = (wg_axes){.n = list.n};
     for (int i = 0; i < list.n; i++)
         axes->at[i] = fits_axis(list.at[i]) ? (int)list.at[i] : INT_MAX; /* out of range in any case */
     return true;
@@ -329,9 +345,9 @@ static bool set_shape(wg_shape *shape, const wg_value *value)
 
 static bool set_lists(wg_ints *lists, int n, const wg_value *value)
 {
-    wg_ints given[WG_MAX_RANK] = {{0, {0}}};
+    wg_ints given[WG_MAX_RANK] = {{{0}, 0}};
     if (value->kind == WG_VALUE_INTEGER)
-        given[0] = (wg_ints){1, {value->integer}};
+        given[0] = (wg_ints){{value->integer}, 1};
     else if (value->kind != WG_VALUE_LISTS || value->n != n)
         return false;
     for (int i = 0; value->kind == WG_VALUE_LISTS && i < n; i++) {
@@ -578,11 +594,19 @@ static void put_member(writer *w, const wg_attr *attr, const void *member)
         int64_t at[WG_MAX_RANK];
         for (int i = 0; i < WG_MAX_RANK; i++)
             at[i] = axes->at[i];
-        put_short_list(w, at, axes->n);
+        put_short_list(w, at, wg_is_no_axes(axes) ? 0 : axes->n);
         break;
     }
-    case WG_ATTR_SHAPE: put_short_list(w, ((const wg_shape *)member)->dim, ((const wg_shape *)member)->rank); break;
-    case WG_ATTR_INTS: put_short_list(w, ((const wg_ints *)member)->at, ((const wg_ints *)member)->n); break;
+    case WG_ATTR_SHAPE: {
+        const wg_shape *shape = member;
+        put_short_list(w, shape->dim, wg_is_no_shape(shape) ? 0 : shape->rank);
+        break;
+    }
+    case WG_ATTR_INTS: {
+        const wg_ints *ints = member;
+        put_short_list(w, ints->at, wg_is_no_ints(ints) ? 0 : ints->n);
+        break;
+    }
     case WG_ATTR_LIST: put_list(w, ((const wg_list *)member)->at, ((const wg_list *)member)->n); break;
     case WG_ATTR_LISTS: {
         const wg_ints *list = member;

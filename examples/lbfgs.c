@@ -11,7 +11,7 @@ static const double known = 49.165253058;
 /* The sum of 1 / |p_i - p_j| over pairs; p: [N, 3], each point divided by its length. */
 static wg_tensor energy(wg_tensor x)
 {
-    wg_tensor p = wg_divide(x, wg_norm(x, .axis = WG_AXES(1), .keepdims = true));
+    wg_tensor p = wg_divide(x, wg_norm(x, .axis = 1, .keepdims = true));
     wg_tensor cosines = wg_matmul(p, wg_matrix_transpose(p));
     wg_tensor squares = wg_multiply(2, wg_subtract(1, cosines)), above = wg_triu(wg_full(x.tape, WG_BOOL, WG_SHAPE(N, N), 1), .k = 1);
     return wg_sum(wg_rsqrt(wg_masked_select(squares, above)));

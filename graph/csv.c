@@ -198,7 +198,7 @@ static wg_data *read_table(table *t, locale_t c_locale)
         return NULL;
     }
     int64_t n = lines - skip_header(t, c_locale);
-    wg_column x = {.dtype = t->o->dtype, .row = {1, {columns - labelled}}}, y = {0};
+    wg_column x = {.dtype = t->o->dtype, .row = {{columns - labelled}, 1}}, y = {0};
     size_t label_bytes = (size_t)(labelled ? n : 0) * sizeof(double);
     double *label = wg_tape_allocate(t->tape, label_bytes);
     if (!label)

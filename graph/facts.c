@@ -211,11 +211,11 @@ static bool is_default_axis(const wg_attr *attr, const void *own, const void *st
     if (attr->kind == WG_ATTR_AXIS)
         return *usual != WG_NO_AXIS && *axis == *usual + (*usual < 0 ? rank + attr->extra_rank : 0);
     const wg_axes *axes = own, *these = standard;
-    if (attr->kind != WG_ATTR_AXES || these->n < 0)
+    if (attr->kind != WG_ATTR_AXES || attr->required)
         return false;
-    bool same = axes->n == (these->n ? these->n : rank);
+    bool all = these->n == 0 || wg_is_no_axes(these), same = axes->n == (all ? rank : these->n);
     for (int i = 0; same && i < axes->n; i++)
-        same = axes->at[i] == (!these->n ? i : these->at[i] < 0 ? these->at[i] + rank : these->at[i]);
+        same = axes->at[i] == (all ? i : these->at[i] < 0 ? these->at[i] + rank : these->at[i]);
     return same;
 }
 

@@ -242,7 +242,7 @@ static bool read_images(const idx *f, wg_column *x, int64_t n, const wg_data_idx
         x->scale = bytes ? 1 / 255.0 : 1;
     memcpy(x->row.dim, f->shape.dim + 1, (size_t)(f->shape.rank - 1) * sizeof *x->row.dim);
     if (o->flatten)
-        x->row = (wg_shape){1, {wg_column_width(x)}};
+        x->row = (wg_shape){{wg_column_width(x)}, 1};
     return wg_column_new(f->tape, FUNCTION, x, n) && read_values(f, x, n, n == f->shape.dim[0]);
 }
 

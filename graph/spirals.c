@@ -32,8 +32,8 @@ wg_data *(wg_data_spirals)(wg_tape *tape, int64_t n, wg_data_spirals_options opt
                   (long long)n, wg_dtype_name(options.dtype), options.classes, options.turns, options.noise);
         return NULL;
     }
-    wg_column x = {.dtype = options.dtype, .row = {1, {2}}}, y = {.dtype = WG_INT64};
-    wg_column noise = {.dtype = WG_FLOAT64, .row = {1, {2}}};
+    wg_column x = {.dtype = options.dtype, .row = {{2}, 1}}, y = {.dtype = WG_INT64};
+    wg_column noise = {.dtype = WG_FLOAT64, .row = {{2}, 1}};
     bool made = wg_column_new(tape, FUNCTION, &noise, n) && wg_column_new(tape, FUNCTION, &x, n) &&
                 wg_column_new(tape, FUNCTION, &y, n);
     if (made) {

@@ -267,7 +267,7 @@ static wg_tensor weights(const wg_call *c)
 /* How P moves with the scores along d, and how a cotangent d of P is pulled back to them: P (d - sum(P d)). */
 static wg_tensor through_softmax(wg_tensor p, wg_tensor d)
 {
-    return wg_multiply(p, wg_subtract(d, wg_sum(wg_multiply(p, d), .axis = WG_AXES(-1), .keepdims = true)));
+    return wg_multiply(p, wg_subtract(d, wg_sum(wg_multiply(p, d), .axis = -1, .keepdims = true)));
 }
 
 static wg_tensor scores_pull(const wg_call *c, wg_tensor p, wg_tensor g)

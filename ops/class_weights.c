@@ -266,7 +266,7 @@ wg_classified wg_classified_of(const wg_call *c, int64_t ignore_index, double la
 
 wg_tensor wg_along_classes(const wg_classified *l, wg_tensor weight)
 {
-    wg_shape shape = {l->c->x[0].rank - l->r.axis, {l->r.classes}};
+    wg_shape shape = {{l->r.classes}, l->c->x[0].rank - l->r.axis};
     for (int i = 1; i < shape.rank; i++)
         shape.dim[i] = 1;
     return wg_reshape(weight, shape);

@@ -21,7 +21,7 @@ typedef struct {
     int64_t stride[3], padding[3], dilation[3], groups;
     wg_shape shape; /* of the result */
 } windows_options;
-#define windows_defaults .stride = {1}, .padding = {0}, .dilation = {1}, .groups = 1, .shape = {.rank = -1}
+#define windows_defaults .stride = {1}, .padding = {0}, .dilation = {1}, .groups = 1, .shape = WG_NO_SHAPE
 
 #define LARGEST ((int64_t)1 << 30) /* of an option, so that sums of them cannot overflow */
 

@@ -131,7 +131,7 @@ wg_tensor (wg_gather_nd)(wg_tensor x, wg_tensor indices) { return WG_RECORD(gath
 typedef struct {
     wg_shape shape;
 } wg_gather_nd_back_options;
-#define wg_gather_nd_back_defaults .shape = {-1, {0}}
+#define wg_gather_nd_back_defaults .shape = WG_NO_SHAPE
 
 static wg_status gather_nd_back_type(wg_call *c)
 {

@@ -287,7 +287,7 @@ static wg_tensor posterior_recorded(const wg_call *c, int64_t blank)
         alpha[i] = wg_where(wg_select(s.active, 0, i), wg_add(paths, wg_select(emission, 0, i)), x);
     }
     wg_tensor beta = wg_log(wg_cast(s.end, .dtype = c->dtype));
-    wg_tensor total = wg_logsumexp(wg_add(alpha[b.steps - 1], beta), .axis = WG_AXES(1), .keepdims = true);
+    wg_tensor total = wg_logsumexp(wg_add(alpha[b.steps - 1], beta), .axis = 1, .keepdims = true);
     wg_tensor possible = wg_greater(total, -INFINITY);
     for (int64_t i = b.steps - 1; i >= 0; i--) {
         wg_tensor active = wg_select(s.active, 0, i), both = wg_subtract(wg_add(alpha[i], beta), total);

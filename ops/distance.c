@@ -342,12 +342,12 @@ static wg_tensor pairwise_distance_vjp(const wg_call *c, wg_tensor g)
 static wg_tensor pairwise_distance_jvp(const wg_call *c)
 {
     wg_tensor slope = pairwise_distance_slope(c), both[2] = {slope, wg_negative(slope)};
-    return wg_sum(pushed(c, both), .axis = WG_AXES(-1));
+    return wg_sum(pushed(c, both), .axis = -1);
 }
 static void pairwise_distance_formula(const wg_call *c, wg_tensor *out)
 {
     const wg_pairwise_distance_options *o = c->options;
-    out[0] = wg_norm(wg_subtract(c->in[0], c->in[1]), .p = o->p, .axis = WG_AXES(-1));
+    out[0] = wg_norm(wg_subtract(c->in[0], c->in[1]), .p = o->p, .axis = -1);
 }
 WG_OP(pairwise_distance) = {
     .name = "pairwise_distance",
@@ -563,7 +563,7 @@ static wg_tensor cdist_vjp(const wg_call *c, wg_tensor g)
         return WG_RECORD(cdist_pull, &pull, c->in[0], c->in[1], c->out[0], g);
     }
     wg_tensor pulled = wg_strong_multiply(wg_expand_dims(g, -1), cdist_slope(c));
-    return c->which ? wg_negative(wg_sum(pulled, .axis = WG_AXES(-3))) : wg_sum(pulled, .axis = WG_AXES(-2));
+    return c->which ? wg_negative(wg_sum(pulled, .axis = -3)) : wg_sum(pulled, .axis = -2);
 }
 static wg_tensor cdist_jvp(const wg_call *c)
 {
@@ -574,13 +574,13 @@ static wg_tensor cdist_jvp(const wg_call *c)
             own = i ? wg_negative(own) : own;
             t = wg_is_none(t) ? own : wg_add(t, own);
         }
-    return wg_sum(wg_strong_multiply(t, slope), .axis = WG_AXES(-1));
+    return wg_sum(wg_strong_multiply(t, slope), .axis = -1);
 }
 static void cdist_formula(const wg_call *c, wg_tensor *out)
 {
     const wg_cdist_options *o = c->options;
     wg_tensor apart = wg_subtract(spelled_out(c->in[0], 0), spelled_out(c->in[1], 1));
-    out[0] = wg_norm(apart, .p = o->p, .axis = WG_AXES(-1));
+    out[0] = wg_norm(apart, .p = o->p, .axis = -1);
 }
 WG_OP(cdist) = {
     .name = "cdist",

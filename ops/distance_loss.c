@@ -79,7 +79,7 @@ static wg_tensor pushed(const wg_call *c, wg_tensor (*slope)(const wg_call *c, i
             wg_tensor term = wg_strong_multiply(c->t[i], slope(c, i));
             sum = wg_is_none(sum) ? term : wg_add(sum, term);
         }
-    return wg_is_none(sum) ? sum : reduced_rows(c, wg_sum(sum, .axis = WG_AXES(-1)));
+    return wg_is_none(sum) ? sum : reduced_rows(c, wg_sum(sum, .axis = -1));
 }
 
 /* ---- cosine_embedding_loss --------------------------------------------------------------------------------------- */

@@ -320,7 +320,7 @@ typedef struct {
     int axis;
     wg_list sizes;
 } wg_split_options;
-#define wg_split_defaults .axis = WG_NO_AXIS, .sizes = {-1, NULL}
+#define wg_split_defaults .axis = WG_NO_AXIS, .sizes = {NULL, -1}
 
 static int split_count(const wg_call *c) { return ((const wg_split_options *)c->options)->sizes.n; }
 

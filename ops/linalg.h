@@ -85,7 +85,7 @@ wg_tensor wg_each_times(wg_tensor v, wg_tensor a);
 wg_tensor wg_matrix_inner(wg_tensor a, wg_tensor b);
 /* A vector as a matrix of one column, and back. */
 static inline wg_tensor wg_as_column(wg_tensor v) { return wg_expand_dims(v, -1); }
-static inline wg_tensor wg_from_column(wg_tensor a) { return wg_squeeze(a, .axis = WG_AXES(-1)); }
+static inline wg_tensor wg_from_column(wg_tensor a) { return wg_squeeze(a, .axis = -1); }
 /* The sum of two terms, of which either may be zero and absent. */
 static inline wg_tensor wg_plus(wg_tensor a, wg_tensor b) { return wg_is_none(a) ? b : wg_is_none(b) ? a : wg_add(a, b); }
 

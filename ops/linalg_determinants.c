@@ -322,7 +322,7 @@ static void det_formula(const wg_call *c, wg_tensor *out)
     wg_tensor pivots = WG_NONE;
     wg_elimination_formula(c->in[0], NULL, NULL, &pivots);
     if (wg_is_tensor(pivots))
-        out[0] = wg_prod(pivots, .axis = WG_AXES(-1));
+        out[0] = wg_prod(pivots, .axis = -1);
 }
 WG_OP(det) = {
     .name = "det",
@@ -373,7 +373,7 @@ static void slogdet_formula(const wg_call *c, wg_tensor *out)
     wg_tensor pivots = WG_NONE;
     wg_elimination_formula(c->in[0], NULL, NULL, &pivots);
     if (wg_is_tensor(pivots))
-        out[1] = wg_sum(wg_log(wg_abs(pivots)), .axis = WG_AXES(-1));
+        out[1] = wg_sum(wg_log(wg_abs(pivots)), .axis = -1);
 }
 WG_OP(slogdet) = {
     .name = "slogdet",
@@ -438,7 +438,7 @@ static void logdet_spd_formula(const wg_call *c, wg_tensor *out)
     wg_tensor pivots = WG_NONE;
     wg_elimination_formula(c->in[0], NULL, NULL, &pivots);
     if (wg_is_tensor(pivots))
-        out[0] = wg_sum(wg_log(pivots), .axis = WG_AXES(-1));
+        out[0] = wg_sum(wg_log(pivots), .axis = -1);
 }
 WG_OP(logdet_spd) = {
     .name = "logdet_spd",

@@ -59,7 +59,7 @@ void wg_elimination_formula(wg_tensor a, wg_tensor *l, wg_tensor *u, wg_tensor *
     if (u)
         *u = wg_concat(((wg_tensors){upper, (int)k}), .axis = -2);
     if (pivots)
-        *pivots = wg_squeeze(wg_concat(((wg_tensors){pivot, (int)k}), .axis = -1), .axis = WG_AXES(-2));
+        *pivots = wg_squeeze(wg_concat(((wg_tensors){pivot, (int)k}), .axis = -1), .axis = -2);
 }
 
 wg_tensor wg_cholesky_formula(wg_tensor a)
@@ -86,8 +86,8 @@ void wg_eigh_formula(wg_tensor a, wg_tensor vectors, wg_tensor *values, wg_tenso
     wg_tensor x = wg_stop_gradient(vectors), one = wg_identity_like(a), v = WG_NONE;
     for (int i = 0; i <= STEPS; i++) {
         wg_tensor xt = wg_matrix_transpose(x), gram = wg_matmul(xt, x), s = wg_matmul(xt, wg_matmul(a, x));
-        v = wg_sum(wg_multiply(s, one), .axis = WG_AXES(-1));
-        v = wg_divide(v, wg_sum(wg_multiply(gram, one), .axis = WG_AXES(-1)));
+        v = wg_sum(wg_multiply(s, one), .axis = -1);
+        v = wg_divide(v, wg_sum(wg_multiply(gram, one), .axis = -1));
         if (i == STEPS)
             break;
         wg_tensor r = wg_subtract(one, gram), across = wg_expand_dims(v, -2);

@@ -155,7 +155,7 @@ static wg_tensor eigh_jvp(const wg_call *c)
 {
     wg_tensor w = c->out[0], v = c->out[1], tv = wg_matmul(wg_symmetrised(c->t[0]), v);
     if (c->which == 0)
-        return wg_sum(wg_multiply(v, tv), .axis = WG_AXES(-2));
+        return wg_sum(wg_multiply(v, tv), .axis = -2);
     if (!values_are_apart(c, w))
         return WG_INVALID;
     return wg_matmul(v, wg_multiply(inverse_gaps(w), wg_matmul(transposed(v), tv)));
@@ -216,7 +216,7 @@ static wg_tensor eigvalsh_da(const wg_call *c, wg_tensor g)
 static wg_tensor eigvalsh_jvp(const wg_call *c)
 {
     wg_tensor v = vectors_of(c);
-    return wg_sum(wg_multiply(v, wg_matmul(wg_symmetrised(c->t[0]), v)), .axis = WG_AXES(-2));
+    return wg_sum(wg_multiply(v, wg_matmul(wg_symmetrised(c->t[0]), v)), .axis = -2);
 }
 
 static void eigvalsh_formula(const wg_call *c, wg_tensor *out)
@@ -379,7 +379,7 @@ static wg_tensor svd_jvp(const wg_call *c)
     int64_t m = a->dim[a->rank - 2], n = a->dim[a->rank - 1], k = smaller_size(a);
     wg_tensor u = c->out[0], s = c->out[1], v = transposed(c->out[2]), tv = wg_matmul(c->t[0], v);
     if (c->which == 1)
-        return wg_sum(wg_multiply(u, tv), .axis = WG_AXES(-2));
+        return wg_sum(wg_multiply(u, tv), .axis = -2);
     if (!vectors_have_derivative(c))
         return WG_INVALID;
     wg_tensor p = wg_matmul(transposed(u), tv), f = inverse_gaps(wg_square(s));
@@ -460,7 +460,7 @@ static wg_tensor svdvals_da(const wg_call *c, wg_tensor g)
 static wg_tensor svdvals_jvp(const wg_call *c)
 {
     wg_svd_result a = wg_svd(c->in[0]);
-    return wg_sum(wg_multiply(a.u, wg_matmul(c->t[0], transposed(a.vh))), .axis = WG_AXES(-2));
+    return wg_sum(wg_multiply(a.u, wg_matmul(c->t[0], transposed(a.vh))), .axis = -2);
 }
 
 static void svdvals_formula(const wg_call *c, wg_tensor *out)
@@ -599,7 +599,7 @@ static void matrix_norm_formula(const wg_call *c, wg_tensor *out)
     if (wg_choice_is(o->ord, "fro"))
         out[0] = wg_norm(c->in[0], .axis = WG_AXES(-2, -1));
     else if (wg_choice_is(o->ord, "nuc"))
-        out[0] = wg_sum(wg_svdvals(c->in[0]), .axis = WG_AXES(-1));
+        out[0] = wg_sum(wg_svdvals(c->in[0]), .axis = -1);
     else
         out[0] = wg_select(wg_svdvals(c->in[0]), -1, 0);
 }

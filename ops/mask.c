@@ -142,7 +142,7 @@ wg_tensor (wg_masked_select)(wg_tensor x, wg_tensor mask) { return WG_RECORD(mas
 typedef struct {
     wg_shape shape;
 } wg_masked_select_back_options;
-#define wg_masked_select_back_defaults .shape = {-1, {0}}
+#define wg_masked_select_back_defaults .shape = WG_NO_SHAPE
 
 static wg_status masked_select_back_type(wg_call *c)
 {

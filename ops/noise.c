@@ -49,7 +49,7 @@ typedef struct {
     wg_shape shape;
     wg_dtype dtype;
 } wg_noise_options;
-#define wg_noise_defaults .noise = WG_NOISE_UNIFORM, .shape = {-1, {0}}, .dtype = WG_FLOAT64
+#define wg_noise_defaults .noise = WG_NOISE_UNIFORM, .shape = WG_NO_SHAPE, .dtype = WG_FLOAT64
 
 static wg_status noise_type(wg_call *c)
 {

@@ -292,7 +292,7 @@ static bool trails(const wg_normalized_options *o, int rank) { return o->axis.at
 
 static wg_shape weight_shape(const wg_type *x, const wg_normalized_options *o)
 {
-    wg_shape shape = {1, {o->groups ? x->dim[1] : 0}};
+    wg_shape shape = {{o->groups ? x->dim[1] : 0}, 1};
     if (!o->groups) {
         shape.rank = o->axis.n;
         for (int i = 0; i < o->axis.n; i++)
@@ -332,7 +332,7 @@ wg_tensor wg_weight_along(wg_tensor weight, const wg_type *x, const wg_normalize
     int axis = o->groups ? 1 : o->axis.at[0];
     if (!wg_is_tensor(weight) || (!o->groups && trails(o, x->rank)) || axis == x->rank - 1)
         return weight;
-    wg_shape shape = {x->rank - axis, {x->dim[axis]}};
+    wg_shape shape = {{x->dim[axis]}, x->rank - axis};
     for (int i = 1; i < shape.rank; i++)
         shape.dim[i] = 1;
     return wg_reshape(weight, shape);

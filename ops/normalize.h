@@ -13,7 +13,7 @@ typedef struct {
     bool centered;  /* the mean is taken away */
     double eps;
 } wg_normalized_options;
-#define wg_normalized_defaults .axis = {1, {-1}}, .groups = 0, .centered = true, .eps = 1e-5
+#define wg_normalized_defaults .axis = {{-1}, 1}, .groups = 0, .centered = true, .eps = 1e-5
 
 /* Is x fit for the options, and are weight and bias, operands `weight` to `last`, for x? */
 wg_status wg_normalized_fits(const wg_call *c, const wg_normalized_options *o, int weight, int last);

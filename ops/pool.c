@@ -207,7 +207,7 @@ static wg_status max_pool_c(const wg_call *c, wg_code *w)
 typedef struct {
     wg_shape shape;
 } pool_add_back_options;
-#define pool_add_back_defaults .shape = {.rank = -1}
+#define pool_add_back_defaults .shape = WG_NO_SHAPE
 
 static wg_tensor pool_take(wg_tensor x, wg_tensor index);
 static wg_tensor pool_add_back(wg_tensor g, wg_tensor index, const wg_type *x);
@@ -443,7 +443,7 @@ typedef struct {
     wg_shape shape;
 } avg_pool_back_options;
 #define avg_pool_back_defaults                                                                                         \
-    .kernel_size = {0}, .stride = {0}, .padding = {0}, .count_include_pad = true, .shape = {.rank = -1}
+    .kernel_size = {0}, .stride = {0}, .padding = {0}, .count_include_pad = true, .shape = WG_NO_SHAPE
 
 static wg_status avg_pool_back_type(wg_call *c)
 {

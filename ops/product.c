@@ -84,7 +84,7 @@ static wg_tensor matmul_da(const wg_call *c, wg_tensor g)
         return of_b > 1 ? wg_matmul(g, wg_matrix_transpose(b)) : wg_matmul(wg_expand_dims(g, -1), wg_expand_dims(b, 0));
     if (of_b == 1)
         return wg_multiply(g, b);
-    return of_b == 2 ? wg_matmul(b, g) : wg_squeeze(wg_matmul(b, wg_expand_dims(g, -1)), .axis = WG_AXES(-1));
+    return of_b == 2 ? wg_matmul(b, g) : wg_squeeze(wg_matmul(b, wg_expand_dims(g, -1)), .axis = -1);
 }
 
 /* A matrix b that all of a stack a multiplies: one product of the tall matrices sums over the stack. */

@@ -241,7 +241,7 @@ typedef struct {
     wg_shape shape; /* of the result: what was padded */
     wg_pad_options pad;
 } wg_pad_back_options;
-#define wg_pad_back_defaults .shape = {-1, {0}}, .pad = {wg_pad_defaults}
+#define wg_pad_back_defaults .shape = WG_NO_SHAPE, .pad = {wg_pad_defaults}
 
 /* y's sizes from x's. */
 static wg_status padded(const wg_call *c, const wg_pad_options *o, const wg_type *x, wg_type *y)
@@ -491,13 +491,13 @@ wg_tensor (wg_roll)(wg_tensor x, wg_roll_options options) { return WG_RECORD(rol
 typedef struct {
     wg_ints repetitions;
 } wg_tile_options;
-#define wg_tile_defaults .repetitions = {-1, {0}}
+#define wg_tile_defaults .repetitions = WG_NO_INTS
 
 typedef struct {
     wg_shape shape; /* of the result: what was tiled */
     wg_ints repetitions;
 } wg_tile_back_options;
-#define wg_tile_back_defaults .shape = {-1, {0}}, .repetitions = {-1, {0}}
+#define wg_tile_back_defaults .shape = WG_NO_SHAPE, .repetitions = WG_NO_INTS
 
 /* x with ones in front, up to `rank`. */
 static wg_type lifted(const wg_type *x, int rank)
@@ -643,7 +643,7 @@ typedef struct {
     wg_list repeats;
     int axis;
 } wg_repeat_back_options;
-#define wg_repeat_back_defaults .shape = {-1, {0}}, .repeats = {-1, NULL}, .axis = WG_NO_AXIS
+#define wg_repeat_back_defaults .shape = WG_NO_SHAPE, .repeats = {NULL, -1}, .axis = WG_NO_AXIS
 
 /* x as it is repeated: along `axis`, or flattened; y's type from it. */
 static wg_status repeated(const wg_call *c, const wg_list *repeats, int *axis, wg_type *x, wg_type *y)

@@ -169,12 +169,12 @@ static wg_tensor recurrent_dw_hh(const wg_call *c, wg_tensor g)
 static wg_tensor recurrent_db_ih(const wg_call *c, wg_tensor g)
 {
     (void)g;
-    return wg_sum(c->shared[0], .axis = WG_AXES(0));
+    return wg_sum(c->shared[0], .axis = 0);
 }
 static wg_tensor recurrent_db_hh(const wg_call *c, wg_tensor g)
 {
     (void)g;
-    return wg_sum(c->shared[1], .axis = WG_AXES(0));
+    return wg_sum(c->shared[1], .axis = 0);
 }
 
 /* push's results begin with y, which a cell has not. */

@@ -163,7 +163,7 @@ typedef struct {
     int64_t how;
     wg_shape shape;
 } resample_back_options;
-#define resample_back_defaults .how = MEAN, .shape = {.rank = -1}
+#define resample_back_defaults .how = MEAN, .shape = WG_NO_SHAPE
 
 static wg_status resample_back_type(wg_call *c)
 {

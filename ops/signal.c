@@ -182,7 +182,7 @@ static wg_status window_type(wg_call *c, part p)
 
 /* ---- Rules: of a window of a and b, the cotangent of a is a window of g and b backwards -------------------------- */
 static wg_tensor convolve_window(wg_tensor a, wg_tensor b, int64_t start, int64_t length);
-static wg_tensor flipped(wg_tensor x) { return wg_flip(x, .axis = WG_AXES(0)); }
+static wg_tensor flipped(wg_tensor x) { return wg_flip(x, .axis = 0); }
 
 static wg_tensor window_da(const wg_call *c, wg_tensor g, wg_tensor flipped_b, part p)
 {

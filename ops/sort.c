@@ -322,7 +322,7 @@ static wg_tensor between_dx(const wg_call *c, wg_tensor g, const wg_axes *axes, 
 static wg_tensor between_jvp(const wg_call *c, const wg_axes *axes, double part)
 {
     wg_tensor both = wg_take_along_axis(wg_last_of(c->t[0], axes), wg_saved(c, 0), -1);
-    wg_tensor t = wg_sum(wg_multiply(both, shares(c, part)), .axis = WG_AXES(-1));
+    wg_tensor t = wg_sum(wg_multiply(both, shares(c, part)), .axis = -1);
     return wg_reshape(t, wg_type_shape(&c->y[0]));
 }
 

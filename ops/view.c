@@ -73,7 +73,7 @@ static wg_status sizes_filled(const wg_call *c, wg_shape shape, int64_t count, i
 typedef struct {
     wg_shape shape;
 } wg_reshape_options;
-#define wg_reshape_defaults .shape = {-1, {0}}
+#define wg_reshape_defaults .shape = WG_NO_SHAPE
 
 static wg_status reshape_type(wg_call *c)
 {
@@ -189,7 +189,7 @@ typedef struct {
     int axis;
     wg_shape shape;
 } wg_unflatten_options;
-#define wg_unflatten_defaults .axis = WG_NO_AXIS, .shape = {-1, {0}}
+#define wg_unflatten_defaults .axis = WG_NO_AXIS, .shape = WG_NO_SHAPE
 
 static wg_status unflatten_type(wg_call *c)
 {
@@ -229,7 +229,7 @@ wg_tensor (wg_unflatten)(wg_tensor x, int axis, wg_shape shape)
 typedef struct {
     wg_axes axis;
 } wg_expand_dims_options;
-#define wg_expand_dims_defaults .axis = {-1, {0}}
+#define wg_expand_dims_defaults .axis = WG_NO_AXES
 
 static wg_status expand_dims_type(wg_call *c)
 {
@@ -374,7 +374,7 @@ static void swapped(const wg_call *c, int a, int b, int *order)
 typedef struct {
     wg_axes axes;
 } wg_permute_dims_options;
-#define wg_permute_dims_defaults .axes = {-1, {0}}
+#define wg_permute_dims_defaults .axes = WG_NO_AXES
 
 static wg_status permute_dims_order(const wg_call *c, int *order)
 {
@@ -490,7 +490,7 @@ wg_tensor (wg_swapaxes)(wg_tensor x, int axis1, int axis2)
 typedef struct {
     wg_axes source, destination;
 } wg_moveaxis_options;
-#define wg_moveaxis_defaults .source = {-1, {0}}, .destination = {-1, {0}}
+#define wg_moveaxis_defaults .source = WG_NO_AXES, .destination = WG_NO_AXES
 
 static wg_status moveaxis_order(const wg_call *c, int *order)
 {

@@ -19,13 +19,13 @@ typedef struct {
     wg_ints stride;
     int64_t offset;
 } wg_add_strided_options;
-#define wg_add_strided_defaults .shape = {-1, {0}}, .stride = {-1, {0}}, .offset = WG_NO_INTEGER
+#define wg_add_strided_defaults .shape = WG_NO_SHAPE, .stride = WG_NO_INTS, .offset = WG_NO_INTEGER
 typedef struct {
     wg_shape shape; /* of the result */
     wg_ints stride;
     int64_t offset;
 } wg_read_strided_options;
-#define wg_read_strided_defaults .shape = {-1, {0}}, .stride = {-1, {0}}, .offset = WG_NO_INTEGER
+#define wg_read_strided_defaults .shape = WG_NO_SHAPE, .stride = WG_NO_INTS, .offset = WG_NO_INTEGER
 
 /* Do the strides keep every index of `shape` within an array of n elements? */
 static wg_status strides_stay_within(const wg_call *c, const wg_shape *shape, const wg_ints *stride, int64_t offset,
@@ -228,7 +228,7 @@ static wg_tensor view_dx(const wg_call *c, wg_tensor g)
 typedef struct {
     wg_shape shape;
 } wg_broadcast_to_options;
-#define wg_broadcast_to_defaults .shape = {-1, {0}}
+#define wg_broadcast_to_defaults .shape = WG_NO_SHAPE
 
 static wg_status broadcast_to_type(wg_call *c)
 {

@@ -38,23 +38,23 @@ static wg_tensor attention(const wg_tensor *in)
 }
 static wg_tensor conv2d(const wg_tensor *in) { return wg_conv2d(in[0], in[1], in[2], .padding = {1, 1}); }
 
-#define ARRAY {1, {16777216}}
-#define ROWS {2, {8192, 1024}}
-#define SQUARE {2, {1024, 1024}}
-#define HEADS {4, {4, 8, 256, 64}}
-#define IMAGES {4, {16, 64, 32, 32}}
+#define ARRAY {{16777216}, 1}
+#define ROWS {{8192, 1024}, 2}
+#define SQUARE {{1024, 1024}, 2}
+#define HEADS {{4, 8, 256, 64}, 4}
+#define IMAGES {{16, 64, 32, 32}, 4}
 #define BOTH(name, run, n, inputs, out) {name "_fwd", run, n, inputs, out, false}, {name "_fwd_bwd", run, n, inputs, out, true}
 #define IN(...) {__VA_ARGS__}
 
 static const row rows[] = {
     BOTH("chain", chain, 1, IN({ARRAY, 3, false}), ARRAY),
-    {"sum", sum, 1, {{ARRAY, 3, true}}, {0, {0}}, false},
+    {"sum", sum, 1, {{ARRAY, 3, true}}, {{0}, 0}, false},
     BOTH("softmax", softmax, 1, IN({ROWS, 4, false}), ROWS),
-    BOTH("layer_norm", layer_norm, 3, IN({ROWS, 4, false}, {{1, {1024}}, 1, false}, {{1, {1024}}, 1, false}), ROWS),
+    BOTH("layer_norm", layer_norm, 3, IN({ROWS, 4, false}, {{{1024}, 1}, 1, false}, {{{1024}, 1}, 1, false}), ROWS),
     BOTH("matmul", matmul, 2, IN({SQUARE, 1, false}, {SQUARE, 1, false}), SQUARE),
     BOTH("attention", attention, 3, IN({HEADS, 2, false}, {HEADS, 2, false}, {HEADS, 2, false}), HEADS),
     BOTH("conv2d", conv2d, 3,
-         IN({{4, {16, 32, 32, 32}}, 1, false}, {{4, {64, 32, 3, 3}}, 1, false}, {{1, {64}}, 1, false}),
+         IN({{{16, 32, 32, 32}, 4}, 1, false}, {{{64, 32, 3, 3}, 4}, 1, false}, {{{64}, 1}, 1, false}),
          IMAGES),
 };
 

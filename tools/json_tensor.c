@@ -172,7 +172,7 @@ static bool list_read(const json_t *json, int64_t **kept, wg_value *value, const
     for (size_t i = 0; i < n; i++)
         list[i] = json_integer_value(json_array_get(json, i));
     value->kind = WG_VALUE_LIST;
-    value->list = (wg_list){(int)n, list};
+    value->list = (wg_list){list, (int)n};
     return true;
 }
 
@@ -289,11 +289,20 @@ static json_t *integers_json(const int64_t *at, int n)
 
 static json_t *axes_json(const wg_axes *axes)
 {
-    json_t *list = axes->n ? json_array() : json_null(); /* none given: all */
+    if (axes->n == 0 || wg_is_no_axes(axes)) /* all */
+        return json_null();
+    json_t *list = json_array();
     for (int i = 0; i < axes->n; i++)
         json_array_append_new(list, json_integer(axes->at[i]));
     return list;
 }
+
+static json_t *shape_json(const wg_shape *shape)
+{
+    return integers_json(shape->dim, wg_is_no_shape(shape) ? 0 : shape->rank);
+}
+
+static json_t *ints_json(const wg_ints *ints) { return integers_json(ints->at, wg_is_no_ints(ints) ? 0 : ints->n); }
 
 /* Lists of one length; one number is the number. */
 static json_t *lists_json(const wg_ints *at, int n)
@@ -334,8 +343,8 @@ json_t *option_default(const wg_attr *attr, const void *defaults)
         return word ? json_string(word) : json_null();
     }
     case WG_ATTR_AXES: return axes_json(member);
-    case WG_ATTR_SHAPE: return integers_json(((const wg_shape *)member)->dim, ((const wg_shape *)member)->rank);
-    case WG_ATTR_INTS: return integers_json(((const wg_ints *)member)->at, ((const wg_ints *)member)->n);
+    case WG_ATTR_SHAPE: return shape_json(member);
+    case WG_ATTR_INTS: return ints_json(member);
     case WG_ATTR_LIST: return integers_json(((const wg_list *)member)->at, ((const wg_list *)member)->n);
     case WG_ATTR_LISTS: return lists_json(member, (int)(attr->size / sizeof(wg_ints)));
     case WG_ATTR_SPATIAL: { /* a 0 behind the first one takes its value; a first 0 is absent (stride: kernel_size) */

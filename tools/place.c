@@ -47,7 +47,7 @@ static wg_tensor strided(wg_tape *tape, const array *a, wg_tensor *leaf)
 {
     int rank = a->type.rank;
     size_t size = wg_dtype_size(a->type.dtype);
-    wg_shape shape = {rank ? rank : 1, {2}};
+    wg_shape shape = {{2}, rank ? rank : 1};
     int64_t stride[WG_MAX_RANK], next = 2;
     if (!a->count) /* no element has a stride */
         return contiguous(tape, a, leaf);

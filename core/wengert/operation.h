@@ -99,12 +99,12 @@ typedef enum {
     WG_ATTR_REAL,    /* double. Missing: WG_NO_REAL */
     WG_ATTR_CHOICE,  /* const char *: one of the choices, resolved to the entry's own string, so strcmp will do; any text
                         where the entry has none, copied. Missing: NULL, which stays where it is not required */
-    WG_ATTR_AXES,    /* wg_axes: one or several axes; n == 0, not given: all. Missing: n == -1 */
-    WG_ATTR_SHAPE,   /* wg_shape. Missing: rank == -1 */
-    WG_ATTR_INTS,    /* wg_ints: a list of integers. Missing: n == -1 */
+    WG_ATTR_AXES,    /* wg_axes: one or several axes; none, or WG_NO_AXES: all. Missing: WG_NO_AXES */
+    WG_ATTR_SHAPE,   /* wg_shape. Missing: WG_NO_SHAPE, resolved to 0-d */
+    WG_ATTR_INTS,    /* wg_ints: a list of integers. Missing: WG_NO_INTS, resolved to none */
     WG_ATTR_LIST,    /* wg_list: integers, any number of them; copied. Missing: n == -1 */
     WG_ATTR_LISTS,   /* wg_ints[n]: lists of one length, or one number: the first has it, the others nothing (tensordot).
-                        Missing: n == -1 of the first */
+                        Missing: the first is WG_NO_INTS */
     WG_ATTR_SPATIAL, /* int64_t[n]: one a spatial axis; a 0 takes the first one's value, unless raw. Missing: the first is
                         WG_NO_INTEGER, or 0 unless raw */
     WG_ATTR_PAIRS,   /* int64_t[8][2]: one pair an axis of operand 0. Missing: the first number is WG_NO_INTEGER */
@@ -131,6 +131,11 @@ typedef struct {
     int n;
     const wg_attr *attr;
 } wg_schema;
+
+/* Was the list not given? Asked of defaults and of options as they came; resolved, it is all axes, or empty. */
+static inline bool wg_is_no_axes(const wg_axes *axes) { return axes->n == 1 && axes->at[0] == WG_NO_AXIS; }
+static inline bool wg_is_no_ints(const wg_ints *ints) { return ints->n == 1 && ints->at[0] == WG_NO_INTEGER; }
+static inline bool wg_is_no_shape(const wg_shape *shape) { return shape->rank == 1 && shape->dim[0] == WG_NO_INTEGER; }
 
 static inline bool wg_choice_is(const char *choice, const char *word) { return choice && !strcmp(choice, word); }
 

@@ -21,12 +21,16 @@
 #define WG_PRINTF(text, first)
 #endif
 
-/* Options are written by name over their defaults, which is an initialiser that overrides another one: on purpose. */
+/* Options are written by name over their defaults, which is an initialiser that overrides another one, and a list of one
+ * is written as its entry, without braces: on purpose. */
 #if !defined(__cplusplus)
 #if defined(__clang__)
 #pragma clang diagnostic ignored "-Winitializer-overrides"
+#pragma clang diagnostic ignored "-Wmissing-braces"
+#pragma clang diagnostic ignored "-Wmissing-field-initializers"
 #elif defined(__GNUC__)
 #pragma GCC diagnostic ignored "-Woverride-init"
+#pragma GCC diagnostic ignored "-Wmissing-braces"
 #endif
 #endif
 
@@ -71,8 +75,8 @@ static inline bool wg_is_integer(wg_dtype dtype) { return dtype == WG_INT32 || d
 #define WG_MAX_RANK 8
 
 typedef struct {
-    int rank;
     int64_t dim[WG_MAX_RANK];
+    int rank;
 } wg_shape; /* WG_SHAPE(784, 128); {0} is the 0-d shape */
 
 typedef struct {
@@ -81,19 +85,20 @@ typedef struct {
     int64_t dim[WG_MAX_RANK];
 } wg_type; /* a dtype and a shape: all that is known of a tensor before its values */
 
+/* Lists as options: `.axis = WG_AXES(0, -1)`, or `.axis = 1` for a list of one. */
 typedef struct {
-    int n;
     int at[WG_MAX_RANK];
-} wg_axes; /* WG_AXES(0, -1): negative axes count from the end; {0}, the list that was not given, means all of them */
+    int n;
+} wg_axes; /* WG_AXES(0, -1): negative axes count from the end; {0}, as not given, means all of them */
 
 typedef struct {
-    int n;
     int64_t at[WG_MAX_RANK];
+    int n;
 } wg_ints; /* WG_INTS(2, 0, 3): a list of integers, one an axis as a rule */
 
 typedef struct {
-    int n;
     const int64_t *at;
+    int n;
 } wg_list; /* WG_LIST(2, 0, 3): integers, any number of them; read during the call */
 
 /* An option that was not given, where that means something of its own (argmax of the flattened array, logit that does not
@@ -101,6 +106,10 @@ typedef struct {
 #define WG_NO_AXIS INT_MIN
 #define WG_NO_REAL __builtin_nan("0x6e6f6e65") /* a NaN, but not the one that is computed with: that may be an option's value */
 #define WG_NO_INTEGER INT64_MIN
+/* Of a list: of length 1, so that `.axis = 1`, which C reads as the first entry alone, is the list of 1. */
+#define WG_NO_AXES {{WG_NO_AXIS}, 1}
+#define WG_NO_INTS {{WG_NO_INTEGER}, 1}
+#define WG_NO_SHAPE {{WG_NO_INTEGER}, 1}
 
 /* Elements a type holds: the product of its dimensions, 1 for rank 0. */
 WG_API int64_t wg_type_count(const wg_type *type);
@@ -178,14 +187,14 @@ typedef struct {
 /* Lists. WG_SHAPE(2, 3), WG_AXES(0, -1), WG_INTS(1, 2); for rank 0 write WG_SCALAR. */
 #define WG_COUNT_ARGUMENTS(...) WG_COUNT_PICK(__VA_ARGS__, 8, 7, 6, 5, 4, 3, 2, 1, 0)
 #define WG_COUNT_PICK(a, b, c, d, e, f, g, h, n, ...) n
-#define WG_SHAPE(...) (WG_LITERAL(wg_shape){WG_COUNT_ARGUMENTS(__VA_ARGS__), {__VA_ARGS__}})
-#define WG_AXES(...) (WG_LITERAL(wg_axes){WG_COUNT_ARGUMENTS(__VA_ARGS__), {__VA_ARGS__}})
-#define WG_INTS(...) (WG_LITERAL(wg_ints){WG_COUNT_ARGUMENTS(__VA_ARGS__), {__VA_ARGS__}})
-#define WG_SCALAR (WG_LITERAL(wg_shape){0, {0}})
+#define WG_SHAPE(...) (WG_LITERAL(wg_shape){{__VA_ARGS__}, WG_COUNT_ARGUMENTS(__VA_ARGS__)})
+#define WG_AXES(...) (WG_LITERAL(wg_axes){{__VA_ARGS__}, WG_COUNT_ARGUMENTS(__VA_ARGS__)})
+#define WG_INTS(...) (WG_LITERAL(wg_ints){{__VA_ARGS__}, WG_COUNT_ARGUMENTS(__VA_ARGS__)})
+#define WG_SCALAR (WG_LITERAL(wg_shape){{0}, 0})
 
 #ifndef __cplusplus
 #define WG_LIST(...)                                                                                                   \
-    ((wg_list){(int)(sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (const int64_t[]){__VA_ARGS__}})
+    ((wg_list){(const int64_t[]){__VA_ARGS__}, (int)(sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t))})
 #define WG_TENSORS(...)                                                                                                \
     ((wg_tensors){(const wg_tensor[]){__VA_ARGS__}, (int)(sizeof((const wg_tensor[]){__VA_ARGS__}) / sizeof(wg_tensor))})
 

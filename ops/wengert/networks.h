@@ -19,14 +19,14 @@ typedef struct {
     wg_axes axis;
     double eps; /* >= 0 */
 } wg_layer_norm_options;
-#define wg_layer_norm_defaults .axis = {1, {-1}}, .eps = 1e-5
+#define wg_layer_norm_defaults .axis = {{-1}, 1}, .eps = 1e-5
 WG_API wg_tensor wg_layer_norm(wg_tensor x, wg_tensor weight, wg_tensor bias, wg_layer_norm_options options);
 /* y = weight x / sqrt(mean(x^2) + eps), over axes as in layer_norm. */
 typedef struct {
     wg_axes axis;
     double eps;
 } wg_rms_norm_options;
-#define wg_rms_norm_defaults .axis = {1, {-1}}, .eps = 1e-6
+#define wg_rms_norm_defaults .axis = {{-1}, 1}, .eps = 1e-6
 WG_API wg_tensor wg_rms_norm(wg_tensor x, wg_tensor weight, wg_rms_norm_options options);
 /* x is [n, C, ...]; weight and bias are [C]. Over all but axis 0 within each of num_groups groups of neighbouring
  * channels. */

@@ -53,7 +53,7 @@ WG_API wg_tensor wg_cross(wg_tensor a, wg_tensor b, wg_cross_options options);
 typedef struct {
     wg_ints axes[2];
 } wg_tensordot_options;
-#define wg_tensordot_defaults .axes = {{1, {2}}}
+#define wg_tensordot_defaults .axes = {{{2}, 1}}
 WG_API wg_tensor wg_tensordot(wg_tensor a, wg_tensor b, wg_tensordot_options options);
 /* Each entry of a times all of b: [n, m] with [p, q] gives [n p, m q], up to 4 dimensions. */
 WG_API wg_tensor wg_kron(wg_tensor a, wg_tensor b);

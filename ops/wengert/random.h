@@ -21,7 +21,7 @@ typedef struct {
     wg_dtype dtype; /* WG_FLOAT64 */
 } wg_uniform_options, wg_normal_options, wg_exponential_options, wg_laplace_options, wg_gumbel_options,
     wg_bernoulli_options;
-#define WG_RANDOM_DEFAULTS .shape = {-1, {0}}, .seed = 0, .dtype = WG_FLOAT64
+#define WG_RANDOM_DEFAULTS .shape = WG_NO_SHAPE, .seed = 0, .dtype = WG_FLOAT64
 #define wg_uniform_defaults WG_RANDOM_DEFAULTS
 #define wg_normal_defaults WG_RANDOM_DEFAULTS
 #define wg_exponential_defaults WG_RANDOM_DEFAULTS
@@ -49,7 +49,7 @@ typedef struct {
     int64_t seed;
     wg_dtype dtype; /* of the logits, where one is to be insisted on; absent: any */
 } wg_categorical_options;
-#define wg_categorical_defaults .shape = {0, {0}}, .seed = 0, .dtype = (wg_dtype)-1
+#define wg_categorical_defaults .shape = WG_NO_SHAPE, .seed = 0, .dtype = (wg_dtype)-1
 /* Indices, int64, of shape `shape` and logits' leading axes; logits are [..., C]. No gradient. */
 WG_API wg_tensor wg_categorical(wg_tensor logits, wg_categorical_options options);
 typedef struct {

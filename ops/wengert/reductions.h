@@ -13,18 +13,18 @@ extern "C" {
 
 /* ---- Sums, means, products ---------------------------------------------------------------------------------------
  * `axis` names the axes that go, all where it is not given; `keepdims` leaves them with size 1, so that the result
- * still broadcasts against x: wg_sum(x, .axis = WG_AXES(0, -1), .keepdims = true). */
+ * still broadcasts against x: wg_sum(x, .axis = 1), wg_sum(x, .axis = WG_AXES(0, -1), .keepdims = true). */
 typedef struct {
     wg_axes axis;
     bool keepdims;
 } wg_sum_options, wg_mean_options, wg_prod_options, wg_nansum_options, wg_nanmean_options, wg_any_options,
     wg_all_options, wg_count_nonzero_options, wg_max_options, wg_min_options, wg_amax_options, wg_amin_options,
     wg_logsumexp_options;
-#define wg_sum_defaults .keepdims = false
-#define wg_mean_defaults .keepdims = false
-#define wg_prod_defaults .keepdims = false
-#define wg_nansum_defaults .keepdims = false
-#define wg_nanmean_defaults .keepdims = false
+#define wg_sum_defaults .axis = WG_NO_AXES, .keepdims = false
+#define wg_mean_defaults .axis = WG_NO_AXES, .keepdims = false
+#define wg_prod_defaults .axis = WG_NO_AXES, .keepdims = false
+#define wg_nansum_defaults .axis = WG_NO_AXES, .keepdims = false
+#define wg_nanmean_defaults .axis = WG_NO_AXES, .keepdims = false
 WG_API wg_tensor wg_sum(wg_tensor x, wg_sum_options options);         /* of nothing: 0 */
 WG_API wg_tensor wg_mean(wg_tensor x, wg_mean_options options);       /* of nothing: NaN */
 WG_API wg_tensor wg_prod(wg_tensor x, wg_prod_options options);       /* of nothing: 1; gradient right with zeros */
@@ -32,9 +32,9 @@ WG_API wg_tensor wg_nansum(wg_tensor x, wg_nansum_options options);   /* NaNs le
 WG_API wg_tensor wg_nanmean(wg_tensor x, wg_nanmean_options options); /* of NaNs alone: NaN */
 
 /* ---- Counts and questions: without gradient ---------------------------------------------------------------------- */
-#define wg_any_defaults .keepdims = false
-#define wg_all_defaults .keepdims = false
-#define wg_count_nonzero_defaults .keepdims = false
+#define wg_any_defaults .axis = WG_NO_AXES, .keepdims = false
+#define wg_all_defaults .axis = WG_NO_AXES, .keepdims = false
+#define wg_count_nonzero_defaults .axis = WG_NO_AXES, .keepdims = false
 WG_API wg_tensor wg_any(wg_tensor x, wg_any_options options); /* of a boolean x; of nothing: false */
 WG_API wg_tensor wg_all(wg_tensor x, wg_all_options options); /* of a boolean x; of nothing: true */
 /* How many are not 0, as int64, of any x; a NaN is not 0. */
@@ -42,10 +42,10 @@ WG_API wg_tensor wg_count_nonzero(wg_tensor x, wg_count_nonzero_options options)
 
 /* ---- Extrema -----------------------------------------------------------------------------------------------------
  * A NaN wins. Equal ones share the gradient evenly. Of nothing there is none: an error. */
-#define wg_max_defaults .keepdims = false
-#define wg_min_defaults .keepdims = false
-#define wg_amax_defaults .keepdims = false
-#define wg_amin_defaults .keepdims = false
+#define wg_max_defaults .axis = WG_NO_AXES, .keepdims = false
+#define wg_min_defaults .axis = WG_NO_AXES, .keepdims = false
+#define wg_amax_defaults .axis = WG_NO_AXES, .keepdims = false
+#define wg_amin_defaults .axis = WG_NO_AXES, .keepdims = false
 WG_API wg_tensor wg_max(wg_tensor x, wg_max_options options);
 WG_API wg_tensor wg_min(wg_tensor x, wg_min_options options);
 WG_API wg_tensor wg_amax(wg_tensor x, wg_amax_options options); /* max by another name */
@@ -69,12 +69,12 @@ typedef struct {
     double correction;
     bool keepdims;
 } wg_var_options, wg_std_options;
-#define wg_var_defaults .correction = 0
-#define wg_std_defaults .correction = 0
+#define wg_var_defaults .axis = WG_NO_AXES, .correction = 0
+#define wg_std_defaults .axis = WG_NO_AXES, .correction = 0
 WG_API wg_tensor wg_var(wg_tensor x, wg_var_options options);
 WG_API wg_tensor wg_std(wg_tensor x, wg_std_options options); /* its square root; gradient 0 where it is 0 */
 /* log(sum(exp(x))) without overflow; of nothing, or of -inf alone, -inf with gradient 0. */
-#define wg_logsumexp_defaults .keepdims = false
+#define wg_logsumexp_defaults .axis = WG_NO_AXES, .keepdims = false
 WG_API wg_tensor wg_logsumexp(wg_tensor x, wg_logsumexp_options options);
 /* sum(|x|^p)^(1/p) without overflow or underflow, p >= 1; max(|x|) for p = INFINITY. Of nothing: 0; gradient 0 at 0. */
 typedef struct {
@@ -82,7 +82,7 @@ typedef struct {
     wg_axes axis;
     bool keepdims;
 } wg_norm_options;
-#define wg_norm_defaults .p = 2
+#define wg_norm_defaults .p = 2, .axis = WG_NO_AXES
 WG_API wg_tensor wg_norm(wg_tensor x, wg_norm_options options);
 
 /* ---- Scans -------------------------------------------------------------------------------------------------------
@@ -134,7 +134,7 @@ typedef struct {
     wg_axes axis;
     bool keepdims;
 } wg_median_options;
-#define wg_median_defaults .keepdims = false
+#define wg_median_defaults .axis = WG_NO_AXES, .keepdims = false
 WG_API wg_tensor wg_median(wg_tensor x, wg_median_options options);
 /* The value a part q of the way, 0 <= q <= 1, from the smallest to the largest, on a straight line between
  * neighbours. */
@@ -143,7 +143,7 @@ typedef struct {
     wg_axes axis;
     bool keepdims;
 } wg_quantile_options;
-#define wg_quantile_defaults .q = WG_NO_REAL
+#define wg_quantile_defaults .q = WG_NO_REAL, .axis = WG_NO_AXES
 WG_API wg_tensor wg_quantile(wg_tensor x, wg_quantile_options options);
 
 #ifdef __cplusplus

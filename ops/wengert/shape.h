@@ -29,7 +29,7 @@ WG_API wg_tensor wg_expand_dims(wg_tensor x, wg_axes axis); /* wg_expand_dims(x,
 typedef struct {
     wg_axes axis;
 } wg_squeeze_options;
-#define wg_squeeze_defaults .axis = {0}
+#define wg_squeeze_defaults .axis = WG_NO_AXES
 WG_API wg_tensor wg_squeeze(wg_tensor x, wg_squeeze_options options);
 /* The same elements, lying in row-major order. */
 WG_API wg_tensor wg_contiguous(wg_tensor x);
@@ -52,14 +52,14 @@ WG_API wg_tensor wg_broadcast_to(wg_tensor x, wg_shape shape);
 typedef struct {
     wg_axes axis;
 } wg_flip_options;
-#define wg_flip_defaults .axis = {0}
+#define wg_flip_defaults .axis = WG_NO_AXES
 WG_API wg_tensor wg_flip(wg_tensor x, wg_flip_options options);
 /* x[start:stop:step] along each axis, as in Python: clamped to what is there, negative ones count from the end, a negative
  * step goes backwards. An entry WG_NO_INTEGER, or a list that ends before, is the one left out: x[::]. */
 typedef struct {
     wg_ints start, stop, step;
 } wg_slice_options;
-#define wg_slice_defaults .start = {0}, .stop = {0}, .step = {0}
+#define wg_slice_defaults .start = WG_NO_INTS, .stop = WG_NO_INTS, .step = WG_NO_INTS
 WG_API wg_tensor wg_slice(wg_tensor x, wg_slice_options options); /* wg_slice(x, .start = WG_INTS(1), .stop = WG_INTS(-1)) */
 /* Entry `index` of `axis`, which goes; a negative one counts from the end. */
 WG_API wg_tensor wg_select(wg_tensor x, int axis, int64_t index);
@@ -119,8 +119,8 @@ typedef struct {
     wg_ints shift;
     wg_axes axis;
 } wg_roll_options;
-#define wg_roll_defaults .shift = {-1, {0}}, .axis = {0}
-WG_API wg_tensor wg_roll(wg_tensor x, wg_roll_options options); /* wg_roll(x, .shift = WG_INTS(1), .axis = WG_AXES(0)) */
+#define wg_roll_defaults .shift = WG_NO_INTS, .axis = WG_NO_AXES
+WG_API wg_tensor wg_roll(wg_tensor x, wg_roll_options options); /* wg_roll(x, .shift = 1, .axis = 0) */
 /* x again and again along each axis; the shorter of shape and list has ones put in front. */
 WG_API wg_tensor wg_tile(wg_tensor x, wg_ints repetitions);
 /* Entry i of `axis`, or of the flattened x, repeats[i] times, or all repeats[0] times where there is one. */
@@ -128,7 +128,7 @@ typedef struct {
     wg_list repeats;
     int axis;
 } wg_repeat_options;
-#define wg_repeat_defaults .repeats = {-1, NULL}, .axis = WG_NO_AXIS
+#define wg_repeat_defaults .repeats = {NULL, -1}, .axis = WG_NO_AXIS
 WG_API wg_tensor wg_repeat(wg_tensor x, wg_repeat_options options); /* wg_repeat(x, .repeats = WG_LIST(2), .axis = 0) */
 
 /* ---- Diagonals and triangles ------------------------------------------------------------------------------------- */
@@ -152,7 +152,7 @@ WG_API wg_tensor wg_triu(wg_tensor x, wg_triu_options options);
 static inline wg_axes wg_axes_itself(wg_axes axes) { return axes; }
 static inline wg_axes wg_axes_of_one(int axis)
 {
-    wg_axes axes = {1, {axis}};
+    wg_axes axes = {{axis}, 1};
     return axes;
 }
 

@@ -209,7 +209,7 @@ START_TEST(the_line_is_that_of_the_call_that_failed)
     FAILS(WG_ERROR_SHAPE, wg_add(x, wg_full(tape, WG_FLOAT64, WG_SHAPE(4), good)));
     wg_tensor two[2];
     int64_t sizes[] = {9, 9};
-    FAILS(WG_ERROR_SHAPE, wg_split(x, 1, ((wg_list){2, sizes}), two));
+    FAILS(WG_ERROR_SHAPE, wg_split(x, 1, ((wg_list){sizes, 2}), two));
     wg_assign(x, x);
     FAILS(WG_ERROR_SHAPE, wg_matmul(x, x));
 }
@@ -459,9 +459,9 @@ static void spoil_option(const spoilt *s, const wg_attr *attr)
     for (size_t k = 0; k < n; k++) {
         int64_t value = attr->kind == WG_ATTR_REAL || attr->kind == WG_ATTR_CHOICE ? 0 : integers[k];
         int small = value > INT_MAX ? INT_MAX : value < INT_MIN ? INT_MIN : (int)value;
-        wg_axes axes = {2, {small, small}};
-        wg_ints ints = {3, {value, value, value}};
-        wg_shape shape = {3, {value, value, value}};
+        wg_axes axes = {{small, small}, 2};
+        wg_ints ints = {{value, value, value}, 3};
+        wg_shape shape = {{value, value, value}, 3};
         switch (attr->kind) {
         case WG_ATTR_BOOL:
             *(bool *)at = k % 2;
@@ -491,7 +491,7 @@ static void spoil_option(const spoilt *s, const wg_attr *attr)
             memcpy(at, &ints, sizeof ints);
             break;
         case WG_ATTR_LIST:
-            memcpy(at, &(wg_list){k % 2 ? 1 : -3, &integers[k]}, sizeof(wg_list));
+            memcpy(at, &(wg_list){&integers[k], k % 2 ? 1 : -3}, sizeof(wg_list));
             break;
         case WG_ATTR_LISTS:
             ints.n = k % 2 ? 3 : small;

@@ -23,16 +23,16 @@ static const struct {
     double gain, variance;
     bool uniform;
 } spreads[] = {
-    {WG_XAVIER_UNIFORM, {2, {100, 300}}, 1, 2.0 / 400, true},
-    {WG_XAVIER_NORMAL, {2, {100, 300}}, 2, 4 * 2.0 / 400, false},
-    {WG_HE_UNIFORM, {2, {100, 300}}, 1, 2.0 / 100, true},
-    {WG_HE_NORMAL, {2, {100, 300}}, 1, 2.0 / 100, false},
-    {WG_LECUN_UNIFORM, {2, {100, 300}}, 1, 1.0 / 100, true},
-    {WG_LECUN_NORMAL, {2, {100, 300}}, 1, 1.0 / 100, false},
-    {WG_XAVIER_UNIFORM, {4, {64, 50, 3, 3}}, 1, 2.0 / (9 * 64 + 9 * 50), true}, /* [out, in, k, k] */
-    {WG_HE_NORMAL, {4, {64, 50, 3, 3}}, 1, 2.0 / (9 * 50), false},
-    {WG_LECUN_UNIFORM, {3, {640, 15, 3}}, 3, 9 * 1.0 / (3 * 15), true},
-    {WG_XAVIER_NORMAL, {1, {30000}}, 1, 1.0 / 30000, false},
+    {WG_XAVIER_UNIFORM, {{100, 300}, 2}, 1, 2.0 / 400, true},
+    {WG_XAVIER_NORMAL, {{100, 300}, 2}, 2, 4 * 2.0 / 400, false},
+    {WG_HE_UNIFORM, {{100, 300}, 2}, 1, 2.0 / 100, true},
+    {WG_HE_NORMAL, {{100, 300}, 2}, 1, 2.0 / 100, false},
+    {WG_LECUN_UNIFORM, {{100, 300}, 2}, 1, 1.0 / 100, true},
+    {WG_LECUN_NORMAL, {{100, 300}, 2}, 1, 1.0 / 100, false},
+    {WG_XAVIER_UNIFORM, {{64, 50, 3, 3}, 4}, 1, 2.0 / (9 * 64 + 9 * 50), true}, /* [out, in, k, k] */
+    {WG_HE_NORMAL, {{64, 50, 3, 3}, 4}, 1, 2.0 / (9 * 50), false},
+    {WG_LECUN_UNIFORM, {{640, 15, 3}, 3}, 3, 9 * 1.0 / (3 * 15), true},
+    {WG_XAVIER_NORMAL, {{30000}, 1}, 1, 1.0 / 30000, false},
 };
 START_TEST(variance_follows_the_fans)
 {
@@ -54,8 +54,8 @@ START_TEST(variance_follows_the_fans)
 END_TEST
 
 static const wg_shape orthogonals[] = {
-    {2, {20, 20}}, {2, {7, 33}}, {2, {33, 7}}, {4, {6, 5, 3, 3}}, {3, {40, 3, 2}},
-    {1, {9}}, {0, {0}}, {2, {1, 5}}, {2, {5, 1}}};
+    {{20, 20}, 2}, {{7, 33}, 2}, {{33, 7}, 2}, {{6, 5, 3, 3}, 4}, {{40, 3, 2}, 3},
+    {{9}, 1}, {{0}, 0}, {{1, 5}, 2}, {{5, 1}, 2}};
 START_TEST(orthogonal_has_orthonormal_rows_or_columns)
 {
     wg_type type = wg_type_make(WG_FLOAT64, orthogonals[_i]);
@@ -88,7 +88,7 @@ END_TEST
 
 START_TEST(nothing_is_filled_with_nothing)
 {
-    static const wg_shape empty[] = {{2, {0, 5}}, {2, {5, 0}}, {4, {3, 4, 0, 2}}, {1, {0}}};
+    static const wg_shape empty[] = {{{0, 5}, 2}, {{5, 0}, 2}, {{3, 4, 0, 2}, 4}, {{0}, 1}};
     for (int i = 0; i < COUNT(empty); i++)
         ck_assert_int_eq(start(WG_FLOAT32, empty[i], NULL, (wg_init)_i, 1), WG_OK);
 }

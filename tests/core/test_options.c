@@ -24,7 +24,7 @@ typedef struct {
     wg_axes raw_axes, new_axes;
 } wg_probe_options;
 #define wg_probe_defaults                                                                                              \
-    .one = WG_NO_AXIS, .rate = 0.5, .reduction = "mean", .stride = {1}, .dtype = WG_FLOAT64, .new_axes = {1, {0}}
+    .one = WG_NO_AXIS, .rate = 0.5, .reduction = "mean", .stride = {1}, .dtype = WG_FLOAT64, .new_axes = {{0}, 1}
 
 static const wg_op probe = {
     .name = "probe",
@@ -52,10 +52,10 @@ typedef struct {
     wg_dtype dtype;
 } wg_strict_options;
 #define wg_strict_defaults                                                                                             \
-    .axis = WG_NO_AXIS, .k = WG_NO_INTEGER, .p = WG_NO_REAL, .shape = {-1, {0}}, .axes = {-1, {0}}, .ints = {-1, {0}}, \
-    .list = {-1, NULL}, .width = {{WG_NO_INTEGER}}, .dtype = WG_NO_DTYPE
+    .axis = WG_NO_AXIS, .k = WG_NO_INTEGER, .p = WG_NO_REAL, .shape = WG_NO_SHAPE, .axes = WG_NO_AXES, .ints = WG_NO_INTS, \
+    .list = {NULL, -1}, .width = {{WG_NO_INTEGER}}, .dtype = WG_NO_DTYPE
 #define STRICT                                                                                                         \
-    .axis = 0, .k = 1, .p = 2, .word = "w", .shape = {0, {0}}, .axes = {1, {1}}, .ints = {0, {0}}, .list = {0, NULL},  \
+    .axis = 0, .k = 1, .p = 2, .word = "w", .shape = {{0}, 0}, .axes = {{1}, 1}, .ints = {{0}, 0}, .list = {NULL, 0},  \
     .size = {2}, .width = {{1, 1}}, .dtype = WG_BOOL
 
 static const wg_op strict = {
@@ -99,15 +99,17 @@ static const struct {
     int rank;
     wg_axes given, resolved;
 } axes[] = {
-    {2, {0}, {2, {0, 1}}},
-    {2, {1, {-1}}, {1, {1}}},
-    {3, {2, {-1, 0}}, {2, {0, 2}}},
-    {3, {3, {2, 0, 1}}, {3, {0, 1, 2}}},
+    {2, {0}, {{0, 1}, 2}},
+    {2, WG_NO_AXES, {{0, 1}, 2}},
+    {2, {{-1}, 1}, {{1}, 1}},
+    {3, {{-1, 0}, 2}, {{0, 2}, 2}},
+    {3, {{2, 0, 1}, 3}, {{0, 1, 2}, 3}},
     {0, {0}, {0}},
+    {0, WG_NO_AXES, {0}},
 };
 START_TEST(axes_are_counted_from_the_front_and_sorted)
 {
-    operand((wg_shape){axes[_i].rank, {1, 1, 1}});
+    operand((wg_shape){{1, 1, 1}, axes[_i].rank});
     wg_probe_options given = {wg_probe_defaults, .axis = axes[_i].given}, to;
     ck_assert_int_eq(wg_options_resolve(&c, &given, &to), WG_OK);
     ck_assert_int_eq(to.axis.n, axes[_i].resolved.n);
@@ -130,7 +132,7 @@ END_TEST
 
 START_TEST(raw_axes_and_padding_stay_as_they_are)
 {
-    wg_probe_options given = {wg_probe_defaults, .raw_axes = {2, {7, -1}}, .padding = {1, 0}, .stride = {3, 0}}, to;
+    wg_probe_options given = {wg_probe_defaults, .raw_axes = {{7, -1}, 2}, .padding = {1, 0}, .stride = {3, 0}}, to;
     ck_assert_int_eq(wg_options_resolve(&c, &given, &to), WG_OK);
     ck_assert_int_eq(to.raw_axes.at[0], 7);
     ck_assert_int_eq(to.raw_axes.at[1], -1);
@@ -141,7 +143,7 @@ END_TEST
 
 START_TEST(new_axes_count_in_the_rank_of_the_result)
 {
-    wg_probe_options given = {wg_probe_defaults, .new_axes = {2, {-1, 0}}}, to;
+    wg_probe_options given = {wg_probe_defaults, .new_axes = {{-1, 0}, 2}}, to;
     ck_assert_int_eq(wg_options_resolve(&c, &given, &to), WG_OK);
     ck_assert_int_eq(to.new_axes.at[0], 0);
     ck_assert_int_eq(to.new_axes.at[1], 3);
@@ -152,7 +154,7 @@ START_TEST(texts_and_lists_outlive_the_caller_s)
 {
     char word[] = "sum", equation[] = "ij->ji";
     int64_t entries[] = {4, 5};
-    wg_probe_options given = {wg_probe_defaults, .reduction = word, .equation = equation, .list = {2, entries}}, to;
+    wg_probe_options given = {wg_probe_defaults, .reduction = word, .equation = equation, .list = {entries, 2}}, to;
     ck_assert_int_eq(wg_options_resolve(&c, &given, &to), WG_OK);
     word[0] = equation[0] = '?';
     entries[1] = 0;
@@ -167,21 +169,21 @@ static const struct {
     wg_status status;
     const char *message;
 } refused[] = {
-    {{wg_probe_defaults, .axis = {1, {2}}}, WG_ERROR_SHAPE, "axis 2 is out of range for [2, 3] (x)"},
-    {{wg_probe_defaults, .axis = {1, {-3}}}, WG_ERROR_SHAPE, "axis -3 is out of range for [2, 3] (x)"},
-    {{wg_probe_defaults, .axis = {1, {WG_NO_AXIS}}}, WG_ERROR_SHAPE, "out of range for [2, 3] (x)"},
-    {{wg_probe_defaults, .axis = {2, {1, -1}}}, WG_ERROR_SHAPE, "axis 1 is given twice"},
-    {{wg_probe_defaults, .axis = {9, {0}}}, WG_ERROR_SHAPE, "axis has 9 entries"},
-    {{wg_probe_defaults, .axis = {INT_MIN, {0}}}, WG_ERROR_SHAPE, "axis has"},
-    {{wg_probe_defaults, .raw_axes = {INT_MAX, {0}}}, WG_ERROR_SHAPE, "raw_axes has"},
-    {{wg_probe_defaults, .new_axes = {1, {3}}}, WG_ERROR_SHAPE, "axis 3 is out of range for 3 dimensions"},
-    {{wg_probe_defaults, .new_axes = {8, {0}}}, WG_ERROR_SHAPE, "more than 8"},
+    {{wg_probe_defaults, .axis = {{2}, 1}}, WG_ERROR_SHAPE, "axis 2 is out of range for [2, 3] (x)"},
+    {{wg_probe_defaults, .axis = {{-3}, 1}}, WG_ERROR_SHAPE, "axis -3 is out of range for [2, 3] (x)"},
+    {{wg_probe_defaults, .axis = {{WG_NO_AXIS, 0}, 2}}, WG_ERROR_SHAPE, "out of range for [2, 3] (x)"},
+    {{wg_probe_defaults, .axis = {{1, -1}, 2}}, WG_ERROR_SHAPE, "axis 1 is given twice"},
+    {{wg_probe_defaults, .axis = {{0}, 9}}, WG_ERROR_SHAPE, "axis has 9 entries"},
+    {{wg_probe_defaults, .axis = {{0}, INT_MIN}}, WG_ERROR_SHAPE, "axis has"},
+    {{wg_probe_defaults, .raw_axes = {{0}, INT_MAX}}, WG_ERROR_SHAPE, "raw_axes has"},
+    {{wg_probe_defaults, .new_axes = {{3}, 1}}, WG_ERROR_SHAPE, "axis 3 is out of range for 3 dimensions"},
+    {{wg_probe_defaults, .new_axes = {{0}, 8}}, WG_ERROR_SHAPE, "more than 8"},
     {{wg_probe_defaults, .one = 2}, WG_ERROR_SHAPE, "axis 2 is out of range"},
-    {{wg_probe_defaults, .shape = {9, {0}}}, WG_ERROR_SHAPE, "shape has 9 entries"},
-    {{wg_probe_defaults, .ints = {-2, {0}}}, WG_ERROR_SHAPE, "ints has -2 entries"},
-    {{wg_probe_defaults, .list = {-2, NULL}}, WG_ERROR_VALUE, "list"},
-    {{wg_probe_defaults, .list = {3, NULL}}, WG_ERROR_VALUE, "list"},
-    {{wg_probe_defaults, .pairs_of_axes = {{0, {0}}, {9, {0}}}}, WG_ERROR_SHAPE, "pairs_of_axes has 9 entries"},
+    {{wg_probe_defaults, .shape = {{0}, 9}}, WG_ERROR_SHAPE, "shape has 9 entries"},
+    {{wg_probe_defaults, .ints = {{0}, -2}}, WG_ERROR_SHAPE, "ints has -2 entries"},
+    {{wg_probe_defaults, .list = {NULL, -2}}, WG_ERROR_VALUE, "list"},
+    {{wg_probe_defaults, .list = {NULL, 3}}, WG_ERROR_VALUE, "list"},
+    {{wg_probe_defaults, .pairs_of_axes = {{{0}, 0}, {{0}, 9}}}, WG_ERROR_SHAPE, "pairs_of_axes has 9 entries"},
     {{wg_probe_defaults, .reduction = "media"}, WG_ERROR_VALUE, "reduction is \"media\", not one of mean, sum, 2"},
     {{wg_probe_defaults, .dtype = (wg_dtype)17}, WG_ERROR_DTYPE, "dtype is 17"},
     {{wg_probe_defaults, .width = {{0, 0}, {0, 0}, {1, 0}}}, WG_ERROR_SHAPE, "one pair for each axis of [2, 3] (x)"},
@@ -213,10 +215,10 @@ static const struct {
     {"k", {STRICT, .k = WG_NO_INTEGER}},
     {"p", {STRICT, .p = WG_NO_REAL}},
     {"word", {STRICT, .word = NULL}},
-    {"shape", {STRICT, .shape = {-1, {0}}}},
-    {"axes", {STRICT, .axes = {-1, {0}}}},
-    {"ints", {STRICT, .ints = {-1, {0}}}},
-    {"list", {STRICT, .list = {-1, NULL}}},
+    {"shape", {STRICT, .shape = WG_NO_SHAPE}},
+    {"axes", {STRICT, .axes = WG_NO_AXES}},
+    {"ints", {STRICT, .ints = WG_NO_INTS}},
+    {"list", {STRICT, .list = {NULL, -1}}},
     {"size", {STRICT, .size = {0}}},
     {"width", {STRICT, .width = {{WG_NO_INTEGER}}}},
     {"dtype", {STRICT, .dtype = WG_NO_DTYPE}},
@@ -247,7 +249,7 @@ static const int64_t three[] = {1, 2, 3}, nine[] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
 #define INTEGER(value) {.kind = WG_VALUE_INTEGER, .integer = value}
 #define REAL(value) {.kind = WG_VALUE_REAL, .real = value}
 #define TEXT(value) {.kind = WG_VALUE_TEXT, .text = value}
-#define LIST(length, array) {.kind = WG_VALUE_LIST, .list = {length, array}}
+#define LIST(length, array) {.kind = WG_VALUE_LIST, .list = {array, length}}
 
 static const struct {
     const char *name;
@@ -274,11 +276,11 @@ static const struct {
     {"list", LIST(9, nine), "list=[1, 2, 3, 4, 5, 6, 7, 8, 9]", WG_OK},
     {"list", INTEGER(4), "list=[4]", WG_OK},
     {"pairs_of_axes", INTEGER(2), "pairs_of_axes=[[2], []]", WG_OK},
-    {"pairs_of_axes", {.kind = WG_VALUE_LISTS, .n = 2, .lists = {{1, {0}}, {1, {1}}}}, "pairs_of_axes=[[0], [1]]",
+    {"pairs_of_axes", {.kind = WG_VALUE_LISTS, .n = 2, .lists = {{{0}, 1}, {{1}, 1}}}, "pairs_of_axes=[[0], [1]]",
      WG_OK},
     {"stride", INTEGER(2), "stride=2", WG_OK},
     {"stride", LIST(2, three), "stride=[1, 2]", WG_OK},
-    {"width", {.kind = WG_VALUE_LISTS, .n = 2, .lists = {{2, {0, 1}}, {2, {2, 3}}}}, "width=[[0, 1], [2, 3]]", WG_OK},
+    {"width", {.kind = WG_VALUE_LISTS, .n = 2, .lists = {{{0, 1}, 2}, {{2, 3}, 2}}}, "width=[[0, 1], [2, 3]]", WG_OK},
     {"dtype", TEXT("float32"), "dtype=float32", WG_OK},
     {"axs", INTEGER(0), "there is no option \"axs\"", WG_ERROR_ATTR},
     {"keepdims", INTEGER(1), "keepdims takes true or false", WG_ERROR_ATTR},
@@ -291,9 +293,9 @@ static const struct {
     {"reduction", REAL(2), "reduction takes a text", WG_ERROR_ATTR},
     {"equation", INTEGER(2), "equation takes a text", WG_ERROR_ATTR},
     {"stride", LIST(3, three), "stride takes an integer or one an axis", WG_ERROR_ATTR},
-    {"width", {.kind = WG_VALUE_LISTS, .n = 1, .lists = {{3, {0}}}}, "width takes a list of pairs", WG_ERROR_ATTR},
+    {"width", {.kind = WG_VALUE_LISTS, .n = 1, .lists = {{{0}, 3}}}, "width takes a list of pairs", WG_ERROR_ATTR},
     {"width", {.kind = WG_VALUE_LISTS, .n = 9}, "width takes a list of pairs", WG_ERROR_ATTR},
-    {"pairs_of_axes", {.kind = WG_VALUE_LISTS, .n = 2, .lists = {{1, {0}}}}, "pairs_of_axes takes", WG_ERROR_ATTR},
+    {"pairs_of_axes", {.kind = WG_VALUE_LISTS, .n = 2, .lists = {{{0}, 1}}}, "pairs_of_axes takes", WG_ERROR_ATTR},
     {"dtype", TEXT("float16"), "dtype takes the name of a dtype", WG_ERROR_ATTR},
 };
 START_TEST(a_member_is_set_by_name)
@@ -327,7 +329,7 @@ START_TEST(pairs_that_are_too_few_or_too_many_are_refused)
 {
     for (int n = 0; n <= 3; n++) {
         wg_probe_options given = {wg_probe_defaults}, to;
-        wg_value value = {.kind = WG_VALUE_LISTS, .n = n, .lists = {{2, {0}}, {2, {0}}, {2, {0}}}};
+        wg_value value = {.kind = WG_VALUE_LISTS, .n = n, .lists = {{{0}, 2}, {{0}, 2}, {{0}, 2}}};
         char message[200];
         wg_clear_error(tape);
         ck_assert_int_eq(wg_option_set(probe.options, &given, "width", &value, message, sizeof message), WG_OK);
@@ -338,7 +340,7 @@ END_TEST
 
 START_TEST(text_shows_what_differs_and_is_cut_where_it_must_be)
 {
-    wg_probe_options some = {wg_probe_defaults, .axis = {2, {0, 1}}, .keepdims = true};
+    wg_probe_options some = {wg_probe_defaults, .axis = {{0, 1}, 2}, .keepdims = true};
     char text[64], little[8];
     wg_options_text(&probe, &some, text, sizeof text);
     ck_assert_str_eq(text, "axis=[0, 1] keepdims=true");

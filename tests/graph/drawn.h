@@ -167,7 +167,7 @@ static wg_tensor numbers_and_views(wg_tape *on)
 {
     wg_tensor x = filled(on, "x", WG_SHAPE(4, 6), 2), c = wg_full(on, WG_FLOAT64, WG_SHAPE(3), 1);
     wg_tensor h = wg_reshape(wg_subtract(1, wg_multiply(2, wg_pow(x, 3))), WG_SHAPE(8, 3));
-    return wg_sum(wg_divide(1, wg_add(wg_slice(h, .start = WG_INTS(1)), c)), .axis = WG_AXES(0));
+    return wg_sum(wg_divide(1, wg_add(wg_slice(h, .start = WG_INTS(1)), c)), .axis = 0);
 }
 
 static wg_tensor several_outputs(wg_tape *on)

@@ -106,7 +106,7 @@ static wg_tensor upright(wg_tensor points, void *user)
 static wg_tensor flat(wg_tensor points, void *user)
 {
     (void)user;
-    return wg_sum(points, .axis = WG_AXES(1));
+    return wg_sum(points, .axis = 1);
 }
 
 static wg_tensor numberless(wg_tensor points, void *user)

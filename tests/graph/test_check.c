@@ -52,13 +52,13 @@ static wg_tensor smooth_chain(const wg_tensor *x, void *user)
 {
     (void)user;
     wg_tensor a = wg_exp(wg_sin(wg_multiply(x[0], x[0])));
-    return wg_divide(wg_softplus(wg_sum(a, .axis = WG_AXES(0))), wg_add(1, wg_square(wg_sum(x[2]))));
+    return wg_divide(wg_softplus(wg_sum(a, .axis = 0)), wg_add(1, wg_square(wg_sum(x[2]))));
 }
 
 static wg_tensor far_from_one(const wg_tensor *x, void *user)
 {
     (void)user;
-    return wg_multiply(1e9, wg_logsumexp(wg_multiply(x[0], 1e-6), .axis = WG_AXES(1)));
+    return wg_multiply(1e9, wg_logsumexp(wg_multiply(x[0], 1e-6), .axis = 1));
 }
 
 static wg_tensor cancelling(const wg_tensor *x, void *user)
@@ -166,7 +166,7 @@ static wg_tensor first_row(const wg_call *c, wg_tensor g)
 static wg_tensor mean_of_rows(const wg_call *c, wg_tensor g)
 {
     (void)c;
-    return wg_mean(g, .axis = WG_AXES(0));
+    return wg_mean(g, .axis = 0);
 }
 
 static wg_tensor turned(const wg_call *c, wg_tensor g)

@@ -25,7 +25,7 @@ START_TEST(new_values_go_in_and_results_come_out)
     wg_mark start = wg_tape_mark(tape);
     wg_tensor x = wg_array(tape, WG_FLOAT64, WG_SHAPE(3), NULL);
     wg_tensor y = wg_sum(wg_square(wg_add(x, 1)));
-    wg_tensor z = wg_flip(x, .axis = WG_AXES(0));
+    wg_tensor z = wg_flip(x, .axis = 0);
     wg_function *f = wg_compile(tape, WG_TENSORS(x), WG_TENSORS(y, z, x));
     ck_assert_ptr_nonnull(f);
     wg_rewind(tape, start);
@@ -89,7 +89,7 @@ START_TEST(what_entries_say_of_themselves_is_true_and_used)
         for (int i = 0; i < wg_op_family(family)->n; i++) {
             const wg_op *op = wg_op_family(family)->op[i];
             wg_tensor x = wg_array(tape, WG_FLOAT64, WG_SHAPE(AWKWARD), awkward);
-            wg_tensor turned = wg_flip(x, .axis = WG_AXES(0)), once = WG_NONE;
+            wg_tensor turned = wg_flip(x, .axis = 0), once = WG_NONE;
             if (op->idempotent || op->involution)
                 once = wg_record(op, NULL, &x, 1);
             if (op->idempotent)
@@ -128,8 +128,8 @@ START_TEST(what_is_the_same_is_computed_once)
     ck_assert_uint_eq(steps_of(x, wg_multiply(wg_add(x, 3), wg_add(x, 4))), 3);
     ck_assert_uint_eq(steps_of(x, wg_subtract(wg_subtract(x, 3), wg_subtract(3, x))), 3);
     ck_assert_uint_eq(steps_of(x, wg_subtract(x, -0.0)), 1); /* x + 0, which is not -0 where x is */
-    ck_assert_uint_eq(steps_of(x, wg_add(wg_sum(x, .axis = WG_AXES(0)), wg_sum(x, .axis = WG_AXES(0)))), 2);
-    ck_assert_uint_eq(steps_of(x, wg_add(wg_sum(x, .axis = WG_AXES(0)), wg_sum(x, .axis = WG_AXES(0), .keepdims = true))), 3);
+    ck_assert_uint_eq(steps_of(x, wg_add(wg_sum(x, .axis = 0), wg_sum(x, .axis = 0))), 2);
+    ck_assert_uint_eq(steps_of(x, wg_add(wg_sum(x, .axis = 0), wg_sum(x, .axis = 0, .keepdims = true))), 3);
     for (int i = 0; i < 4; i++) /* views of the same elements, and of others */
         s[i] = wg_exp(wg_select(x, 0, i / 2));
     ck_assert_uint_eq(steps_of(x, wg_add(s[0], s[1])), 2);

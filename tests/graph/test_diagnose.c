@@ -223,7 +223,7 @@ static wg_tensor exponential(const run *r, wg_tensor x, wg_tensor y)
 static wg_tensor ratio(const run *r, wg_tensor x, wg_tensor y)
 {
     wg_tensor h = wg_relu(wg_linear(x, r->p[0], r->p[1]));
-    return wg_cross_entropy(wg_linear(wg_divide(h, wg_amax(h, .axis = WG_AXES(1), .keepdims = true)), r->p[2], r->p[3]),
+    return wg_cross_entropy(wg_linear(wg_divide(h, wg_amax(h, .axis = 1, .keepdims = true)), r->p[2], r->p[3]),
                             y);
 }
 
@@ -502,7 +502,7 @@ static wg_tensor fitted(const run *r, wg_tensor x, wg_tensor y)
 {
     wg_tensor target = wg_name(wg_multiply(wg_cast(y, .dtype = WG_FLOAT32), 1000), "price");
     wg_tensor h = wg_relu(wg_linear(x, r->p[0], r->p[1]));
-    return wg_mse_loss(wg_sum(wg_linear(h, r->p[2], r->p[3]), .axis = WG_AXES(1)), target);
+    return wg_mse_loss(wg_sum(wg_linear(h, r->p[2], r->p[3]), .axis = 1), target);
 }
 
 START_TEST(targets_far_from_one_are_found)

@@ -68,10 +68,10 @@ static wg_function *scalars(wg_dtype dtype)
 static wg_function *views(wg_dtype dtype)
 {
     wg_tensor x = numbers(dtype, WG_SHAPE(2, 3, 4), "x"), column = numbers(dtype, WG_SHAPE(3, 1), "+ -");
-    wg_tensor turned = wg_flip(wg_permute_dims(x, WG_AXES(2, 0, 1)), .axis = WG_AXES(0));
+    wg_tensor turned = wg_flip(wg_permute_dims(x, WG_AXES(2, 0, 1)), .axis = 0);
     wg_tensor y = wg_add(wg_multiply(wg_select(turned, 0, 1), wg_matrix_transpose(column)), numbers(dtype, WG_SHAPE(3), ""));
     wg_tensor z = wg_matmul(wg_contiguous(wg_matrix_transpose(y)), wg_exp(y));
-    return wg_compile(tape, WG_TENSORS(x), WG_TENSORS(wg_matrix_transpose(z), y, wg_sum(turned, .axis = WG_AXES(1)), x));
+    return wg_compile(tape, WG_TENSORS(x), WG_TENSORS(wg_matrix_transpose(z), y, wg_sum(turned, .axis = 1), x));
 }
 
 /* A sparse Jacobian with where its values are; the Hessian of a sum, whole. */

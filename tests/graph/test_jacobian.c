@@ -100,12 +100,12 @@ static wg_tensor products(wg_tensor x)
 static wg_tensor columns(wg_tensor x) { return wg_outer(wg_matmul(x, wg_select(x, 0, 2)), wg_select(x, 0, 1)); }
 static wg_tensor axes(wg_tensor x)
 {
-    wg_tensor centred = wg_subtract(x, wg_mean(x, .axis = WG_AXES(0), .keepdims = true));
-    return wg_divide(centred, wg_sqrt(wg_add(1, wg_sum(wg_square(centred), .axis = WG_AXES(1), .keepdims = true))));
+    wg_tensor centred = wg_subtract(x, wg_mean(x, .axis = 0, .keepdims = true));
+    return wg_divide(centred, wg_sqrt(wg_add(1, wg_sum(wg_square(centred), .axis = 1, .keepdims = true))));
 }
 static wg_tensor views(wg_tensor x)
 {
-    wg_tensor turned = wg_flip(wg_swapaxes(x, 0, 1), .axis = WG_AXES(0));
+    wg_tensor turned = wg_flip(wg_swapaxes(x, 0, 1), .axis = 0);
     wg_tensor some = wg_concat(WG_TENSORS(wg_narrow(turned, 0, 1, 3), turned), .axis = 0);
     return wg_stack(WG_TENSORS(wg_square(some), wg_softmax(some, .axis = 0)), .axis = 1);
 }

@@ -114,7 +114,7 @@ START_TEST(the_other_way_round_keeps_the_order_of_the_rows)
     wg_tensor h = vector(x_values), xs = wg_array(tape, WG_FLOAT64, WG_SHAPE(ROUNDS, 3), rows), y[2], z[2];
     int64_t snapshots = _i ? 2 : 0;
     wg_scan(cell, WG_TENSORS(h), WG_TENSORS(xs), y, 2, .reverse = true, .snapshots = snapshots);
-    wg_scan(cell, WG_TENSORS(h), WG_TENSORS(wg_flip(xs, .axis = WG_AXES(0))), z, 2);
+    wg_scan(cell, WG_TENSORS(h), WG_TENSORS(wg_flip(xs, .axis = 0)), z, 2);
     same(y[0], z[0], 1e-300);
     same(y[1], wg_flip(z[1]), 1e-300);
 }

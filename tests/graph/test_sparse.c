@@ -32,9 +32,9 @@ static wg_tensor broadcast(wg_tensor x)
 {
     return wg_multiply(wg_reshape(from_to(x, 0, 3), WG_SHAPE(3, 1)), wg_reshape(from_to(x, 3, 7), WG_SHAPE(1, 4)));
 }
-static wg_tensor row_sums(wg_tensor x) { return wg_mean(wg_square(wg_reshape(x, WG_SHAPE(3, 4))), .axis = WG_AXES(1)); }
+static wg_tensor row_sums(wg_tensor x) { return wg_mean(wg_square(wg_reshape(x, WG_SHAPE(3, 4))), .axis = 1); }
 static wg_tensor turned(wg_tensor x) { return wg_exp(wg_matrix_transpose(wg_reshape(x, WG_SHAPE(3, 4)))); }
-static wg_tensor joined(wg_tensor x) { return wg_concat(WG_TENSORS(wg_flip(x, .axis = WG_AXES(0)), wg_square(x))); }
+static wg_tensor joined(wg_tensor x) { return wg_concat(WG_TENSORS(wg_flip(x, .axis = 0), wg_square(x))); }
 static wg_tensor taken(wg_tensor x)
 {
     wg_tensor at = wg_array(x.tape, WG_INT64, WG_SHAPE(5), ((int64_t[]){3, 3, 0, 11, 5}));
@@ -52,9 +52,9 @@ static wg_tensor batched(wg_tensor x)
     return wg_matmul(wg_reshape(x, WG_SHAPE(6, 2)), w);
 }
 static wg_tensor softmaxed(wg_tensor x) { return wg_softmax(from_to(x, 0, 4), .axis = 0); }
-static wg_tensor rolled(wg_tensor x) { return wg_add(x, wg_roll(x, .shift = WG_INTS(1), .axis = WG_AXES(0))); }
-static wg_tensor picked(wg_tensor x) { return wg_where(wg_greater(x, 0.5), wg_square(x), wg_flip(x, .axis = WG_AXES(0))); }
-static wg_tensor stopped(wg_tensor x) { return wg_multiply(x, wg_stop_gradient(wg_flip(x, .axis = WG_AXES(0)))); }
+static wg_tensor rolled(wg_tensor x) { return wg_add(x, wg_roll(x, .shift = 1, .axis = 0)); }
+static wg_tensor picked(wg_tensor x) { return wg_where(wg_greater(x, 0.5), wg_square(x), wg_flip(x, .axis = 0)); }
+static wg_tensor stopped(wg_tensor x) { return wg_multiply(x, wg_stop_gradient(wg_flip(x, .axis = 0))); }
 static wg_tensor scalar_times(wg_tensor x) { return wg_multiply(wg_select(x, 0, 0), wg_square(x)); }
 static wg_tensor padded(wg_tensor x) { return wg_stack(WG_TENSORS(x, wg_multiply(2, x)), .axis = 1); }
 static wg_tensor strided(wg_tensor x)
@@ -195,7 +195,7 @@ static wg_tensor grid(wg_tensor x)
     wg_tensor down = wg_subtract(wg_narrow(u, 0, 1, 2), wg_narrow(u, 0, 0, 2));
     return wg_add(wg_sum(wg_exp(right)), wg_sum(wg_exp(down)));
 }
-static wg_tensor blocks(wg_tensor x) { return wg_sum(wg_exp(wg_sum(wg_reshape(x, WG_SHAPE(4, 3)), .axis = WG_AXES(1)))); }
+static wg_tensor blocks(wg_tensor x) { return wg_sum(wg_exp(wg_sum(wg_reshape(x, WG_SHAPE(4, 3)), .axis = 1))); }
 static wg_tensor separable(wg_tensor x) { return wg_sum(wg_exp(x)); }
 static wg_tensor full(wg_tensor x) { return wg_square(wg_sum(wg_sin(x))); }
 static wg_tensor affine(wg_tensor x) { return wg_sum(wg_multiply(x, 3)); }

@@ -153,7 +153,7 @@ START_TEST(bernoulli_counts)
     ck_assert_double_lt(fabs(n - 0.3 * N) / sqrt(N * 0.3 * 0.7), 3.3);
     const double ends[] = {0, 1};
     wg_tensor y = wg_bernoulli(wg_array(tape, WG_FLOAT64, WG_SHAPE(2), ends), .shape = WG_SHAPE(1000, 2));
-    wg_tensor sums = wg_sum(y, .axis = WG_AXES(0));
+    wg_tensor sums = wg_sum(y, .axis = 0);
     ck_assert_double_eq(wg_element(sums, 0), 0);
     ck_assert_double_eq(wg_element(sums, 1), 1000);
 }

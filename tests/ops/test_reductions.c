@@ -62,21 +62,46 @@ START_TEST(calls_read_as_they_are_meant)
 }
 END_TEST
 
+/* One axis is a number, several are a list; what is not given is all of them, or the default. */
+START_TEST(a_list_of_one_is_written_as_its_entry)
+{
+    IS(wg_sum(x, .axis = 0), WG_SHAPE(3), 3, 5, 7);
+    IS(wg_sum(x, .axis = 1), WG_SHAPE(2), 3, 12);
+    IS(wg_sum(x, .axis = -2, .keepdims = true), WG_SHAPE(1, 3), 3, 5, 7);
+    IS(wg_sum(x, .axis = WG_AXES(0, 1)), WG_SCALAR, 15);
+    IS(wg_sum(x, .axis = {0}), WG_SCALAR, 15);
+    IS(wg_sum(x), WG_SCALAR, 15);
+    IS((wg_sum)(x, (wg_sum_options){0}), WG_SCALAR, 15);
+    IS(wg_norm(x, .axis = 0, .p = 1), WG_SHAPE(3), 3, 5, 7);
+    IS(wg_flip(x, .axis = 0), WG_SHAPE(2, 3), 3, 4, 5, 0, 1, 2);
+    IS(wg_flip(x), WG_SHAPE(2, 3), 5, 4, 3, 2, 1, 0);
+    IS(wg_roll(x, .shift = 1, .axis = 1), WG_SHAPE(2, 3), 2, 0, 1, 5, 3, 4);
+    IS(wg_roll(x, .shift = 1), WG_SHAPE(2, 3), 5, 0, 1, 2, 3, 4);
+    IS(wg_slice(x, .start = 1), WG_SHAPE(1, 3), 3, 4, 5);
+    IS(wg_slice(x, .step = -1), WG_SHAPE(2, 3), 3, 4, 5, 0, 1, 2);
+    IS(wg_squeeze(wg_expand_dims(x, 0), .axis = 0), WG_SHAPE(2, 3), 0, 1, 2, 3, 4, 5);
+    IS(wg_tensordot(x, wg_matrix_transpose(x), .axes = 1), WG_SHAPE(2, 2), 5, 14, 14, 50);
+    ck_assert_int_eq(wg_size(wg_normal(tape, 0, 1, .shape = 5)), 5);
+    ck_assert_int_eq(wg_size(wg_categorical(x, .seed = 1)), 2);
+    ck_assert_int_eq(wg_size(wg_categorical(x, .shape = 4)), 8);
+}
+END_TEST
+
 /* ---- Folds of every form, against one element at a time ------------------------------------------------------------ */
 static const struct {
     wg_shape shape;
     wg_axes axis;
 } folds[] = {
-    {{1, {200001}}, {1, {0}}},              /* segments of one row */
-    {{2, {3, 50001}}, {1, {1}}},            /* of rows */
-    {{2, {50001, 3}}, {1, {0}}},            /* of columns */
-    {{2, {700, 1500}}, {1, {0}}},           /* of tiles of columns */
-    {{2, {5000, 7}}, {1, {1}}},             /* tiles of rows */
-    {{3, {40, 300, 20}}, {2, {0, 2}}},      /* matrices folded into one another by rows */
-    {{4, {30, 5, 40, 6}}, {2, {0, 2}}},     /* by columns */
-    {{3, {9, 20000, 2}}, {2, {0, 1}}},      /* neighbours that are one axis */
-    {{5, {2, 3, 4, 5, 6}}, {3, {0, 2, 4}}}, /* as many axes as may be */
-    {{3, {1, 4000, 1}}, {1, {2}}},          /* nothing to fold */
+    {{{200001}, 1}, {{0}, 1}},              /* segments of one row */
+    {{{3, 50001}, 2}, {{1}, 1}},            /* of rows */
+    {{{50001, 3}, 2}, {{0}, 1}},            /* of columns */
+    {{{700, 1500}, 2}, {{0}, 1}},           /* of tiles of columns */
+    {{{5000, 7}, 2}, {{1}, 1}},             /* tiles of rows */
+    {{{40, 300, 20}, 3}, {{0, 2}, 2}},      /* matrices folded into one another by rows */
+    {{{30, 5, 40, 6}, 4}, {{0, 2}, 2}},     /* by columns */
+    {{{9, 20000, 2}, 3}, {{0, 1}, 2}},      /* neighbours that are one axis */
+    {{{2, 3, 4, 5, 6}, 5}, {{0, 2, 4}, 3}}, /* as many axes as may be */
+    {{{1, 4000, 1}, 3}, {{2}, 1}},          /* nothing to fold */
 };
 
 static wg_tensor noise(wg_dtype dtype, wg_shape shape)
@@ -204,6 +229,7 @@ int main(void)
     TCase *values = tcase_create("values");
     tcase_add_checked_fixture(values, set_up, tear_down);
     tcase_add_test(values, calls_read_as_they_are_meant);
+    tcase_add_test(values, a_list_of_one_is_written_as_its_entry);
     tcase_add_loop_test(values, folds_of_every_form_give_what_one_element_at_a_time_gives, 0, COUNT(folds));
     tcase_add_test(values, any_number_of_threads_gives_the_same_bits);
     tcase_add_test(values, many_float32_add_up_without_losing_digits);

@@ -38,14 +38,14 @@ START_TEST(calls_read_as_they_are_meant)
     IS(wg_unflatten(x, 1, WG_SHAPE(3, 1)), WG_SHAPE(2, 3, 1), 0, 1, 2, 3, 4, 5);
     IS(wg_expand_dims(x, 0), WG_SHAPE(1, 2, 3), 0, 1, 2, 3, 4, 5);
     IS(wg_expand_dims(x, WG_AXES(0, -1)), WG_SHAPE(1, 2, 3, 1), 0, 1, 2, 3, 4, 5);
-    IS(wg_squeeze(wg_expand_dims(x, 1), .axis = WG_AXES(1)), WG_SHAPE(2, 3), 0, 1, 2, 3, 4, 5);
+    IS(wg_squeeze(wg_expand_dims(x, 1), .axis = 1), WG_SHAPE(2, 3), 0, 1, 2, 3, 4, 5);
     IS(wg_permute_dims(x, WG_AXES(1, 0)), WG_SHAPE(3, 2), 0, 3, 1, 4, 2, 5);
     IS(wg_matrix_transpose(x), WG_SHAPE(3, 2), 0, 3, 1, 4, 2, 5);
     IS(wg_swapaxes(x, 0, 1), WG_SHAPE(3, 2), 0, 3, 1, 4, 2, 5);
     IS(wg_moveaxis(x, 0, -1), WG_SHAPE(3, 2), 0, 3, 1, 4, 2, 5);
     IS(wg_moveaxis(x, WG_AXES(0, 1), WG_AXES(1, 0)), WG_SHAPE(3, 2), 0, 3, 1, 4, 2, 5);
     IS(wg_broadcast_to(wg_select(x, 0, 1), WG_SHAPE(2, 3)), WG_SHAPE(2, 3), 3, 4, 5, 3, 4, 5);
-    IS(wg_flip(x, .axis = WG_AXES(1)), WG_SHAPE(2, 3), 2, 1, 0, 5, 4, 3);
+    IS(wg_flip(x, .axis = 1), WG_SHAPE(2, 3), 2, 1, 0, 5, 4, 3);
     IS(wg_slice(x, .start = WG_INTS(1)), WG_SHAPE(1, 3), 3, 4, 5);
     IS(wg_slice(x, .step = WG_INTS(WG_NO_INTEGER, -2)), WG_SHAPE(2, 2), 2, 0, 5, 3);
     IS(wg_slice(x, .start = WG_INTS(0, 1), .stop = WG_INTS(1)), WG_SHAPE(1, 2), 1, 2);
@@ -55,7 +55,7 @@ START_TEST(calls_read_as_they_are_meant)
     IS(wg_concat(WG_TENSORS(x, wg_narrow(x, 1, 0, 1)), .axis = 1), WG_SHAPE(2, 4), 0, 1, 2, 0, 3, 4, 5, 3);
     IS(wg_stack(WG_TENSORS(wg_select(x, 0, 1), wg_select(x, 0, 0))), WG_SHAPE(2, 3), 3, 4, 5, 0, 1, 2);
     IS(wg_pad(x, .pad_width = {{1}}, .value = 9), WG_SHAPE(3, 3), 9, 9, 9, 0, 1, 2, 3, 4, 5);
-    IS(wg_roll(x, .shift = WG_INTS(1), .axis = WG_AXES(1)), WG_SHAPE(2, 3), 2, 0, 1, 5, 3, 4);
+    IS(wg_roll(x, .shift = 1, .axis = 1), WG_SHAPE(2, 3), 2, 0, 1, 5, 3, 4);
     IS(wg_tile(wg_select(x, 0, 0), WG_INTS(2, 1)), WG_SHAPE(2, 3), 0, 1, 2, 0, 1, 2);
     IS(wg_repeat(x, .repeats = WG_LIST(0, 2), .axis = 0), WG_SHAPE(2, 3), 3, 4, 5, 3, 4, 5);
     IS(wg_diag(wg_narrow(wg_flatten(x), 0, 1, 2)), WG_SHAPE(2, 2), 1, 0, 0, 2);

@@ -46,7 +46,7 @@ static wg_tensor determinant(problem *p, wg_tensor a, int l)
         int64_t sets = expansion(l, size, smaller, larger, factor, without);
         wg_tensor factors = wg_take(both, indices(p, size, sets, factor), 0);
         wg_tensor rest = wg_take(minors, indices(p, size, sets, without), 0);
-        minors = wg_sum(wg_multiply(factors, rest), .axis = WG_AXES(0));
+        minors = wg_sum(wg_multiply(factors, rest), .axis = 0);
     }
     return place ? minors : WG_INVALID;
 }

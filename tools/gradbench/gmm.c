@@ -57,8 +57,8 @@ static wg_tensor features(wg_tensor x, const places *at)
  * longer a normal one it would make the products of the derivative ten times as slow. */
 static wg_tensor shared(wg_tensor b)
 {
-    wg_tensor least = wg_subtract(wg_stop_gradient(wg_max(b, .axis = WG_AXES(1), .keepdims = true)), 600);
-    return wg_logsumexp(wg_maximum(b, least), .axis = WG_AXES(1));
+    wg_tensor least = wg_subtract(wg_stop_gradient(wg_max(b, .axis = 1, .keepdims = true)), 600);
+    return wg_logsumexp(wg_maximum(b, least), .axis = 1);
 }
 
 /* The constant of the prior. */
@@ -86,18 +86,18 @@ static void gmm(problem *p)
         return;
     }
     places at = places_of(p, s.d);
-    wg_tensor centre = wg_mean(x, .axis = WG_AXES(0)), from_centre = wg_subtract(mu, centre);
+    wg_tensor centre = wg_mean(x, .axis = 0), from_centre = wg_subtract(mu, centre);
     wg_tensor phi = features(wg_subtract(x, centre), &at);
     wg_tensor zero = wg_full(p->tape, WG_FLOAT64, WG_SHAPE(s.k, 1), 0);
     wg_tensor packed = wg_concat(WG_TENSORS(wg_exp(q), l, zero), .axis = 1);
     wg_tensor triangle = wg_reshape(wg_take(packed, at.lower, 1), WG_SHAPE(s.k, s.d, s.d));
     wg_tensor square = wg_matmul(wg_matrix_transpose(triangle), triangle); /* P: [k, d, d] */
-    wg_tensor slope = wg_squeeze(wg_matmul(square, wg_expand_dims(from_centre, WG_AXES(2))), .axis = WG_AXES(2));
+    wg_tensor slope = wg_squeeze(wg_matmul(square, wg_expand_dims(from_centre, WG_AXES(2))), .axis = 2);
     wg_tensor upper = wg_take(wg_reshape(square, WG_SHAPE(s.k, s.d * s.d)), at.upper, 1);
     wg_tensor curvature = wg_multiply(upper, wg_multiply(-0.5, at.twice));
     wg_tensor weights = wg_concat(WG_TENSORS(curvature, slope), .axis = 1);
-    wg_tensor sum_q = wg_sum(q, .axis = WG_AXES(1));
-    wg_tensor middle = wg_sum(wg_multiply(slope, from_centre), .axis = WG_AXES(1));
+    wg_tensor sum_q = wg_sum(q, .axis = 1);
+    wg_tensor middle = wg_sum(wg_multiply(slope, from_centre), .axis = 1);
     wg_tensor offset = wg_subtract(wg_add(alpha, sum_q), wg_multiply(0.5, middle));
     wg_tensor b = wg_add(wg_matmul(phi, wg_matrix_transpose(weights)), offset);
     wg_tensor data = wg_subtract(wg_sum(shared(b)), wg_multiply((double)s.n, wg_logsumexp(alpha)));

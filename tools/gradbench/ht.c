@@ -199,10 +199,10 @@ static wg_tensor between(const hand *h, wg_tensor x, wg_tensor corner, wg_tensor
 {
     wg_tensor at = wg_take(x, corner, 0); /* [block, corners, n] */
     if (h->corners == 1)
-        return wg_squeeze(at, .axis = WG_AXES(1));
-    wg_tensor rest = wg_subtract(1, wg_sum(us, .axis = WG_AXES(1), .keepdims = true));
+        return wg_squeeze(at, .axis = 1);
+    wg_tensor rest = wg_subtract(1, wg_sum(us, .axis = 1, .keepdims = true));
     wg_tensor weights = wg_expand_dims(wg_concat(WG_TENSORS(us, rest), .axis = 1), WG_AXES(1)); /* [block, 1, 3] */
-    return wg_squeeze(wg_matmul(weights, at), .axis = WG_AXES(1));
+    return wg_squeeze(wg_matmul(weights, at), .axis = 1);
 }
 
 /* The function of a block: from vertices, their derivatives, corners, us and points to errors or rows of the Jacobian.

@@ -10,7 +10,7 @@
 static wg_tensor nearest(problem *p, wg_tensor points, wg_tensor centroids)
 {
     int64_t n = wg_shape_of(points).dim[0], blocks = (n + BLOCK - 1) / BLOCK;
-    wg_tensor square = wg_sum(wg_square(centroids), .axis = WG_AXES(1), .keepdims = true);
+    wg_tensor square = wg_sum(wg_square(centroids), .axis = 1, .keepdims = true);
     wg_tensor sides = wg_matrix_transpose(wg_concat(WG_TENSORS(wg_multiply(-2, centroids), square), .axis = 1));
     wg_tensor with_one = wg_concat(WG_TENSORS(points, wg_full(p->tape, WG_FLOAT64, WG_SHAPE(n, 1), 1)), .axis = 1);
     wg_tensor *at = room(p, (size_t)blocks * sizeof *at);

@@ -70,7 +70,7 @@ static void run_through(network *n, const wg_tensor *x, int64_t characters, wg_t
 /* -1 / (b n) sum_ti x_ti (y_ti - log(2 + sum_j exp y_tj)) for y, x: [n, b] */
 static wg_tensor loss(wg_tensor y, wg_tensor x)
 {
-    wg_tensor total = wg_log(wg_add(2, wg_sum(wg_exp(y), .axis = WG_AXES(1), .keepdims = true)));
+    wg_tensor total = wg_log(wg_add(2, wg_sum(wg_exp(y), .axis = 1, .keepdims = true)));
     return wg_divide(wg_sum(wg_multiply(x, wg_subtract(y, total))), -(double)wg_size(x));
 }
 
@@ -85,7 +85,7 @@ static void listed(wg_tensor x, wg_tensor *list)
     most = most < MOST / 2 ? MOST / 2 : most;
     for (int64_t first = 0; first < n; first += most)
         size[pieces++] = n - first < most ? n - first : most;
-    wg_split(wg_expand_dims(x, WG_AXES(1)), 0, ((wg_list){pieces, size}), piece);
+    wg_split(wg_expand_dims(x, WG_AXES(1)), 0, ((wg_list){size, pieces}), piece);
     for (int i = 0; i < pieces; list += size[i++])
         wg_unstack(piece[i], list, (int)size[i]);
 }

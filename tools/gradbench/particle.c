@@ -12,7 +12,7 @@ typedef struct {
 /* sum 1 / |x - charge| for charges [2, 2] */
 static wg_tensor potential(wg_tensor x, wg_tensor charges)
 {
-    wg_tensor square = wg_sum(wg_square(wg_subtract(x, charges)), .axis = WG_AXES(1));
+    wg_tensor square = wg_sum(wg_square(wg_subtract(x, charges)), .axis = 1);
     return wg_sum(wg_rsqrt(square));
 }
 
