@@ -388,6 +388,7 @@ double (wg_element)(wg_tensor t, int64_t i)
                   (long long)wg_node_count(node));
         return (double)NAN;
     }
+    wg_read_by_caller(t.tape, "wg_element", t.node);
     wg_forget_place(t.tape);
     unsigned char one[8];
     wg_type type = wg_node_type(node);
@@ -408,6 +409,7 @@ double (wg_item)(wg_tensor t)
                   wg_shape_text(&shape, text, sizeof text), (long long)wg_node_count(node));
         return (double)NAN;
     }
+    wg_read_by_caller(t.tape, "wg_item", t.node);
     wg_forget_place(t.tape);
     return wg_load_number((wg_dtype)node->dtype, node->data);
 }
@@ -419,6 +421,7 @@ wg_status (wg_copy_out)(wg_tensor t, void *to)
         return WG_ERROR_VALUE;
     if (!to)
         return wg_report(t.tape, "wg_copy_out", WG_ERROR_VALUE, "the memory to copy to is NULL");
+    wg_read_by_caller(t.tape, "wg_copy_out", t.node);
     wg_type type = wg_node_type(node);
     wg_gather_strided(&type, wg_node_stride(node), node->data, to);
     wg_forget_place(t.tape);
@@ -430,12 +433,14 @@ const void *(wg_values)(wg_tensor t)
     const wg_node *node = wg_node_of(t, "wg_values");
     if (!node)
         return NULL;
-    if (wg_node_is(node, WG_NODE_CONTIGUOUS)) {
-        wg_forget_place(t.tape);
-        return node->data;
+    if (!wg_node_is(node, WG_NODE_CONTIGUOUS)) {
+        wg_report(t.tape, "wg_values", WG_ERROR_UNSUPPORTED, "the elements of this view do not lie side by side");
+        return NULL;
     }
-    wg_report(t.tape, "wg_values", WG_ERROR_UNSUPPORTED, "the elements of this view do not lie side by side");
-    return NULL;
+    if (!wg_node_is(node, WG_NODE_LEAF)) /* whose memory may be asked for to be filled */
+        wg_read_by_caller(t.tape, "wg_values", t.node);
+    wg_forget_place(t.tape);
+    return node->data;
 }
 
 /* ---- Printing -------------------------------------------------------------------------------------------------- */

@@ -226,6 +226,7 @@ void wg_nodes_back(wg_tape *tape, uint32_t nodes, uint32_t chunks, uint32_t scop
             at = &(*at)->next;
     tape->nodes = nodes;
     tape->chunks = chunks;
+    wg_decisions_back(tape, nodes);
     wg_scopes_back(tape, scopes);
     if (tape->marked > nodes)
         tape->marked = nodes;
@@ -371,6 +372,7 @@ void wg_tape_free(wg_tape *tape)
     while (tape->kept)
         kept_release(tape, &tape->kept);
     wg_tape_release(tape, tape->staged, (size_t)tape->staged_room * WG_ALIGN);
+    wg_tape_release(tape, tape->decision, tape->decision_room * sizeof *tape->decision);
     wg_tape_release(tape, tape->scope, tape->scope_room * sizeof *tape->scope);
     wg_tape_release(tape, tape->scope_bucket, tape->scope_buckets * sizeof *tape->scope_bucket);
     wg_tape_release(tape, (void *)tape->chunk, tape->chunk_room * sizeof *tape->chunk);

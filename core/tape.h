@@ -57,6 +57,7 @@ typedef struct {
     uint8_t dtype, rank, flags, out, n_out; /* out: which of its call's n_out outputs */
     bool unrecorded : 1; /* a derivative that was not recorded: it cannot be differentiated again */
     bool derived : 1;    /* recorded by a derivative */
+    bool read : 1;       /* by the caller: it has a wg_decision */
 } wg_node;
 
 _Static_assert(sizeof(wg_node) == 64, "a node is one cache line");
@@ -101,6 +102,15 @@ typedef struct {
 } wg_constant;
 
 #define WG_CONSTANTS 64
+
+/* A value by which something was decided while the tape was recorded: that nodes [from, to) are what they are, maybe. */
+typedef struct {
+    const char *name;  /* of the function that read it */
+    uint32_t node;     /* whose value it is; WG_ABSENT: of nodes that are gone */
+    uint32_t from, to; /* the node itself among them: that is how it was found */
+    uint32_t at;       /* nodes there were */
+    uint32_t place;
+} wg_decision;
 
 /* Who is told of calls: that which recorded `node` took so long. */
 typedef struct wg_observer {
@@ -150,6 +160,8 @@ struct wg_tape {
     wg_constant constant[WG_CONSTANTS];
     uint64_t serial; /* numbers that became tensors */
     uint32_t written, written_epoch; /* nodes recorded when any value was last changed in place */
+    wg_decision *decision, unnoted; /* of those that there was no memory for, all in one; without a name: none */
+    uint32_t decisions, decision_room;
     struct wg_registered *registry;
     wg_owned *owned;
     struct wg_pool *pool;
@@ -249,6 +261,15 @@ static inline uint32_t wg_hold_place(wg_tape *tape)
 }
 static inline void wg_let_go_place(wg_tape *tape, uint32_t before) { tape->here = tape->held = before; }
 const char *wg_place_text(const wg_tape *tape, uint32_t place, char *text, size_t size); /* "train.c:42", "" */
+
+/* ---- decision.c ---- */
+/* Function `name` went by a value: node's, or WG_ABSENT: one that is gone. Nodes [from, to) may be as they are because of it. */
+void wg_decided(wg_tape *tape, const char *name, uint32_t node, uint32_t from, uint32_t to);
+/* The same of all nodes to come, where the value is given to the program: the call has a place, which one of the library's own
+ * has not. */
+void wg_read_by_caller(wg_tape *tape, const char *name, uint32_t node);
+/* Forgets what was decided when there were more than `nodes`. */
+void wg_decisions_back(wg_tape *tape, uint32_t nodes);
 
 /* ---- scope.c ---- */
 /* Scopes from number `scopes` on are no more. */

@@ -17,7 +17,16 @@ static wg_status chosen(wg_tape *tape, const char *name, wg_tensor pred, bool *t
                          wg_shape_text(&shape, text, sizeof text));
     }
     *truth = wg_load_number((wg_dtype)node->dtype, node->data) != 0;
+    wg_decided(tape, name, pred.node, tape->nodes, UINT32_MAX);
     return WG_OK;
+}
+
+/* Results that were there before, at the time of `nodes` nodes, are results for what the predicate was, too. */
+static void handed_on(wg_tape *tape, const char *name, wg_tensor pred, uint32_t nodes, const wg_tensor *out, int n_out)
+{
+    for (int k = 0; k < n_out; k++)
+        if (out[k].node < nodes)
+            wg_decided(tape, name, pred.node, out[k].node, out[k].node + 1);
 }
 
 wg_status (wg_cond)(wg_tensor pred, wg_body *f, wg_body *g, wg_tensors x, wg_tensor *out, int n_out, wg_cond_options options)
@@ -28,8 +37,14 @@ wg_status (wg_cond)(wg_tensor pred, wg_body *f, wg_body *g, wg_tensors x, wg_ten
     if (!f || !g)
         return wg_report(tape, "wg_cond", WG_ERROR_VALUE, "the %s function is NULL", f ? "second" : "first");
     bool truth = false;
+    uint32_t held = wg_hold_place(tape), nodes = tape->nodes;
     wg_status status = chosen(tape, "wg_cond", pred, &truth);
-    return status ? status : wg_body_call(tape, "wg_cond", truth ? f : g, options.user, x.at, out, n_out);
+    if (!status)
+        status = wg_body_call(tape, "wg_cond", truth ? f : g, options.user, x.at, out, n_out);
+    if (!status)
+        handed_on(tape, "wg_cond", pred, nodes, out, n_out);
+    wg_let_go_place(tape, held);
+    return status;
 }
 
 /* ---- while_loop -------------------------------------------------------------------------------------------------- */
@@ -57,6 +72,7 @@ static wg_status looped(wg_tape *tape, wg_body *cond, wg_body *body, wg_tensors 
     if (!now)
         return wg_no_memory(tape, "wg_while_loop", (size_t)state.n * sizeof *now);
     memcpy(now, state.at, (size_t)state.n * sizeof *now);
+    uint32_t nodes = tape->nodes;
     for (int64_t round = 0;; round++) {
         wg_tensor pred;
         bool goes_on = false;
@@ -72,8 +88,10 @@ static wg_status looped(wg_tape *tape, wg_body *cond, wg_body *body, wg_tensors 
         if (status)
             return status;
         memcpy(goes_on ? now : out, goes_on ? out : now, (size_t)state.n * sizeof *now);
-        if (!goes_on)
+        if (!goes_on) {
+            handed_on(tape, "wg_while_loop", pred, nodes, out, state.n);
             return WG_OK;
+        }
     }
 }
 

@@ -141,6 +141,9 @@ static wg_tensor solution(const equation *e, wg_tensor x0)
     wg_tensor x = at(e, values);
     for (int k = 0; k < RECORDED && !e->tape->no_grad && wg_is_tensor(x); k++)
         x = wg_subtract(x, newton_step(e, x, residual(e, x), true));
+    /* Without a derivative nothing of x tells what it depends on. */
+    if (wg_is_tensor(x))
+        wg_decided(e->tape, e->name, e->tape->no_grad ? WG_ABSENT : x.node, x.node, x.node + 1);
     return x;
 }
 
@@ -149,6 +152,7 @@ static wg_tensor equation_solved(equation e, wg_tensor x0)
     e.tape = wg_inputs_tape(e.name, (wg_tensors){&x0, 1}, NULL, 0);
     if (!e.tape)
         return x0.tape ? wg_invalid_on(x0.tape) : WG_INVALID;
+    uint32_t held = wg_hold_place(e.tape);
     e.type = wg_type_of(x0);
     e.bytes = (size_t)wg_type_count(&e.type) * wg_dtype_size(e.type.dtype);
     if (!e.f)
@@ -157,12 +161,9 @@ static wg_tensor equation_solved(equation e, wg_tensor x0)
         wg_report(e.tape, e.name, WG_ERROR_DTYPE, "x0 is %s, not float32 or float64", wg_dtype_name(e.type.dtype));
     else if (!(e.tolerance >= 0))
         wg_report(e.tape, e.name, WG_ERROR_VALUE, "the tolerance is %g", e.tolerance);
-    if (e.tape->status)
-        return wg_invalid_on(e.tape);
     if (e.tolerance == 0)
         e.tolerance = e.type.dtype == WG_FLOAT32 ? 0x1p-21 : 0x1p-50;
-    uint32_t held = wg_hold_place(e.tape);
-    wg_tensor x = solution(&e, x0);
+    wg_tensor x = e.tape->status ? wg_invalid_on(e.tape) : solution(&e, x0);
     wg_let_go_place(e.tape, held);
     return wg_is_tensor(x) ? x : wg_invalid_on(e.tape);
 }

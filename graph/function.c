@@ -185,7 +185,7 @@ wg_function *(wg_compile)(wg_tape *tape, wg_tensors inputs, wg_tensors outputs, 
     wg_status status = f ? WG_OK : wg_no_memory(tape, "wg_compile", sizeof *f);
     if (f) {
         *f = (wg_function){.tape = tape, .n_in = inputs.n, .n_out = outputs.n, .bytes = sizeof *f,
-                           .backward = options.backward};
+                           .backward = options.backward, .reads = options.reads, .recorded = tape->nodes};
         wg_aside aside = wg_aside_begin(tape);
         f->slot = wg_arena(tape, ((size_t)inputs.n + (size_t)outputs.n) * sizeof *f->slot);
         if (f->slot)

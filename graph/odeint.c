@@ -220,8 +220,8 @@ wg_tensor (wg_odeint)(wg_body *f, wg_tensor y0, wg_tensor t, wg_odeint_options o
     wg_tape *tape = wg_inputs_tape("wg_odeint", (wg_tensors){inputs, 2}, NULL, 0);
     if (!tape)
         return y0.tape ? wg_invalid_on(y0.tape) : WG_INVALID;
-    wg_type type = wg_type_of(y0);
     uint32_t held = wg_hold_place(tape);
+    wg_type type = wg_type_of(y0);
     if (!f)
         wg_report(tape, "wg_odeint", WG_ERROR_VALUE, "the function is NULL");
     else if (!wg_is_float(type.dtype) || wg_type_of(t).dtype != type.dtype)
@@ -235,6 +235,8 @@ wg_tensor (wg_odeint)(wg_body *f, wg_tensor y0, wg_tensor t, wg_odeint_options o
         y = wg_ode_adjoint(tape, f, y0, t, &options);
     else if (!tape->status && wg_integration_begin(&s, tape, f, options.user, &options, &type, false))
         y = wg_integrated(&s, y0, t);
+    if (wg_is_tensor(y) && options.method == WG_DOPRI5)
+        wg_decided(tape, "wg_odeint", y.node, y.node, y.node + 1);
     wg_let_go_place(tape, held);
     return y;
 }

@@ -638,6 +638,7 @@ wg_status wg_plan_marked(wg_plan *p, const wg_tensor *inputs, const wg_tensor *o
     p->outputs = outputs;
     for (int k = 0; k < f->n_out + f->n_grad; k++)
         p->nodes = outputs[k].node >= p->nodes ? outputs[k].node + 1 : p->nodes;
+    p->nodes = f->reads ? p->nodes : wg_plan_deciding(p);
     while (p->nodes && wg_plan_node(p, p->nodes - 1)->out + 1 < wg_plan_node(p, p->nodes - 1)->n_out) /* whole calls */
         p->nodes++;
     if (!(p->value = scratch(p, p->nodes, sizeof *p->value)))
@@ -658,6 +659,8 @@ wg_status wg_plan_make(wg_function *f, const wg_tensor *inputs, const wg_tensor 
 {
     wg_plan p = {.f = f, .tape = f->tape};
     wg_status status = wg_plan_marked(&p, inputs, outputs);
+    if (!status && !f->reads)
+        status = wg_plan_undecided(&p);
     if (status)
         return status;
     size_t n_params = 0;

@@ -57,7 +57,8 @@ struct wg_function {
     int n_params; /* leaves that are read where they are */
     wg_tensor *param;
     wg_tensor *made_from; /* the inputs and the outputs that were recorded */
-    bool backward;
+    bool backward, reads; /* as wg_compile was asked */
+    uint32_t recorded;    /* nodes there were when it was */
     void (*release)(wg_function *f); /* gives back what `released` is; NULL: nothing */
     void *released;
 };
@@ -189,6 +190,12 @@ bool wg_options_kept(wg_plan *p, wg_call *c);
 /* ---- plan_same.c ---- */
 /* Sets roots and offsets of all values that vary, and which are the same. False: no memory. */
 bool wg_same_found(wg_plan *p);
+
+/* ---- plan_decided.c ---- */
+/* Nodes beside those up to the outputs that say whether an output was decided by a value: up to the last of them. */
+uint32_t wg_plan_deciding(const wg_plan *p);
+/* Refuses what a run would have to decide again. */
+wg_status wg_plan_undecided(const wg_plan *p);
 
 /* ---- plan_notes.c ---- */
 /* Notes on the instructions from number `first` on, which do the steps among nodes [begin, end). False: no memory. */

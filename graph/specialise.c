@@ -19,7 +19,7 @@ struct wg_specialised {
     wg_tape *tape;
     wg_body *f;
     void *user;
-    bool backward;
+    bool backward, reads;
     int n_out;
     special *known;
 };
@@ -49,7 +49,8 @@ wg_specialised *(wg_specialise)(wg_tape *tape, wg_body *f, int n_out, wg_special
         wg_no_memory(tape, "wg_specialise", sizeof *s);
         return NULL;
     }
-    *s = (wg_specialised){.tape = tape, .f = f, .user = options.user, .backward = options.backward, .n_out = n_out};
+    *s = (wg_specialised){.tape = tape, .f = f, .user = options.user, .backward = options.backward, .reads = options.reads,
+                          .n_out = n_out};
     if (wg_tape_own(tape, s, specialised_free))
         s = NULL;
     wg_forget_place(tape);
@@ -89,7 +90,8 @@ static wg_function *recorded(const wg_specialised *s, const wg_type *types, int 
     }
     if (wg_body_call(tape, "wg_specialised_for", s->f, s->user, in, out, s->n_out))
         return NULL;
-    return (wg_compile)(tape, (wg_tensors){in, n}, (wg_tensors){out, s->n_out}, (wg_compile_options){.backward = s->backward});
+    return (wg_compile)(tape, (wg_tensors){in, n}, (wg_tensors){out, s->n_out},
+                        (wg_compile_options){.backward = s->backward, .reads = s->reads});
 }
 
 static wg_function *made(wg_specialised *s, const wg_type *types, int n, special *entry, size_t length)

@@ -23,15 +23,26 @@ typedef struct wg_function wg_function;
 typedef struct {
     bool backward; /* a run also leaves the gradients of the only output, a one-element float tensor, in the parameters,
                       as wg_backward does */
+    bool reads;    /* what was decided by a value while it was recorded is decided for good, and not refused */
 } wg_compile_options;
 #define wg_compile_defaults .backward = false
 /* The function from `inputs` to `outputs` as it was recorded, derivatives that were recorded (create_graph) included. Inputs
  * are any contiguous tensors that lie on the way; their shapes and dtypes are those of every run. Parameters are read where
  * they are at each run, and must still be there; any other leaf is a constant, copied now. A random operation draws anew at
- * each run, as it would if it were called. What C code decided by a tensor's value while recording is decided for good.
+ * each run, as it would if it were called.
+ *
+ * A run does not go through the C code again, and takes no other branch of it. So a function is refused where C code read a
+ * value that changes from run to run (by wg_item, wg_element or wg_copy_out an input, or by these or wg_values a result that
+ * depends on an input, a parameter or a draw), and what an output needs was recorded afterwards: it may be there for what that
+ * value was. The error names both lines. Where `reads` says so, what was recorded is compiled all the same.
+ *
+ * To choose between values at each run there is wg_where. To look at a value, read it when all is recorded (a loss, say), or
+ * let wg_print print it; a rewind forgets what was read since its mark. wg_cond, wg_while_loop, wg_fixed_point, wg_root and
+ * wg_odeint with steps by its tolerances go by values themselves, and are refused likewise where these change. What C code
+ * sees of a value in another way is not noticed: memory that it lent, the plain functions that C++ calls.
  *
  * NULL, and the error on the tape, where a tensor is of another tape, an output depends on no recorded operation's result and
- * is no leaf, an input is not contiguous, or there is no memory. The tape frees it; wg_function_free does before. */
+ * is no leaf, an input is not contiguous, something was decided as said above, or there is no memory. The tape frees it; wg_function_free does before. */
 WG_API wg_function *wg_compile(wg_tape *tape, wg_tensors inputs, wg_tensors outputs, wg_compile_options options);
 WG_API void wg_function_free(wg_function *f);
 
@@ -57,7 +68,7 @@ WG_API wg_type wg_function_output_type(const wg_function *f, int k);
 typedef struct wg_specialised wg_specialised;
 typedef struct {
     void *user;    /* handed to the body */
-    bool backward; /* as of wg_compile */
+    bool backward, reads; /* as of wg_compile */
 } wg_specialise_options;
 #define wg_specialise_defaults .user = NULL
 /* f computes n_out results. NULL, and the error on the tape, where it is given no f or there is no memory. The tape frees it. */
