@@ -102,19 +102,11 @@ static double one_sided(line *l, double h)
 }
 
 /* ---- Directions --------------------------------------------------------------------------------------------------- */
-static double random_sign(uint64_t seed, uint64_t stream, int64_t i)
-{
-    uint32_t w[4];
-    wg_philox(seed, stream, (uint64_t)i, w);
-    double size = 0.5 + wg_uniform_from(w[0], w[1]);
-    return w[2] & 1 ? size : -size;
-}
-
 /* Random direction d: every element moves, by its own amount and sign. */
 static void direction_draw(const wg_checking *k, int64_t d, double *direction, int64_t n)
 {
     for (int64_t i = 0; i < n; i++)
-        direction[i] = random_sign(k->seed, 1000 + (uint64_t)d, i);
+        direction[i] = wg_check_random(k->seed, 1000 + (uint64_t)d, i);
 }
 
 static double largest(const double *v, int64_t n)
@@ -444,21 +436,45 @@ static double *as_doubles(wg_tape *tape, wg_tensor t)
     return v;
 }
 
-/* Plain central differences of the worst element or direction of an input, from large steps to small. */
-static void sweep(const wg_checking *k, int at, const double *x, int64_t n, double *direction)
+/* The worst element or direction of an input. *scale receives the size of its steps. */
+static line worst_of(const wg_checking *k, int at, const double *x, int64_t n, double *direction, double *scale)
 {
     const wg_check_input *in = &k->report->input[at];
     line l = {.k = k, .at = at, .element = in->directions ? -1 : in->element, .direction = direction};
     l.start = in->directions ? 0 : x[in->element];
-    double h = 0.125 * fmax(in->directions ? largest(x, n) : fabs(l.start), 0.1);
+    *scale = 0.125 * fmax(in->directions ? largest(x, n) : fabs(l.start), 0.1);
     if (in->directions)
         direction_draw(k, in->element, direction, n);
-    k->report->swept = at;
+    return l;
+}
+
+static void second_opinion(line *l, wg_check_input *in, double scale)
+{
+    double step;
+    in->second = wg_ridders_rounded(along, l, l->start, scale, &l->rounding, &in->second_error, &step);
+    in->second_error += l->rounding / step;
+}
+
+/* Plain central differences there, from large steps to small. */
+static void sweep(line *l, wg_check_report *report, double h)
+{
+    report->swept = l->at;
     for (int i = 0; i < WG_CHECK_SWEEP; i++, h /= 3) {
-        volatile double up = l.start + h, down = l.start - h;
-        k->report->sweep[i] = (wg_check_step){h, (along(up, &l) - along(down, &l)) / (up - down)};
-        k->report->steps++;
+        volatile double up = l->start + h, down = l->start - h;
+        report->sweep[i] = (wg_check_step){h, (along(up, l) - along(down, l)) / (up - down)};
+        report->steps++;
     }
+}
+
+static void look_closer(const wg_checking *k, int at, const double *x, int64_t n, double *direction)
+{
+    double scale;
+    line l = worst_of(k, at, x, n, direction, &scale);
+    wg_check_input *in = &k->report->input[at];
+    if (in->oracle != WG_ORACLE_RIDDERS)
+        second_opinion(&l, in, scale);
+    if (!k->report->steps)
+        sweep(&l, k->report, scale);
 }
 
 static bool check_input(const wg_checking *k, int at, wg_tensor grad)
@@ -476,8 +492,8 @@ static bool check_input(const wg_checking *k, int at, wg_tensor grad)
         check_directions(k, at, x, g, n, direction);
     else
         check_elements(k, at, x, g, n, direction); /* whose memory holds the numerical ones */
-    if (in->verdict == WG_CHECK_FAILED && !k->report->steps)
-        sweep(k, at, x, n, direction);
+    if (in->verdict == WG_CHECK_FAILED)
+        look_closer(k, at, x, n, direction);
     return true;
 }
 
@@ -534,7 +550,7 @@ static wg_tensor cotangent_of(wg_checking *k, wg_tensor y)
         return wg_invalid_on(k->tape);
     unsigned char *data = wg_node_at(k->tape, g.node)->data;
     for (int64_t i = 0; i < k->outputs; i++) {
-        double drawn = random_sign(k->seed, 0, i);
+        double drawn = wg_check_random(k->seed, 0, i);
         k->weight[i] = type.dtype == WG_FLOAT32 ? (double)(float)drawn : drawn;
         k->heaviest = fmax(k->heaviest, fabs(k->weight[i]));
         wg_store_number(type.dtype, k->weight[i], data + (size_t)i * wg_dtype_size(type.dtype));
@@ -576,6 +592,7 @@ static void mind_the_path(const wg_checking *k, int at, const wg_check_graph *gr
 bool wg_check_run(wg_checking *k, wg_check_graph *graph)
 {
     wg_tensor grad[WG_CHECK_INPUTS];
+    k->report->transpose.verdict = k->report->symmetry.verdict = WG_CHECK_UNCHECKED;
     if (!inputs_named(k) || !recorded(k, graph))
         return false;
     wg_tensor g = cotangent_of(k, graph->y);
@@ -584,6 +601,8 @@ bool wg_check_run(wg_checking *k, wg_check_graph *graph)
     if ((wg_grad)(graph->y, graph->x, k->n, grad, (wg_grad_options){.cotangent = g}))
         return stopped(k, "no gradient");
     if (!wg_check_noise(k, grad, k->noise))
+        return stopped(k, "no memory");
+    if (!k->o->gradient_only && !wg_check_identities(k, graph, g, grad))
         return stopped(k, "no memory");
     wg_replay replay = {.tape = k->tape, .x = graph->x, .n = k->n, .y = graph->y, .weight = k->weight};
     if (wg_replay_make(&replay, graph->x[0].node))
@@ -600,9 +619,19 @@ bool wg_check_run(wg_checking *k, wg_check_graph *graph)
     return k->tape->status ? stopped(k, "the function failed") : true;
 }
 
+bool wg_check_refuted(const wg_check_report *report)
+{
+    bool wrong = report->transpose.verdict == WG_CHECK_FAILED || report->symmetry.verdict == WG_CHECK_FAILED;
+    for (int i = 0; i < report->n; i++)
+        wrong |= report->input[i].checked && report->input[i].verdict == WG_CHECK_FAILED;
+    return wrong;
+}
+
 bool wg_check_failed(const wg_check_report *report)
 {
     bool any = false;
+    if (wg_check_refuted(report))
+        return true;
     for (int i = 0; i < report->n; i++) {
         if (report->input[i].checked && report->input[i].verdict != WG_CHECK_PASSED)
             return true;

@@ -68,17 +68,13 @@ static void named(const wg_checking *k, const replay *r, uint32_t index, const w
         }
     wg_place_text(k->tape, wg_node_at(k->tape, index)->place, place, sizeof place);
     int n = snprintf(blame, size, "%s%s%s%s", r->op->name, *place ? " (" : "", place, *place ? ")" : "");
+    if (!worst && n > 0 && (size_t)n < size)
+        snprintf(blame + n, size - (size_t)n, ": %s",
+                 alone->transpose.verdict == WG_CHECK_FAILED ? "its jvp is not the transpose of its vjp"
+                                                             : "its second derivative is not symmetric");
     if (worst && n > 0 && (size_t)n < size)
         snprintf(blame + n, size - (size_t)n, ": its vjp for `%s` gives %.6g, the numerical one %.6g",
                  operand_of(r->op, operand)->name, worst->analytic, worst->numeric);
-}
-
-static bool has_failed(const wg_check_report *alone)
-{
-    for (int i = 0; i < alone->n; i++)
-        if (alone->input[i].checked && alone->input[i].verdict == WG_CHECK_FAILED)
-            return true;
-    return false;
 }
 
 /* Does output `output` of the call have the right derivative, alone? Where that cannot be told, it is not blamed. */
@@ -89,7 +85,9 @@ static bool holds_alone(const wg_checking *k, uint32_t index, replay *r, int out
     if (!alone)
         return true;
     *alone = (wg_check_report){.n = r->n, .seed = k->seed};
-    wg_check_grad_options o = {.user = r, .seed = k->seed, .directions = DIRECTIONS};
+    bool gradient_only = k->report->transpose.verdict != WG_CHECK_FAILED && k->report->symmetry.verdict != WG_CHECK_FAILED;
+    wg_check_grad_options o = {
+        .user = r, .seed = k->seed, .directions = DIRECTIONS, .gradient_only = gradient_only};
     for (int i = 0; i < r->n; i++)
         x[i] = r->in[r->at[i]];
     r->output = output;
@@ -100,7 +98,7 @@ static bool holds_alone(const wg_checking *k, uint32_t index, replay *r, int out
     wg_clear_error(k->tape);
     for (int i = 0; i < r->n; i++)
         r->in[r->at[i]] = x[i];
-    if (!has_failed(alone))
+    if (!wg_check_refuted(alone))
         return true;
     named(k, r, index, alone);
     return false;

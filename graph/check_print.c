@@ -1,5 +1,7 @@
 /* A check's report as text. */
-#include "wengert/check.h"
+#include "graph/checking.h"
+
+#define TRUST 16.0 /* how many times their errors two estimates may differ */
 
 static const char *const verdicts[] = {"ok", "FAILED", "NOT CHECKED"};
 
@@ -52,10 +54,15 @@ static void print_worst(const wg_check_input *in, FILE *file)
         index_text(&in->shape, in->element, at, sizeof at);
     fprintf(file, "    at %s: analytic %.8g, numeric %.8g +- %.1e, h %.1e\n    %s\n", at, in->analytic, in->numeric,
             in->error, in->step, in->reason);
-    fprintf(file, "    numeric by %s\n",
+    fprintf(file, "    numeric by %s",
             in->oracle == WG_ORACLE_DOUBLE_DOUBLE  ? "double-double replay"
             : in->oracle == WG_ORACLE_COMPLEX_STEP ? "a complex step"
                                                    : "Ridders' extrapolation of central differences");
+    if (in->verdict == WG_CHECK_FAILED && in->oracle != WG_ORACLE_RIDDERS && isfinite(in->second_error))
+        fprintf(file, "; Ridders' method %s (%.8g +- %.1e)",
+                fabs(in->second - in->numeric) <= TRUST * (in->second_error + in->error) ? "agrees" : "does not agree",
+                in->second, in->second_error);
+    fprintf(file, "\n");
     double ratio = in->analytic / in->numeric;
     if (in->verdict != WG_CHECK_FAILED)
         return;
@@ -96,6 +103,14 @@ static void print_blame(const wg_check_report *report, FILE *file)
             report->held);
 }
 
+static void print_identity(const wg_check_identity *is, const char *says, const char *left, const char *right, FILE *file)
+{
+    if (is->verdict == WG_CHECK_FAILED)
+        fprintf(file, "  %s: %s = %.12g, %s = %.12g\n", says, left, is->left, right, is->right);
+    else if (is->verdict == WG_CHECK_UNCHECKED && *is->reason)
+        fprintf(file, "  not compared, %s = %s: %s\n", left, right, is->reason);
+}
+
 void wg_check_print(const wg_check_report *report, FILE *file)
 {
     if (!report || !file)
@@ -105,6 +120,8 @@ void wg_check_print(const wg_check_report *report, FILE *file)
         bad += report->input[i].checked && report->input[i].verdict != WG_CHECK_PASSED;
     if (*report->message)
         fprintf(file, "gradient check could not be made: %s\n", report->message);
+    else if (!bad && wg_check_refuted(report))
+        fprintf(file, "gradient check FAILED: the derivatives do not agree with each other\n");
     else
         fprintf(file, "gradient check %s: %d of %d inputs %s\n", report->failed ? "FAILED" : "passed",
                 report->failed ? bad : report->n, report->n, report->failed ? "are not right" : "hold");
@@ -118,6 +135,10 @@ void wg_check_print(const wg_check_report *report, FILE *file)
         fprintf(file, "%lld %s\n", (long long)in->checked, in->directions ? "directions" : "elements");
         if (in->checked && in->verdict != WG_CHECK_PASSED)
             print_worst(in, file);
+    }
+    if (!*report->message) {
+        print_identity(&report->transpose, "the jvp is not the vjp's transpose", "<u, J v>", "<J' u, v>", file);
+        print_identity(&report->symmetry, "the second derivative is not symmetric", "<w, H v>", "<v, H w>", file);
     }
     if (*report->without && !*report->message)
         fprintf(file, "  by Ridders' method, as there is no double-double form of %s\n", report->without);

@@ -6,6 +6,15 @@
 #include "graph/replay.h"
 #include "wengert/check.h"
 
+/* Of size 0.5 to 1.5, and of either sign. */
+static inline double wg_check_random(uint64_t seed, uint64_t stream, int64_t i)
+{
+    uint32_t w[4];
+    wg_philox(seed, stream, (uint64_t)i, w);
+    double size = 0.5 + wg_uniform_from(w[0], w[1]);
+    return w[2] & 1 ? size : -size;
+}
+
 /* One check being made. */
 typedef struct {
     wg_tape *tape;
@@ -41,11 +50,16 @@ static inline bool wg_check_forgive(wg_tape *tape)
 /* How much each element of the gradient differs from itself where only rounding and conditioning make it differ. False: no
  * memory. */
 bool wg_check_noise(const wg_checking *k, const wg_tensor *grad, double **noise);
+/* Checks the forward derivative and the second one against the gradient, into the report. u is the cotangent. False: no
+ * memory. */
+bool wg_check_identities(const wg_checking *k, const wg_check_graph *graph, wg_tensor u, const wg_tensor *grad);
 /* wg_ridders for a function whose values are only good to *rounding, which it may set while it is called. */
 double wg_ridders_rounded(wg_scalar_function *f, void *user, double x, double scale, const double *rounding,
                           double *error, double *step);
 /* Has the report an input that failed or was left unchecked, or none that was checked? */
 bool wg_check_failed(const wg_check_report *report);
+/* Is a derivative known to be wrong? Undecided is not wrong. */
+bool wg_check_refuted(const wg_check_report *report);
 /* Checks each operation of the graph alone, at its recorded operands, from the result back: the report's blame names
  * the first whose derivative is wrong. */
 void wg_check_blame(const wg_checking *k, const wg_check_graph *graph);

@@ -4,8 +4,9 @@
  * set of random directions that covers them all, is differentiated numerically: by central differences of the recorded
  * operations, evaluated again in double-double arithmetic of 32 digits, where they are float64 ones that have such a
  * form; by a complex step where only that is exact; else by Ridders' extrapolation of central differences of the function
- * itself. Each states its own error; the two derivatives are compared with their signs, and nothing passes by accident: a NaN fails, an estimate too rough to
- * confirm anything is reported as not checked, and that is no success. */
+ * itself. Each states its own error; the two derivatives are compared with their signs, and nothing passes by accident: a
+ * NaN fails, an estimate too rough to confirm anything is reported as not checked, and that is no success. The derivatives
+ * also have to agree with each other: forward with backward, and the second one with its transpose. */
 #ifndef WENGERT_CHECK_H
 #define WENGERT_CHECK_H
 
@@ -41,6 +42,7 @@ typedef struct {
     int64_t element;         /* of the worst element, in row-major order; of the worst direction, its number */
     double analytic;         /* the tape's derivative there */
     double numeric, error;   /* the numerical one, and its own error */
+    double second, second_error; /* of a failed one, where another oracle was used: what Ridders' method gives */
     double low, high;        /* at a kink: the one-sided slopes, between which the derivative has to lie */
     double step;             /* the step h that gave the estimate */
     wg_oracle oracle;        /* of the worst one */
@@ -48,6 +50,13 @@ typedef struct {
     int64_t precise;         /* of the checked ones: confirmed in double-double arithmetic */
     int64_t stepped;         /* of the checked ones: confirmed by a complex step */
 } wg_check_input;
+
+/* Two sides of an identity of derivatives along random directions, which hold equal to rounding. */
+typedef struct {
+    wg_verdict verdict; /* WG_CHECK_UNCHECKED: there is no such derivative, or it is not finite; no failure */
+    double left, right;
+    char reason[160]; /* of what could not be checked; "" where it was not asked for */
+} wg_check_identity;
 
 #define WG_CHECK_SWEEP 25
 
@@ -57,9 +66,11 @@ typedef struct {
 } wg_check_step;
 
 typedef struct {
-    bool failed; /* an input failed, or was left unchecked, or nothing could be checked at all */
+    bool failed; /* an input or identity failed, an input was left unchecked, or nothing could be checked at all */
     int n;       /* inputs */
     wg_check_input input[WG_CHECK_INPUTS];
+    wg_check_identity transpose; /* <u, J v> by jvp = <J' u, v> by the gradient */
+    wg_check_identity symmetry;  /* <w, H v> = <v, H w> by hvp */
     uint64_t seed;
     char message[512]; /* what kept the check from being made; "" as a rule */
     char blame[512];   /* of a failed check: the first operation, from the result back, whose own derivative is wrong */
@@ -76,6 +87,7 @@ typedef struct {
     uint64_t seed;    /* of the cotangent and of the directions; 0: WENGERT_CHECK_SEED of the environment, or 1 */
     int directions;   /* for an input of more elements than this, so many random directions instead */
     bool exhaustive;  /* each element, however many */
+    bool gradient_only; /* leave alone the forward derivative and the second one */
     bool shrink;      /* of a failed check: look for simpler inputs that fail too */
 } wg_check_grad_options;
 #define wg_check_grad_defaults .directions = 64

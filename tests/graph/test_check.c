@@ -192,6 +192,7 @@ static const struct {
 } planted[] = {
     {MAPPED(wrong_sign), "the sign is wrong"},
     {MAPPED(twice), "a term counted twice, or a missing 1/2"},
+    {MAPPED(twice), "numeric by double-double replay; Ridders' method agrees ("},
     {MAPPED(twice), "all are off by one factor"},
     {MAPPED(slightly), "ratio 1.001"},
     {MAPPED(not_a_number), "the derivative is not finite"},
@@ -223,6 +224,78 @@ START_TEST(a_wrong_derivative_is_caught_and_named_with_every_seed)
         ck_assert_msg(report.failed, "%s passed: %s", planted[_i].op.name, text);
         ck_assert_msg(strstr(text, named), "no \"%s\" in: %s", named, text);
         ck_assert_msg(seed > 1 || strstr(text, planted[_i].says), "no \"%s\" in: %s", planted[_i].says, text);
+        wg_rewind(tape, start);
+    }
+}
+END_TEST
+
+/* ---- Derivatives against each other ------------------------------------------------------------------------------- */
+/* y = a b, element by element, its rules as graph code, and in other ways. */
+static wg_status times_run(const wg_call *c)
+{
+    for (int64_t i = 0, n = wg_type_count(&c->x[0]); i < n; i++)
+        ((double *)c->to[0])[i] = ((const double *)c->from[0])[i] * ((const double *)c->from[1])[i];
+    return WG_OK;
+}
+static wg_tensor times_da(const wg_call *c, wg_tensor g) { return wg_multiply(g, c->in[1]); }
+static wg_tensor times_db(const wg_call *c, wg_tensor g) { return wg_multiply(g, c->in[0]); }
+static wg_tensor times_db_frozen(const wg_call *c, wg_tensor g) { return wg_multiply(g, wg_stop_gradient(c->in[0])); }
+static wg_tensor times_push(const wg_call *c)
+{
+    wg_tensor a = wg_is_none(c->t[0]) ? WG_NONE : wg_multiply(c->t[0], c->in[1]);
+    wg_tensor b = wg_is_none(c->t[1]) ? WG_NONE : wg_multiply(c->t[1], c->in[0]);
+    return wg_is_none(a) ? b : wg_is_none(b) ? a : wg_add(a, b);
+}
+static wg_tensor times_push_subtracted(const wg_call *c)
+{
+    wg_tensor a = wg_is_none(c->t[0]) ? wg_multiply(0, c->out[0]) : wg_multiply(c->t[0], c->in[1]);
+    return wg_is_none(c->t[1]) ? a : wg_subtract(a, wg_multiply(c->t[1], c->in[0]));
+}
+
+#define TIMES(name_, db, jvp_)                                                                                         \
+    {                                                                                                                  \
+        .name = name_, .doc = "a b, planted", .in = {{"a", 0}, {"b", 0}}, .type = wg_type_as_first, .run = times_run,  \
+        .vjp = {times_da, db}, .jvp = jvp_, .saves = "a b",                                                            \
+    }
+
+static const struct {
+    wg_op op;
+    wg_verdict transpose, symmetry;
+    const char *says;
+} products[] = {
+    {TIMES("sound", times_db, times_push), WG_CHECK_PASSED, WG_CHECK_PASSED, "gradient check passed: 2 of 2 inputs hold"},
+    {TIMES("subtracted", times_db, times_push_subtracted), WG_CHECK_FAILED, WG_CHECK_FAILED,
+     "subtracted (model.c:88): its jvp is not the transpose of its vjp"},
+    {TIMES("frozen", times_db_frozen, times_push), WG_CHECK_PASSED, WG_CHECK_FAILED,
+     "frozen (model.c:88): its second derivative is not symmetric"},
+    {TIMES("backward_only", times_db, NULL), WG_CHECK_UNCHECKED, WG_CHECK_PASSED,
+     "not compared, <u, J v> = <J' u, v>: model.c:88: backward_only: it has no forward derivative"},
+};
+
+static wg_tensor product_in_the_middle(const wg_tensor *x, void *user)
+{
+    const wg_op *op = user;
+    wg_tensor in[] = {wg_sin(x[0]), wg_exp(x[1])};
+    return wg_tanh(wg_at(wg_record(op, NULL, in, 2), "model.c", 88));
+}
+
+START_TEST(derivatives_are_checked_against_each_other)
+{
+    for (uint64_t seed = 1; seed <= 25; seed++) {
+        wg_mark start = wg_tape_mark(tape);
+        wg_tensor x[] = {drawn(WG_SHAPE(3, 4), WG_FLOAT64, seed), drawn(WG_SHAPE(3, 4), WG_FLOAT64, seed + 1000)};
+        void *op = (void *)(uintptr_t)&products[_i].op;
+        bool wrong = products[_i].transpose == WG_CHECK_FAILED || products[_i].symmetry == WG_CHECK_FAILED;
+        wg_check_report report = wg_check_grad(product_in_the_middle, x, 2, .user = op, .seed = seed);
+        const char *text = printed(&report);
+        ck_assert_msg(report.failed == wrong, "%s", text);
+        ck_assert_msg(report.transpose.verdict == products[_i].transpose, "%s", text);
+        ck_assert_msg(report.symmetry.verdict == products[_i].symmetry, "%s", text);
+        ck_assert_msg(strstr(text, products[_i].says), "no \"%s\" in: %s", products[_i].says, text);
+        report = wg_check_grad(product_in_the_middle, x, 2, .user = op, .seed = seed, .gradient_only = true);
+        ck_assert_msg(!report.failed, "%s", printed(&report));
+        ck_assert_int_eq(report.transpose.verdict, WG_CHECK_UNCHECKED);
+        ck_assert(!wg_failed(tape));
         wg_rewind(tape, start);
     }
 }
@@ -463,6 +536,7 @@ int main(void)
     tcase_add_test(cases, right_float32_gradients_pass_with_every_seed);
     tcase_add_test(cases, a_kink_passes_with_a_slope_between);
     tcase_add_loop_test(cases, a_wrong_derivative_is_caught_and_named_with_every_seed, 0, COUNT(planted));
+    tcase_add_loop_test(cases, derivatives_are_checked_against_each_other, 0, COUNT(products));
     tcase_add_test(cases, a_wrong_factor_in_200_operations_is_named_in_two_seconds);
     tcase_add_test(cases, a_failing_input_is_shrunk);
     tcase_add_test(cases, a_slope_outside_the_one_sided_ones_fails_at_a_kink);
