@@ -21,34 +21,38 @@ wg_node *wg_node_of(wg_tensor t, const char *name)
 }
 
 /* ---- Making leaves --------------------------------------------------------------------------------------------- */
-/* A leaf not counted yet, its fields set, its data not. NULL, and nothing reported, when there is no memory. */
-static wg_node *leaf_append(wg_tape *tape, const wg_type *type, unsigned flags, uint32_t *index)
+/* A leaf not counted yet, 0-d and without data. NULL, and nothing reported, when there is no memory. */
+static wg_node *leaf_append(wg_tape *tape, wg_dtype dtype, unsigned flags, uint32_t *index)
 {
     wg_node *node = wg_node_append(tape, index);
-    if (!node)
-        return NULL;
-    *node = (wg_node){.op = &wg_leaf_op, .epoch = tape->epoch, .owner = *index, .n_out = 1, .dtype = (uint8_t)type->dtype,
-                      .rank = (uint8_t)type->rank, .flags = (uint8_t)(flags | WG_NODE_LEAF | WG_NODE_CONTIGUOUS),
-                      .place = tape->rule_place ? tape->rule_place : tape->here,
-                      .scope = tape->rule_place ? tape->rule_scope : tape->scope_now};
-    if (type->rank && !(node->as.layout = wg_layout_new(tape, type, NULL)))
-        return NULL;
+    if (node)
+        *node = (wg_node){.op = &wg_leaf_op, .epoch = tape->epoch, .owner = *index, .n_out = 1, .dtype = (uint8_t)dtype,
+                          .flags = (uint8_t)(flags | WG_NODE_LEAF | WG_NODE_CONTIGUOUS),
+                          .place = tape->rule_place ? tape->rule_place : tape->here,
+                          .scope = tape->rule_place ? tape->rule_scope : tape->scope_now};
     return node;
 }
 
-static bool leaf_data(wg_tape *tape, wg_node *node, void *data, size_t bytes)
+wg_tensor wg_leaf_0d(wg_tape *tape, wg_dtype dtype, unsigned flags, const char *name)
 {
-    if (data) {
-        node->data = data;
-        return true;
+    uint32_t index = 0;
+    wg_node *node = leaf_append(tape, dtype, flags | WG_NODE_INLINE, &index);
+    if (!node) {
+        wg_no_memory(tape, name, wg_dtype_size(dtype));
+        return wg_invalid_on(tape);
     }
-    if (!node->rank) {
-        node->flags |= WG_NODE_INLINE;
-        node->data = node->as.scalar;
-    } else {
-        node->data = wg_arena_values(tape, bytes);
-    }
-    if (node->data)
+    node->data = node->as.scalar;
+    tape->nodes = index + 1;
+    return wg_node_tensor(tape, index);
+}
+
+static bool leaf_formed(wg_tape *tape, wg_node *node, const wg_type *type, void *data, size_t bytes)
+{
+    node->rank = (uint8_t)type->rank;
+    if (type->rank && !(node->as.layout = wg_layout_new(tape, type, NULL)))
+        return false;
+    node->data = data ? data : wg_arena_values(tape, bytes);
+    if (node->data && !data)
         memset(node->data, 0, bytes);
     return node->data != NULL;
 }
@@ -70,10 +74,12 @@ wg_tensor wg_leaf(wg_tape *tape, const wg_type *type, void *data, unsigned flags
             wg_report(tape, name, WG_ERROR_SHAPE, "no array has the shape %s", wg_shape_text(&shape, text, sizeof text));
         return wg_invalid_on(tape);
     }
+    if (!type->rank && !data)
+        return wg_leaf_0d(tape, type->dtype, flags, name);
     wg_arena_mark arena = wg_arena_at(tape);
     uint32_t index = 0, chunks = tape->chunks;
-    wg_node *node = leaf_append(tape, type, flags, &index);
-    if (!node || !leaf_data(tape, node, data, bytes)) {
+    wg_node *node = leaf_append(tape, type->dtype, flags, &index);
+    if (!node || !leaf_formed(tape, node, type, data, bytes)) {
         wg_arena_back(tape, arena);
         tape->chunks = chunks;
         wg_no_memory(tape, name, bytes);

@@ -161,21 +161,16 @@ void wg_arena_back(wg_tape *tape, wg_arena_mark mark)
 }
 
 /* ---- Nodes ----------------------------------------------------------------------------------------------------- */
-wg_node *wg_node_append(wg_tape *tape, uint32_t *index)
+bool wg_chunk_append(wg_tape *tape)
 {
-    uint32_t i = tape->nodes;
-    if (i / WG_CHUNK == tape->chunks) {
-        if (i >= UINT32_MAX - WG_CHUNK)
-            return NULL;
-        if (!wg_tape_grow(tape, (void **)&tape->chunk, &tape->chunk_room, (size_t)tape->chunks + 1, sizeof *tape->chunk))
-            return NULL;
-        wg_node *chunk = wg_arena(tape, WG_CHUNK * sizeof *chunk);
-        if (!chunk)
-            return NULL;
+    if (tape->nodes >= UINT32_MAX - WG_CHUNK)
+        return false;
+    if (!wg_tape_grow(tape, (void **)&tape->chunk, &tape->chunk_room, (size_t)tape->chunks + 1, sizeof *tape->chunk))
+        return false;
+    wg_node *chunk = wg_arena(tape, WG_CHUNK * sizeof *chunk);
+    if (chunk)
         tape->chunk[tape->chunks++] = chunk;
-    }
-    *index = i;
-    return wg_node_at(tape, i);
+    return chunk != NULL;
 }
 
 void *wg_node_memory(wg_tape *tape, uint32_t i, size_t bytes)

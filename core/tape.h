@@ -208,7 +208,13 @@ static inline void *wg_arena_values(wg_tape *tape, size_t bytes)
 {
     return bytes <= SIZE_MAX - WG_ALIGN ? wg_arena(tape, bytes ? wg_in_lines(bytes) : WG_ALIGN) : NULL;
 }
-wg_node *wg_node_append(wg_tape *tape, uint32_t *index); /* not counted until tape->nodes is raised; NULL: no memory */
+bool wg_chunk_append(wg_tape *tape); /* room for WG_CHUNK nodes more; false: no memory */
+/* The next node, not counted until tape->nodes is raised; NULL: no memory. */
+static inline wg_node *wg_node_append(wg_tape *tape, uint32_t *index)
+{
+    *index = tape->nodes;
+    return *index / WG_CHUNK < tape->chunks || wg_chunk_append(tape) ? wg_node_at(tape, *index) : NULL;
+}
 /* Memory of node i for as long as the node lives: also where it survives a rewind that releases what the arena gives now.
  * NULL when there is none. */
 void *wg_node_memory(wg_tape *tape, uint32_t i, size_t bytes);
@@ -283,6 +289,8 @@ extern const wg_op wg_leaf_op;
 wg_node *wg_node_of(wg_tensor t, const char *name);
 /* A leaf without values of its own: its data are the given ones, or fresh zeros (NULL). */
 wg_tensor wg_leaf(wg_tape *tape, const wg_type *type, void *data, unsigned flags, const char *name);
+/* A zero of the dtype, 0-d, which must be one: of these there may be very many. */
+wg_tensor wg_leaf_0d(wg_tape *tape, wg_dtype dtype, unsigned flags, const char *name);
 /* A number as a tensor of the dtype, the same node while it lives. */
 wg_tensor wg_constant_of(wg_tape *tape, wg_dtype dtype, double value);
 void wg_touch(wg_tape *tape, wg_node *node); /* its value changes now */

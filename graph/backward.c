@@ -314,7 +314,8 @@ static wg_status sweep_down(sweep *s)
             status = pull_call(s, i, node);
         if (status)
             return status;
-        outputs_consumed(s, i, node);
+        if (node->rank || node->n_out > 1)
+            outputs_consumed(s, i, node);
     }
     return WG_OK;
 }

@@ -174,10 +174,12 @@ static wg_status unused_input(wg_tape *tape, const char *name, wg_tensor x, int 
 /* Where a derivative by x is summed. What is in an array of it is not read. */
 static wg_tensor result_place(wg_tape *tape, const wg_node *x, const char *name)
 {
+    if (!x->rank)
+        return wg_leaf_0d(tape, (wg_dtype)x->dtype, WG_NODE_CUT, name);
     wg_type type = wg_node_type(x);
-    void *data = x->rank ? wg_arena_values(tape, (size_t)wg_node_count(x) * wg_dtype_size(type.dtype)) : NULL;
-    if (x->rank && !data) {
-        wg_no_memory(tape, name, (size_t)wg_node_count(x) * wg_dtype_size(type.dtype));
+    void *data = wg_arena_values(tape, wg_node_bytes(x));
+    if (!data) {
+        wg_no_memory(tape, name, wg_node_bytes(x));
         return wg_invalid_on(tape);
     }
     return wg_leaf(tape, &type, data, WG_NODE_CUT, name);
