@@ -312,8 +312,13 @@ static void run_rows(const wg_attention *a, int64_t piece, void *const *to, unsi
     kernels[a->dtype].finish(n, a->depth, &r, y, part_of(a, to[1], (head * a->rows + row) * 2));
 }
 
+/* Without depth nothing is weighed, and there may be any number of keys: they take no memory. */
 wg_status wg_attention_run(const wg_call *c, const wg_attention *a, void *y, void *statistics)
 {
+    if (a->depth == 0) {
+        memset(statistics, 0, (size_t)(a->batch * a->rows * 2) * wg_dtype_size(a->dtype));
+        return WG_OK;
+    }
     void *const to[] = {y, statistics};
     teamwork t = {.a = a, .work = run_rows, .pieces = a->batch * blocks_of_rows(a), .to = to};
     return run_teams(c, &t);
@@ -333,6 +338,8 @@ static void pull_head(const wg_attention *a, int64_t head, void *const *to, unsi
     memset(dq, 0, (size_t)(a->rows * a->width) * size);
     memset(dk, 0, (size_t)(a->keys * a->width) * size);
     memset(dv, 0, (size_t)(a->keys * a->depth) * size);
+    if (a->depth == 0)
+        return;
     for (int64_t row = 0; row < a->rows; row += ROWS) {
         int64_t n = least(ROWS, a->rows - row), first = head * a->rows + row;
         const void *g = part(a, to[G], first * a->depth), *q_rows = part(a, q, row * a->width);
