@@ -71,7 +71,7 @@ static wg_status slots_named(wg_export *e, const wg_tensor *inputs)
     for (int k = 0; k < f->n_out + f->n_grad; k++) {
         uint32_t y = e->p.outputs[k].node;
         bool grad = k >= f->n_out;
-        e->output[k] = slot_name(e, grad ? f->slot[f->n_in + k].param.node : y, grad ? "grad_" : "", "y", k);
+        e->output[k] = slot_name(e, grad ? f->grad_of[k - f->n_out].node : y, grad ? "grad_" : "", "y", k);
         if (e->value[y].home == WG_HOME_OUTPUT && e->p.value[y].slot == f->n_in + k)
             e->value[y].name = e->output[k];
     }
@@ -81,7 +81,7 @@ static wg_status slots_named(wg_export *e, const wg_tensor *inputs)
 /* ---- The declaration --------------------------------------------------------------------------------------------- */
 static wg_type input_type(const wg_export *e, int i)
 {
-    return i < e->f->n_in ? e->f->slot[i].type : wg_node_type(wg_plan_node(&e->p, e->param[i - e->f->n_in]));
+    return i < e->f->n_in ? *e->f->slot[i].type : wg_node_type(wg_plan_node(&e->p, e->param[i - e->f->n_in]));
 }
 
 static void argument_put(wg_source *to, const char *between, bool in, wg_type type, const char *name)
@@ -98,7 +98,7 @@ static void arguments_put(wg_export *e, wg_source *to)
     for (int i = 0; i < f->n_in + e->n_params; i++, between = ",")
         argument_put(to, between, true, input_type(e, i), e->input[i]);
     for (int k = 0; k < f->n_out + f->n_grad; k++, between = ",")
-        argument_put(to, between, false, f->slot[f->n_in + k].type, e->output[k]);
+        argument_put(to, between, false, *f->slot[f->n_in + k].type, e->output[k]);
     if (e->options.workspace)
         wg_source_put(to, "%s\n    %s_workspace *work", between, e->prefix);
 }
@@ -133,7 +133,7 @@ static void shapes_put(wg_export *e, wg_source *to)
         wg_source_put(to, " *     %s  %s %s, read\n", e->input[i], wg_dtype_name(type.dtype), wg_export_shape(e, &type));
     }
     for (int k = 0; k < f->n_out + f->n_grad; k++) {
-        wg_type type = f->slot[f->n_in + k].type;
+        wg_type type = *f->slot[f->n_in + k].type;
         wg_source_put(to, " *     %s  %s %s, written\n", e->output[k], wg_dtype_name(type.dtype), wg_export_shape(e, &type));
     }
 }
@@ -207,7 +207,7 @@ static void entry_put(wg_export *e, wg_source *to)
     for (int i = 0; i < e->f->n_in + e->n_params; i++, between = ", ")
         wg_source_put(to, "%s(const %s *)in[%d]", between, wg_c_type(input_type(e, i).dtype), i);
     for (int k = 0; k < e->f->n_out + e->f->n_grad; k++, between = ", ")
-        wg_source_put(to, "%s(%s *)out[%d]", between, wg_c_type(e->f->slot[e->f->n_in + k].type.dtype), k);
+        wg_source_put(to, "%s(%s *)out[%d]", between, wg_c_type(e->f->slot[e->f->n_in + k].type->dtype), k);
     wg_source_put(to, "%s(%s_workspace *)work);\n}\n", between, e->prefix);
 }
 
@@ -235,11 +235,25 @@ static void file_put(wg_export *e, wg_source *to)
 }
 
 /* ---- The whole --------------------------------------------------------------------------------------------------- */
-static wg_status outputs_gathered(wg_export *e, wg_tensor **all)
+/* The inputs, then the outputs, as they were recorded; NULL, and the error reported, where they are gone. */
+static wg_tensor *made_from(const wg_function *f)
+{
+    int n = f->n_in + f->n_out;
+    wg_tensor *list = wg_arena(f->tape, (size_t)n * sizeof *list);
+    if (!list)
+        wg_no_memory(f->tape, "wg_export_c", (size_t)n * sizeof *list);
+    for (int i = 0; i < n && list; i++) {
+        list[i] = (wg_tensor){f->tape, f->made_from[i].node, f->made_from[i].epoch};
+        if (!wg_node_of(list[i], "wg_export_c"))
+            return NULL;
+    }
+    return list;
+}
+
+static wg_status outputs_gathered(wg_export *e, wg_tensors outputs, wg_tensor **all)
 {
     wg_function *f = e->f;
     wg_gradients g = {0};
-    wg_tensors outputs = {f->made_from + f->n_in, f->n_out};
     if (f->backward) {
         wg_status status = wg_gradients_recorded(f, outputs, &g);
         if (status)
@@ -260,13 +274,15 @@ static wg_status outputs_gathered(wg_export *e, wg_tensor **all)
 static wg_status exported(wg_export *e, wg_export_then *then, void *argument)
 {
     wg_tape *tape = e->p.tape;
-    const wg_tensor *inputs = e->f->made_from;
+    const wg_tensor *inputs = made_from(e->f);
+    if (!inputs)
+        return tape->status;
     wg_tensor *all = NULL;
     wg_source helpers = {.tape = tape}, file = {.tape = tape};
     e->helpers.to = &helpers;
     e->helpers.prefix = e->prefix;
     e->header.tape = e->constants.tape = e->functions.tape = e->body.tape = e->test.tape = tape;
-    wg_status status = outputs_gathered(e, &all);
+    wg_status status = outputs_gathered(e, (wg_tensors){inputs + e->f->n_in, e->f->n_out}, &all);
     e->p.outputs = all;
     if (!status)
         status = wg_export_planned(e, inputs);
@@ -289,9 +305,6 @@ wg_status wg_export_text_of(wg_function *f, const char *path, const wg_export_c_
     wg_tape *tape = f->tape;
     if (tape->status)
         return tape->status;
-    for (int i = 0; i < f->n_in + f->n_out; i++)
-        if (!wg_node_of(f->made_from[i], "wg_export_c"))
-            return tape->status;
     uint32_t held = wg_hold_place(tape);
     wg_aside aside = wg_aside_begin(tape);
     wg_export *e = wg_arena(tape, sizeof *e);

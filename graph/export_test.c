@@ -52,7 +52,7 @@ static void main_put(wg_export *e)
         wg_source_put(to, "%s&test_work", between);
     wg_source_put(to, ");\n");
     for (int k = 0; k < f->n_out + f->n_grad; k++) {
-        wg_type type = f->slot[f->n_in + k].type;
+        wg_type type = *f->slot[f->n_in + k].type;
         double allowed = type.dtype == WG_FLOAT32 ? 1e-4 : type.dtype == WG_FLOAT64 ? 1e-10 : 0;
         wg_source_put(to, "    CHECK(%s, %lld, %g);\n", e->output[k], (long long)wg_type_count(&type), allowed);
     }

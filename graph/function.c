@@ -62,34 +62,48 @@ void wg_function_free(wg_function *f)
 }
 
 /* ---- Making one -------------------------------------------------------------------------------------------------- */
-static wg_status slot_checked(wg_function *f, wg_tensor t, const char *what, int i, wg_slot *slot)
+/* Gives slot i its type. Of very many slots most are 0-d: one after another of the same type shares it. */
+static wg_status slot_typed(wg_function *f, int i, const wg_type *type)
+{
+    if (i && wg_type_equal(f->slot[i - 1].type, type)) {
+        f->slot[i].type = f->slot[i - 1].type;
+        return WG_OK;
+    }
+    wg_type *kept = wg_hold_take(f, sizeof *kept);
+    if (kept)
+        *kept = *type;
+    f->slot[i].type = kept;
+    return kept ? WG_OK : WG_ERROR_MEMORY;
+}
+
+static wg_status slot_checked(wg_function *f, wg_tensor t, const char *what, int i, int slot)
 {
     const wg_node *node = wg_is_tensor(t) && t.tape != f->tape ? NULL : wg_node_of(t, "wg_compile");
     if (!node)
         return f->tape->status ? f->tape->status
                                : wg_report(f->tape, "wg_compile", WG_ERROR_VALUE, "%s %d is not a tensor of this tape", what, i);
-    slot->type = wg_node_type(node);
-    return WG_OK;
+    wg_type type = wg_node_type(node);
+    return slot_typed(f, slot, &type);
 }
 
 static wg_status slots_made(wg_function *f, wg_tensors inputs, wg_tensors outputs)
 {
     wg_status status = WG_OK;
     for (int i = 0; i < inputs.n && !status; i++) {
-        status = slot_checked(f, inputs.at[i], "input", i, &f->slot[i]);
+        status = slot_checked(f, inputs.at[i], "input", i, i);
         if (!status && !wg_node_is(wg_node_at(f->tape, inputs.at[i].node), WG_NODE_CONTIGUOUS))
             status = wg_report(f->tape, "wg_compile", WG_ERROR_VALUE, "input %d is a view whose elements are not in order", i);
     }
     for (int k = 0; k < outputs.n && !status; k++)
-        status = slot_checked(f, outputs.at[k], "output", k, &f->slot[inputs.n + k]);
+        status = slot_checked(f, outputs.at[k], "output", k, inputs.n + k);
     return status;
 }
 
 /* Where outputs go that are not asked for: arrays in cache lines of their own, single numbers side by side. */
 static size_t own_bytes(const wg_slot *slot)
 {
-    size_t bytes = wg_type_bytes(&slot->type);
-    return slot->type.rank ? wg_in_lines(bytes) : sizeof(double);
+    size_t bytes = wg_type_bytes(slot->type);
+    return slot->type->rank ? wg_in_lines(bytes) : sizeof(double);
 }
 
 static wg_status outputs_owned(wg_function *f)
@@ -97,13 +111,13 @@ static wg_status outputs_owned(wg_function *f)
     wg_slot *slot = f->slot + f->n_in;
     size_t scalars = 0;
     for (int k = 0; k < f->n_out; k++)
-        scalars += slot[k].type.rank ? 0 : own_bytes(&slot[k]);
+        scalars += slot[k].type->rank ? 0 : own_bytes(&slot[k]);
     unsigned char *at = wg_hold_take(f, scalars);
     for (int k = 0; k < f->n_out && at; k++) {
-        slot[k].own = slot[k].type.rank ? wg_hold_take(f, own_bytes(&slot[k])) : at;
+        slot[k].own = slot[k].type->rank ? wg_hold_take(f, own_bytes(&slot[k])) : at;
         if (!slot[k].own)
             return WG_ERROR_MEMORY;
-        at += slot[k].type.rank ? 0 : own_bytes(&slot[k]);
+        at += slot[k].type->rank ? 0 : own_bytes(&slot[k]);
         slot[k].bound = slot[k].own;
     }
     return at ? WG_OK : WG_ERROR_MEMORY;
@@ -156,18 +170,23 @@ static wg_status made(wg_function *f, wg_tensors inputs, wg_tensors outputs, boo
     memcpy(slot, f->slot, ((size_t)inputs.n + (size_t)outputs.n) * sizeof *slot);
     f->slot = slot;
     f->n_grad = g.n;
+    f->grad_of = wg_hold_take(f, (size_t)g.n * sizeof *f->grad_of);
     f->made_from = wg_hold_take(f, ((size_t)inputs.n + (size_t)outputs.n) * sizeof *f->made_from);
-    if (!f->made_from)
+    if (!f->grad_of || !f->made_from)
         return WG_ERROR_MEMORY;
     for (int i = 0; i < inputs.n; i++)
-        f->made_from[i] = inputs.at[i];
+        f->made_from[i] = (wg_kept_handle){inputs.at[i].node, inputs.at[i].epoch};
     for (int k = 0; k < outputs.n; k++)
-        f->made_from[inputs.n + k] = outputs.at[k];
+        f->made_from[inputs.n + k] = (wg_kept_handle){outputs.at[k].node, outputs.at[k].epoch};
     for (int k = 0; k < outputs.n; k++)
         all[k] = outputs.at[k];
     for (int i = 0; i < g.n; i++) {
         all[outputs.n + i] = g.grad[i];
-        slot[inputs.n + outputs.n + i] = (wg_slot){.type = wg_type_of(g.param[i]), .param = g.param[i]};
+        f->grad_of[i] = g.param[i];
+        wg_type type = wg_type_of(g.param[i]);
+        slot[inputs.n + outputs.n + i] = (wg_slot){0};
+        if (slot_typed(f, inputs.n + outputs.n + i, &type))
+            return WG_ERROR_MEMORY;
     }
     return wg_plan_make(f, inputs.at, all);
 }
@@ -212,12 +231,12 @@ static wg_status bound(wg_function *f, int i, const void *to, bool *changed)
 }
 
 /* A parameter that holds a gradient already: this one is computed aside, and added. */
-static void *gradient_place(wg_function *f, const wg_slot *slot)
+static void *gradient_place(wg_function *f, int i)
 {
-    wg_extra *extra = wg_node_at(f->tape, slot->param.node)->extra;
+    wg_extra *extra = wg_node_at(f->tape, f->grad_of[i].node)->extra;
     if (!extra->has_grad)
         return wg_node_at(f->tape, extra->grad)->data;
-    return wg_arena_values(f->tape, wg_type_bytes(&slot->type));
+    return wg_arena_values(f->tape, wg_type_bytes(f->slot[f->n_in + f->n_out + i].type));
 }
 
 static wg_status all_bound(wg_function *f, const void *const *in, void *const *out)
@@ -235,10 +254,11 @@ static wg_status all_bound(wg_function *f, const void *const *in, void *const *o
         void *own = f->slot[k].own, *to = out && out[k - f->n_in] ? out[k - f->n_in] : own;
         bound(f, k, to, &changed);
     }
-    for (int k = f->n_in + f->n_out; k < f->n_in + f->n_out + f->n_grad; k++) {
-        void *to = gradient_place(f, &f->slot[k]);
+    for (int i = 0; i < f->n_grad; i++) {
+        int k = f->n_in + f->n_out + i;
+        void *to = gradient_place(f, i);
         if (!to)
-            return wg_no_memory(f->tape, "wg_function_run", wg_type_bytes(&f->slot[k].type));
+            return wg_no_memory(f->tape, "wg_function_run", wg_type_bytes(f->slot[k].type));
         bound(f, k, to, &changed);
     }
     for (size_t i = 0; changed && i < f->n_patches; i++)
@@ -248,15 +268,16 @@ static wg_status all_bound(wg_function *f, const void *const *in, void *const *o
 
 static void gradients_left(wg_function *f)
 {
-    for (int k = f->n_in + f->n_out; k < f->n_in + f->n_out + f->n_grad; k++) {
-        wg_extra *extra = wg_node_at(f->tape, f->slot[k].param.node)->extra;
+    for (int i = 0; i < f->n_grad; i++) {
+        wg_slot *slot = &f->slot[f->n_in + f->n_out + i];
+        wg_extra *extra = wg_node_at(f->tape, f->grad_of[i].node)->extra;
         wg_node *grad = wg_node_at(f->tape, extra->grad);
-        int64_t n = wg_type_count(&f->slot[k].type);
-        const void *from = f->slot[k].bound;
+        int64_t n = wg_type_count(slot->type);
+        const void *from = slot->bound;
         void *to = grad->data;
         if (extra->has_grad) {
             wg_values_add((wg_dtype)grad->dtype, n, from, to);
-            f->slot[k].bound = NULL; /* it was the arena's */
+            slot->bound = NULL; /* it was the arena's */
         }
         extra->has_grad = true;
         wg_touch(f->tape, grad);
@@ -266,11 +287,12 @@ static void gradients_left(wg_function *f)
 /* A run that failed leaves no half of a gradient behind. */
 static void gradients_wiped(wg_function *f)
 {
-    for (int k = f->n_in + f->n_out; k < f->n_in + f->n_out + f->n_grad; k++) {
-        const wg_node *param = wg_node_of(f->slot[k].param, "wg_function_run");
+    for (int i = 0; i < f->n_grad; i++) {
+        wg_slot *slot = &f->slot[f->n_in + f->n_out + i];
+        const wg_node *param = wg_node_of(f->grad_of[i], "wg_function_run");
         if (param && !param->extra->has_grad)
-            memset(wg_node_at(f->tape, param->extra->grad)->data, 0, wg_type_bytes(&f->slot[k].type));
-        f->slot[k].bound = NULL;
+            memset(wg_node_at(f->tape, param->extra->grad)->data, 0, wg_type_bytes(slot->type));
+        slot->bound = NULL;
     }
 }
 
@@ -337,10 +359,10 @@ size_t wg_function_bytes(const wg_function *f) { return f ? f->bytes : 0; }
 
 wg_type wg_function_input_type(const wg_function *f, int i)
 {
-    return f && i >= 0 && i < f->n_in ? f->slot[i].type : (wg_type){0};
+    return f && i >= 0 && i < f->n_in ? *f->slot[i].type : (wg_type){0};
 }
 
 wg_type wg_function_output_type(const wg_function *f, int k)
 {
-    return f && k >= 0 && k < f->n_out ? f->slot[f->n_in + k].type : (wg_type){0};
+    return f && k >= 0 && k < f->n_out ? *f->slot[f->n_in + k].type : (wg_type){0};
 }

@@ -31,11 +31,15 @@ typedef struct {
 
 /* What the caller hands over: an input, an output, or the gradient of a parameter. */
 typedef struct {
-    wg_type type;
+    const wg_type *type;  /* slots in a row may share one */
     unsigned char *bound; /* where it is now */
     void *own;            /* where an output goes that is not asked for */
-    wg_tensor param;      /* of a gradient */
 } wg_slot;
+
+/* A tensor of the function's tape. */
+typedef struct {
+    uint32_t node, epoch;
+} wg_kept_handle;
 
 /* Memory of a function, in blocks; given back all at once. */
 typedef struct wg_hold {
@@ -49,6 +53,7 @@ struct wg_function {
     size_t bytes;
     int n_in, n_out, n_grad; /* slots, in this order */
     wg_slot *slot;
+    wg_tensor *grad_of; /* the parameters whose gradients the last slots are */
     size_t n_instructions, n_patches;
     wg_instruction *instruction;
     wg_note *note;   /* one an instruction */
@@ -56,7 +61,7 @@ struct wg_function {
     wg_patch *patch;
     int n_params; /* leaves that are read where they are */
     wg_tensor *param;
-    wg_tensor *made_from; /* the inputs and the outputs that were recorded */
+    wg_kept_handle *made_from; /* the inputs and the outputs that were recorded */
     bool backward, reads; /* as wg_compile was asked */
     uint32_t recorded;    /* nodes there were when it was */
     void (*release)(wg_function *f); /* gives back what `released` is; NULL: nothing */

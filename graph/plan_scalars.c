@@ -341,13 +341,14 @@ bool wg_scalars_made(wg_plan *p, uint32_t i, uint32_t *next)
 }
 
 /* ---- In and out -------------------------------------------------------------------------------------------------- */
-/* Between a cell and what a slot is bound to. */
+/* Between a cell, told as in a program, and what a slot is bound to. */
 typedef struct {
-    const wg_slot *slot;
-    void *cell;
+    uint32_t slot, cell;
 } exchange;
 
 typedef struct {
+    const wg_slot *slot;
+    unsigned char *workspace;
     size_t n;
     exchange *at;
 } exchanges;
@@ -355,31 +356,39 @@ typedef struct {
 static wg_status loads_run(const void *with)
 {
     const exchanges *e = with;
-    for (size_t i = 0; i < e->n; i++)
-        memcpy(e->at[i].cell, e->at[i].slot->bound, wg_dtype_size(e->at[i].slot->type.dtype));
+    for (size_t i = 0; i < e->n; i++) {
+        const wg_slot *slot = &e->slot[e->at[i].slot];
+        size_t size = wg_dtype_size(slot->type->dtype);
+        memcpy(e->workspace + e->at[i].cell * size, slot->bound, size);
+    }
     return WG_OK;
 }
 
 static wg_status stores_run(const void *with)
 {
     const exchanges *e = with;
-    for (size_t i = 0; i < e->n; i++)
-        memcpy(e->at[i].slot->bound, e->at[i].cell, wg_dtype_size(e->at[i].slot->type.dtype));
+    for (size_t i = 0; i < e->n; i++) {
+        const wg_slot *slot = &e->slot[e->at[i].slot];
+        size_t size = wg_dtype_size(slot->type->dtype);
+        memcpy(slot->bound, e->workspace + e->at[i].cell * size, size);
+    }
     return WG_OK;
 }
 
 static exchanges *exchanges_made(wg_plan *p, size_t n)
 {
     exchanges *e = wg_hold_take(p->f, sizeof *e);
-    if (!e || !(e->at = wg_hold_take(p->f, n * sizeof *e->at)))
+    exchange *at = e ? wg_hold_take(p->f, n * sizeof *at) : NULL;
+    if (!at)
         return NULL;
-    e->n = 0;
+    *e = (exchanges){p->f->slot, p->workspace, 0, at};
     return e;
 }
 
 static void exchanged(wg_plan *p, exchanges *e, uint32_t i, int slot)
 {
-    e->at[e->n++] = (exchange){&p->f->slot[slot], p->workspace + p->value[i].at};
+    size_t size = wg_dtype_size((wg_dtype)wg_plan_node(p, i)->dtype);
+    e->at[e->n++] = (exchange){(uint32_t)slot, (uint32_t)(p->value[i].at / size)};
 }
 
 bool wg_loads_made(wg_plan *p)
