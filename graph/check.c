@@ -589,20 +589,25 @@ static void mind_the_path(const wg_checking *k, int at, const wg_check_graph *gr
     snprintf(in->reason, sizeof in->reason, "no path of derivatives leads from it to the result");
 }
 
-bool wg_check_run(wg_checking *k, wg_check_graph *graph)
+bool wg_check_gradient(wg_checking *k, wg_check_graph *graph, wg_tensor *u, wg_tensor *grad)
 {
-    wg_tensor grad[WG_CHECK_INPUTS];
-    k->report->transpose.verdict = k->report->symmetry.verdict = WG_CHECK_UNCHECKED;
     if (!inputs_named(k) || !recorded(k, graph))
         return false;
-    wg_tensor g = cotangent_of(k, graph->y);
-    if (!wg_is_tensor(g))
+    *u = cotangent_of(k, graph->y);
+    if (!wg_is_tensor(*u))
         return stopped(k, "no memory");
-    if ((wg_grad)(graph->y, graph->x, k->n, grad, (wg_grad_options){.cotangent = g}))
-        return stopped(k, "no gradient");
+    return wg_check_pull(k, graph, *u, grad) ? stopped(k, "no gradient") : true;
+}
+
+bool wg_check_run(wg_checking *k, wg_check_graph *graph)
+{
+    wg_tensor u, grad[WG_CHECK_INPUTS];
+    k->report->transpose.verdict = k->report->symmetry.verdict = WG_CHECK_UNCHECKED;
+    if (!wg_check_gradient(k, graph, &u, grad))
+        return false;
     if (!wg_check_noise(k, grad, k->noise))
         return stopped(k, "no memory");
-    if (!k->o->gradient_only && !wg_check_identities(k, graph, g, grad))
+    if (!k->o->gradient_only && !wg_check_identities(k, graph, u, grad))
         return stopped(k, "no memory");
     wg_replay replay = {.tape = k->tape, .x = graph->x, .n = k->n, .y = graph->y, .weight = k->weight};
     if (wg_replay_make(&replay, graph->x[0].node))

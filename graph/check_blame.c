@@ -3,8 +3,6 @@
  */
 #include "graph/checking.h"
 
-#include "graph/traverse.h"
-
 #define DIRECTIONS 16 /* of each operand: an operation that is wrong is so along nearly all of them */
 
 /* One call made again: some of its operands, the checked ones, are given. */
@@ -148,24 +146,34 @@ static void mark_reached(const wg_stretch *s)
     }
 }
 
+bool wg_check_way(const wg_checking *k, const wg_check_graph *graph, wg_stretch *s)
+{
+    *s = (wg_stretch){.tape = k->tape, .name = "wg_check_grad", .low = graph->x[0].node, .high = graph->y.node};
+    if (s->high < s->low)
+        return false;
+    s->state = wg_arena(k->tape, (size_t)(s->high - s->low) + 1);
+    if (!s->state)
+        return false;
+    memset(s->state, 0, (size_t)(s->high - s->low) + 1);
+    for (int i = 0; i < k->n; i++)
+        if (graph->x[i].node <= s->high)
+            *wg_state(s, graph->x[i].node) |= WG_STATE_TARGET;
+    mark_dependent(s);
+    mark_reached(s);
+    return true;
+}
+
+bool wg_check_is_on_the_way(const wg_stretch *s, uint32_t i)
+{
+    return *wg_state(s, i) & WG_STATE_REACHED && !wg_node_is(wg_node_at(s->tape, i), WG_NODE_LEAF);
+}
+
 void wg_check_blame(const wg_checking *k, const wg_check_graph *graph)
 {
-    wg_stretch s = {.tape = k->tape, .name = "wg_check_grad", .low = graph->x[0].node, .high = graph->y.node};
-    if (s.high < s.low)
+    wg_stretch s;
+    if (!wg_check_way(k, graph, &s))
         return;
-    s.state = wg_arena(k->tape, (size_t)(s.high - s.low) + 1);
-    if (!s.state)
-        return;
-    memset(s.state, 0, (size_t)(s.high - s.low) + 1);
-    for (int i = 0; i < k->n; i++)
-        if (graph->x[i].node <= s.high)
-            *wg_state(&s, graph->x[i].node) |= WG_STATE_TARGET;
-    mark_dependent(&s);
-    mark_reached(&s);
-    for (uint32_t i = s.high; i > s.low; i--) {
-        const wg_node *node = wg_node_at(k->tape, i);
-        bool on_the_way = *wg_state(&s, i) & WG_STATE_REACHED && !wg_node_is(node, WG_NODE_LEAF);
-        if (on_the_way && !node->op->random && !call_holds(k, &s, i))
+    for (uint32_t i = s.high; i > s.low; i--)
+        if (wg_check_is_on_the_way(&s, i) && !wg_node_at(k->tape, i)->op->random && !call_holds(k, &s, i))
             return;
-    }
 }

@@ -31,18 +31,18 @@ static wg_tensor shaken(const wg_checking *k, int at, uint64_t stream)
 /* The gradient at shaken inputs, times `by`. */
 static bool measured(const wg_checking *k, double by, uint64_t stream, wg_tensor *grad)
 {
-    wg_tensor x[WG_CHECK_INPUTS];
+    wg_check_graph graph;
     for (int i = 0; i < k->n; i++)
-        x[i] = shaken(k, i, stream + (uint64_t)i);
-    wg_tensor y = k->f(x, k->o->user);
-    if (k->tape->status || !wg_is_tensor(y) || wg_size(y) != k->outputs)
+        graph.x[i] = shaken(k, i, stream + (uint64_t)i);
+    graph.y = k->f(graph.x, k->o->user);
+    if (k->tape->status || !wg_is_tensor(graph.y) || wg_size(graph.y) != k->outputs)
         return false;
-    wg_type type = wg_type_of(y);
+    wg_type type = wg_type_of(graph.y);
     wg_tensor g = wg_leaf(k->tape, &type, NULL, 0, "wg_check_grad");
     unsigned char *to = wg_is_tensor(g) ? wg_node_at(k->tape, g.node)->data : NULL;
     for (int64_t i = 0; to && i < k->outputs; i++)
         wg_store_number(type.dtype, by * k->weight[i], to + (size_t)i * wg_dtype_size(type.dtype));
-    return to && !(wg_grad)(y, x, k->n, grad, (wg_grad_options){.cotangent = g});
+    return to && !wg_check_pull(k, &graph, g, grad);
 }
 
 static void compared(const wg_checking *k, double by, const wg_tensor *grad, const wg_tensor *again, double **noise)

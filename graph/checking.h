@@ -4,6 +4,7 @@
 
 #include "core/tape.h"
 #include "graph/replay.h"
+#include "graph/traverse.h"
 #include "wengert/check.h"
 
 /* Of size 0.5 to 1.5, and of either sign. */
@@ -29,6 +30,7 @@ typedef struct {
     wg_check_report *report;
     double *noise[WG_CHECK_INPUTS]; /* the gradient's own, one an element */
     wg_replay *replay; /* the function in double-double; NULL: it has no such form */
+    const struct wg_check_mutant *mutant; /* what the gradient is taken with; NULL: as it is */
 } wg_checking;
 
 /* The function recorded on copies of the inputs. */
@@ -39,6 +41,10 @@ typedef struct {
 /* Checks each input into the report, whose n and seed are set. False, and the report's message says why, where it
  * cannot be made. What it records is left on the tape. */
 bool wg_check_run(wg_checking *k, wg_check_graph *graph);
+/* What that begins with: the function is recorded, and its gradient taken for the random cotangent u. */
+bool wg_check_gradient(wg_checking *k, wg_check_graph *graph, wg_tensor *u, wg_tensor *grad);
+/* wg_grad of a recorded graph, by the mutant if there is one. */
+wg_status wg_check_pull(const wg_checking *k, const wg_check_graph *graph, wg_tensor u, wg_tensor *grad);
 /* Clears what went wrong in trying, but for a lack of memory, which stays the tape's error: then it is false. */
 static inline bool wg_check_forgive(wg_tape *tape)
 {
@@ -63,6 +69,10 @@ bool wg_check_refuted(const wg_check_report *report);
 /* Checks each operation of the graph alone, at its recorded operands, from the result back: the report's blame names
  * the first whose derivative is wrong. */
 void wg_check_blame(const wg_checking *k, const wg_check_graph *graph);
+
+/* The stretch of tape from the inputs to the result, in the arena; is a node in it of a call on the way? False: no memory. */
+bool wg_check_way(const wg_checking *k, const wg_check_graph *graph, wg_stretch *s);
+bool wg_check_is_on_the_way(const wg_stretch *s, uint32_t i);
 
 /* Looks for simpler inputs at which it fails too, and puts them into the report. */
 void wg_check_shrink(const wg_checking *k);

@@ -234,7 +234,10 @@ int command_check(int argc, char **argv)
         {"json", 'j', NULL, 0, "A JSON object a line instead of a table", 0},
         {"svg", 'g', "FILE", 0, "Of a function of yours that fails: a picture of its differences against their step",
          0},
-        {"mutate", 'm', NULL, 0, "Break each derivative rule in turn, and print which breaks were noticed", 0},
+        {"mutate", 'm', NULL, 0,
+         "Break each derivative rule in turn, and print which breaks were noticed; of a function of yours, the rules of "
+         "its operations",
+         0},
         {0}};
     static const struct argp argp = {
         .options = list,
@@ -250,7 +253,7 @@ int command_check(int argc, char **argv)
         return EXIT_FAILED;
     arguments_read(&argp, argc, argv, &a, operation_words);
     if (a.n_names == 1 && object_function(a.names[0])) {
-        int code = check_object(a.names[0], a.seed, a.svg);
+        int code = check_object(a.names[0], a.seed, a.mutate, a.svg);
         free(a.names);
         return code;
     }

@@ -30,7 +30,7 @@ static bool found(void *object, const char *name, void *function)
     return symbol;
 }
 
-static int check_function(wg_check_function *f, inputs_function *inputs, uint64_t seed, const char *svg)
+static int check_function(wg_check_function *f, inputs_function *inputs, uint64_t seed, bool mutate, const char *svg)
 {
     wg_tensor x[WG_CHECK_INPUTS];
     wg_tape *tape = wg_tape_new(.seed = seed);
@@ -41,11 +41,17 @@ static int check_function(wg_check_function *f, inputs_function *inputs, uint64_
     wg_check_print(&report, stdout);
     if (svg && !*report.message && wg_check_svg(tape, &report, svg))
         fprintf(stderr, "wengert check: %s\n", wg_error(tape));
+    bool fine = !report.failed;
+    if (mutate && fine) {
+        wg_check_mutants_report mutants = wg_check_mutants(f, x, n, .seed = seed);
+        wg_check_mutants_print(&mutants, stdout);
+        fine = !*mutants.message && mutants.noticed == mutants.mutants;
+    }
     wg_tape_free(tape);
-    return report.failed ? EXIT_FAILED : EXIT_FINE;
+    return fine ? EXIT_FINE : EXIT_FAILED;
 }
 
-int check_object(const char *argument, uint64_t seed, const char *svg)
+int check_object(const char *argument, uint64_t seed, bool mutate, const char *svg)
 {
     const char *name = object_function(argument);
     size_t n = (size_t)(name - 1 - argument);
@@ -58,7 +64,7 @@ int check_object(const char *argument, uint64_t seed, const char *svg)
     if (!object)
         fprintf(stderr, "wengert check: %s\n", dlerror());
     else if (found(object, name, &f) && found(object, symbol, &inputs))
-        code = check_function(f, inputs, seed, svg);
+        code = check_function(f, inputs, seed, mutate, svg);
     if (object)
         dlclose(object);
     free(path);

@@ -108,6 +108,32 @@ WG_API wg_check_report wg_check_foreign(wg_foreign_function *f, wg_foreign_gradi
 typedef double wg_nlopt_function(unsigned n, const double *x, double *gradient, void *user);
 WG_API wg_check_report wg_check_nlopt(wg_nlopt_function *f, const double *x, size_t n, wg_check_grad_options options);
 
+/* ---- Would the check have noticed? -------------------------------------------------------------------------------
+ * The derivative of one operation of f at a time, by one operand, is spoiled: its sign flipped, times 1.001, a millionth of
+ * the largest element added, all zero, its last element lost. Then the same check, with the same inputs and options, has
+ * to fail. A mutant that gives the gradient of the sound function is no mutant; where none gives another one, these inputs
+ * do not reach the operation, and say nothing of it. */
+typedef struct {
+    char operation[160]; /* with its place in the caller's file: "relu (model.c:12)" */
+    char operand[48];
+    const char *fault; /* what was not noticed; NULL: the inputs do not reach it */
+} wg_check_escape;
+
+#define WG_CHECK_ESCAPES 32
+
+typedef struct {
+    int operations, mutants, noticed; /* mutants that give another gradient; those that the check fails for */
+    int unseen;                       /* operands, the derivative by which changes nothing at these inputs */
+    int n;
+    wg_check_escape escape[WG_CHECK_ESCAPES]; /* the first of what was not noticed or not reached */
+    char message[512];                        /* why there are none, as when the check fails without any; "" as a rule */
+} wg_check_mutants_report;
+
+/* A check a mutant, five mutants an operand: for small inputs. */
+WG_API wg_check_mutants_report wg_check_mutants(wg_check_function *f, const wg_tensor *inputs, int n,
+                                                wg_check_grad_options options);
+WG_API void wg_check_mutants_print(const wg_check_mutants_report *report, FILE *file);
+
 /* ---- The report -------------------------------------------------------------------------------------------------- */
 /* Prints the report as text: a line an input, and for a failed one what is known of it, a sweep over h included. */
 WG_API void wg_check_print(const wg_check_report *report, FILE *file);
@@ -131,6 +157,9 @@ WG_API double wg_ridders(wg_scalar_function *f, void *user, double x, double sca
 #ifndef __cplusplus
 #define wg_check_svg(tape, report, path) (wg_check_svg)(WG_HERE(tape), report, path)
 #define wg_check_grad(...) WG_OPTIONS_CHECK(__VA_ARGS__, )
+#define wg_check_mutants(...) WG_OPTIONS_CHECK_MUTANTS(__VA_ARGS__, )
+#define WG_OPTIONS_CHECK_MUTANTS(f, inputs, n, ...)                                                                    \
+    (wg_check_mutants)(f, inputs, n, (wg_check_grad_options){wg_check_grad_defaults, __VA_ARGS__})
 #define wg_check_nlopt(...) WG_OPTIONS_CHECK_NLOPT(__VA_ARGS__, )
 #define wg_check_foreign(...) WG_OPTIONS_CHECK_FOREIGN(__VA_ARGS__, )
 #define WG_OPTIONS_CHECK_NLOPT(f, x, n, ...)                                                                           \

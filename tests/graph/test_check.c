@@ -457,6 +457,76 @@ START_TEST(the_tape_is_left_as_it_was)
 }
 END_TEST
 
+/* ---- Would the check have noticed? -------------------------------------------------------------------------------- */
+static wg_tensor half_dead(const wg_tensor *x, void *user)
+{
+    (void)user;
+    return wg_add(wg_sin(x[0]), wg_at((wg_relu)(wg_subtract(x[0], 5)), "model.c", 12));
+}
+
+static const char *mutants_printed(const wg_check_mutants_report *report)
+{
+    static char text[8192];
+    FILE *file = fmemopen(text, sizeof text, "w");
+    ck_assert_ptr_nonnull(file);
+    wg_check_mutants_print(report, file);
+    fclose(file);
+    return text;
+}
+
+static void mutants_said(const wg_check_mutants_report *report, const char *says)
+{
+    ck_assert_msg(strstr(mutants_printed(report), says), "no \"%s\" in: %s", says, mutants_printed(report));
+}
+
+START_TEST(every_mutant_of_a_function_is_noticed)
+{
+    wg_tensor x[] = {drawn(WG_SHAPE(3, 4), WG_FLOAT64, 1), drawn(WG_SHAPE(4, 5), WG_FLOAT64, 2),
+                     drawn(WG_SHAPE(5), WG_FLOAT64, 3)};
+    size_t nodes = wg_tape_nodes(tape), used = wg_tape_used_bytes(tape);
+    wg_check_mutants_report report = wg_check_mutants(perceptron, x, 3);
+    mutants_said(&report, "of 6 operations");
+    ck_assert_msg(report.mutants > 40 && report.noticed == report.mutants, "%s", mutants_printed(&report));
+    ck_assert_int_eq(report.unseen, 0);
+    ck_assert_uint_eq(wg_tape_nodes(tape), nodes);
+    ck_assert_uint_eq(wg_tape_used_bytes(tape), used);
+}
+END_TEST
+
+START_TEST(mutants_of_numbers_are_noticed_too)
+{
+    wg_tensor x = wg_scalar(tape, 0.3);
+    wg_check_mutants_report report = wg_check_mutants(first_alone, &x, 1);
+    ck_assert_msg(report.mutants == 5 && report.noticed == 5, "%s", mutants_printed(&report));
+}
+END_TEST
+
+START_TEST(mutants_of_an_operation_of_the_users_are_noticed)
+{
+    wg_tensor x[] = {drawn(WG_SHAPE(3, 4), WG_FLOAT64, 1), drawn(WG_SHAPE(3, 4), WG_FLOAT64, 2)};
+    void *op = (void *)(uintptr_t)&products[0].op;
+    wg_check_mutants_report report = wg_check_mutants(product_in_the_middle, x, 2, .user = op);
+    ck_assert_msg(report.operations == 4 && report.mutants == 25 && report.noticed == 25, "%s",
+                  mutants_printed(&report));
+}
+END_TEST
+
+START_TEST(what_a_check_does_not_notice_is_listed)
+{
+    wg_tensor x = drawn(WG_SHAPE(3), WG_FLOAT64, 1);
+    wg_check_mutants_report report = wg_check_mutants(half_dead, &x, 1);
+    ck_assert_msg(report.unseen == 3 && report.noticed == report.mutants, "%s", mutants_printed(&report));
+    mutants_said(&report, "relu (model.c:12), by `x`: its derivative does not matter at these inputs");
+    report = wg_check_mutants(first_alone, &x, 1, .rtol = 1e-2, .gradient_only = true);
+    ck_assert_int_eq(report.mutants - report.noticed, 2);
+    mutants_said(&report, "by `x`: times 1.001");
+    report = wg_check_mutants(by_value, &x, 1);
+    mutants_said(&report, "mutants could not be made: the check fails without any");
+    report = wg_check_mutants(NULL, &x, 1);
+    mutants_said(&report, "there is nothing to check");
+}
+END_TEST
+
 /* ---- One line in a unit test ------------------------------------------------------------------------------------- */
 START_TEST(one_line_passes)
 {
@@ -537,6 +607,10 @@ int main(void)
     tcase_add_test(cases, a_kink_passes_with_a_slope_between);
     tcase_add_loop_test(cases, a_wrong_derivative_is_caught_and_named_with_every_seed, 0, COUNT(planted));
     tcase_add_loop_test(cases, derivatives_are_checked_against_each_other, 0, COUNT(products));
+    tcase_add_test(cases, every_mutant_of_a_function_is_noticed);
+    tcase_add_test(cases, mutants_of_numbers_are_noticed_too);
+    tcase_add_test(cases, mutants_of_an_operation_of_the_users_are_noticed);
+    tcase_add_test(cases, what_a_check_does_not_notice_is_listed);
     tcase_add_test(cases, a_wrong_factor_in_200_operations_is_named_in_two_seconds);
     tcase_add_test(cases, a_failing_input_is_shrunk);
     tcase_add_test(cases, a_slope_outside_the_one_sided_ones_fails_at_a_kink);

@@ -65,6 +65,8 @@ START_TEST(a_function_of_a_shared_object_is_checked)
     snprintf(svg, sizeof svg, "--svg %s", path);
     ck_assert_int_eq(run_model("right", ""), 0);
     said("gradient check passed: 2 of 2 inputs hold");
+    ck_assert_int_eq(run_model("right", "--mutate"), 0);
+    said("20 mutants of 3 operations: 20 noticed, 0 not");
     ck_assert_int_eq(run_model("wrong", svg), 1);
     said("first wrong operation on the way back: half_slope (");
     said("check_model.c:");
