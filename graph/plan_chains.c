@@ -170,6 +170,19 @@ static int chain_length(const wg_plan *p, uint32_t first, uint32_t *next)
     return n;
 }
 
+/* What step i takes is read until the chain's last step `last`: while its later blocks are still to come, the chain writes the
+ * first blocks of all of its results. */
+static void operands_last(wg_plan *p, uint32_t i, uint32_t last)
+{
+    const wg_node *node = wg_plan_node(p, i);
+    const uint32_t *in = wg_node_in(node);
+    for (int k = 0; k < node->n_in; k++) {
+        wg_plan_value *root = in[k] == WG_ABSENT ? NULL : wg_plan_root(p, in[k]);
+        if (root && !(root->flags & WG_VALUE_INNER) && root->last < last)
+            root->last = last;
+    }
+}
+
 void wg_chains_found(wg_plan *p)
 {
     uint32_t step = 0;
@@ -183,6 +196,9 @@ void wg_chains_found(wg_plan *p)
         for (uint32_t k = i; n > 1 && k < next; k++)
             if (wg_is_step(p, k) && p->value[k].slot == WG_NO_SLOT && p->value[k].last < step + (uint32_t)n)
                 p->value[k].flags |= WG_VALUE_INNER;
+        for (uint32_t k = i; n > 1 && k < next; k++)
+            if (wg_is_step(p, k))
+                operands_last(p, k, step + (uint32_t)n - 1);
         step += n > 1 ? (uint32_t)n : 1;
         next = n > 1 ? next : i + 1;
     }

@@ -245,6 +245,24 @@ START_TEST(chains_give_the_bits_of_the_tape)
 END_TEST
 
 /* Numbers become leaves between the steps that take them. */
+/* Narrower results would fit in the place of what the chain reads, whose later blocks are still to come. */
+START_TEST(a_chain_does_not_write_over_what_it_reads)
+{
+    enum { N = 50000 };
+    static float in[N];
+    static unsigned char flags[3 * N];
+    for (int i = 0; i < N; i++)
+        in[i] = (float)(i * 7919 % 1000) / 500 - 1;
+    float sum;
+    wg_tensor x = wg_array(tape, WG_FLOAT32, WG_SHAPE(N), in), a = wg_multiply(wg_softmax(x), 2);
+    wg_tensor found = wg_concat(WG_TENSORS(wg_greater(a, 2e-5), wg_less(a, 4e-5), wg_less(a, 6e-5))), total = wg_sum(a);
+    wg_function *f = wg_compile(tape, WG_TENSORS(x), WG_TENSORS(found, total));
+    ck_assert_int_eq(wg_function_run(f, (const void *[]){in}, (void *[]){flags, &sum}), WG_OK);
+    ck_assert_mem_eq(flags, wg_values(found), sizeof flags);
+    ck_assert_float_eq(sum, (float)wg_item(total));
+}
+END_TEST
+
 START_TEST(numbers_do_not_break_a_chain)
 {
     wg_tensor x = wg_full(tape, WG_FLOAT32, WG_SHAPE(5000), 0), out[2];
@@ -528,6 +546,7 @@ int main(void)
     tcase_add_test(works, inputs_may_be_what_was_computed);
     tcase_add_test(works, memory_does_not_grow_with_the_length_of_a_chain);
     tcase_add_loop_test(works, chains_give_the_bits_of_the_tape, 0, 4);
+    tcase_add_test(works, a_chain_does_not_write_over_what_it_reads);
     tcase_add_test(works, numbers_do_not_break_a_chain);
     tcase_add_test(works, what_draws_draws_anew);
     tcase_add_test(works, recorded_gradients_are_computed_too);
