@@ -82,7 +82,7 @@ static void write_with_sides(writer *w, uint32_t item)
     wg_put(w->text, "\" {\n");
     w->indent++;
     line_start(w);
-    wg_put(w->text, "graph [rank=\"same\" style=\"invis\" label=\"\" margin=\"0\"];\n");
+    wg_put(w->text, "graph [id=\"b%u\" class=\"\" rank=\"same\" style=\"invis\" label=\"\" margin=\"0\"];\n", w->d->item[item].node);
     for (uint32_t e = to->first_edge; e < end; e++)
         if (wg_is_beside(&w->d->item[w->d->edge[e].from]))
             wg_write_node(w, w->d->edge[e].from);
@@ -270,6 +270,15 @@ static void put_origin(writer *w)
     }
 }
 
+static void put_about(writer *w)
+{
+    if (!*w->d->facts->about)
+        return;
+    caption_line(w);
+    wg_put_markup(w->text, w->d->facts->about);
+    caption_line_end(w);
+}
+
 static void put_caption(writer *w)
 {
     wg_put(w->text, "<<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"1\"><TR><TD HEIGHT=\"14\"></TD></TR>");
@@ -279,6 +288,7 @@ static void put_caption(writer *w)
         put_counts(w);
     put_overlay(w);
     if (!w->scope) {
+        put_about(w);
         put_origin(w);
         put_left_out(w);
     }

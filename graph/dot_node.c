@@ -280,6 +280,8 @@ static void write_op(writer *w, uint32_t item)
     wg_put(w->text, *node->numbers ? "&#160;</B>" : "</B>"); /* renderers drop a space that a text begins with */
     wg_put_label(w->text, node->numbers);
     wg_put(w->text, "</FONT>");
+    if (*node->fused)
+        wg_put_note(w, &look, "%s", node->fused);
     put_views(w, node, &look);
     if (*node->options)
         put_short(w, node->options, &look);
@@ -287,6 +289,8 @@ static void write_op(writer *w, uint32_t item)
         wg_put_scope_note(w, shown, wg_color_in(look.note, w->dark));
     wg_put_values(w, shown, &look);
     put_result(w, node, &look);
+    if (*node->memory)
+        wg_put_note(w, &look, "%s", node->memory);
     if (shown->bad)
         wg_put_bad(w, shown, &look);
     wg_label_end(w, item, &look);

@@ -1,8 +1,9 @@
 /* The public pictures: a drawing, written in the format that was asked for, to a file or a function. */
 #include "graph/drawing.h"
-#include "graph/svg.h"
-
 #include "graph/file.h"
+#include "graph/plan.h"
+#include "graph/svg.h"
+#include "graph/traverse.h"
 
 #include <locale.h>
 
@@ -143,14 +144,24 @@ static const struct {
                [WG_FORMAT_HTML] = {".html", wg_write_page}};
 #define N_FORMATS (sizeof formats / sizeof *formats)
 
-/* What is to be drawn: roots of a tape, or a file of facts. */
+/* What is to be drawn: roots of a tape, a file of facts, or a compiled function. */
 typedef struct {
     wg_tape *tape;
     const char *name; /* of the public function */
     const wg_tensor *root;
     int roots;
     const char *json;
+    wg_function *function;
+    bool before; /* as it was recorded */
 } subject;
+
+static const wg_facts *facts_of(const subject *s, const wg_draw_options *options)
+{
+    if (s->function)
+        return wg_facts_of_function(s->function, s->before, s->name, options->title);
+    return s->json ? wg_facts_of_json(s->tape, s->name, s->json)
+                   : wg_facts_of_tape(s->root, s->roots, s->name, options->title, options->overlay == WG_SHOW_VALUES);
+}
 
 static wg_status written_here(const subject *s, wg_format format, const wg_draw_options *options, wg_text *out)
 {
@@ -164,9 +175,7 @@ static wg_status written_here(const subject *s, wg_format format, const wg_draw_
         own.fold = WG_FOLD_NO;
         own.views = true;
     }
-    const wg_facts *facts = s->json ? wg_facts_of_json(s->tape, s->name, s->json)
-                                    : wg_facts_of_tape(s->root, s->roots, s->name, own.title,
-                                                       own.overlay == WG_SHOW_VALUES);
+    const wg_facts *facts = facts_of(s, &own);
     const wg_drawing *d = facts ? wg_drawing_make(facts, s->name, &own) : NULL;
     if (!d)
         return s->tape->status ? s->tape->status : WG_ERROR_VALUE;
@@ -264,21 +273,22 @@ static wg_status roots_good(const subject *s)
 
 wg_status (wg_draw)(wg_tensor root, const char *path, wg_draw_options options)
 {
-    const subject s = {root.tape, "wg_draw", &root, 1, NULL};
+    const subject s = {.tape = root.tape, .name = "wg_draw", .root = &root, .roots = 1};
     wg_status status = roots_good(&s);
     return status ? status : to_path(&s, path, options);
 }
 
 wg_status (wg_draw_many)(const wg_tensor *roots, int n, const char *path, wg_draw_options options)
 {
-    const subject s = {roots && n > 0 ? roots[0].tape : NULL, "wg_draw_many", roots, roots ? n : 0, NULL};
+    const subject s = {.tape = roots && n > 0 ? roots[0].tape : NULL, .name = "wg_draw_many", .root = roots,
+                       .roots = roots ? n : 0};
     wg_status status = roots_good(&s);
     return status ? status : to_path(&s, path, options);
 }
 
 wg_status (wg_draw_to)(wg_tensor root, wg_format format, wg_sink *sink, void *user, wg_draw_options options)
 {
-    const subject s = {root.tape, "wg_draw_to", &root, 1, NULL};
+    const subject s = {.tape = root.tape, .name = "wg_draw_to", .root = &root, .roots = 1};
     wg_status status = roots_good(&s);
     return status ? status : to_sink(&s, format, sink, user, &options);
 }
@@ -286,7 +296,7 @@ wg_status (wg_draw_to)(wg_tensor root, wg_format format, wg_sink *sink, void *us
 /* ---- Again ------------------------------------------------------------------------------------------------------- */
 wg_status (wg_redraw)(wg_tape *tape, const char *json, const char *path, wg_draw_options options)
 {
-    const subject s = {tape, "wg_redraw", NULL, 0, json};
+    const subject s = {.tape = tape, .name = "wg_redraw", .json = json};
     if (!tape || !json)
         return tape ? wg_report(tape, s.name, WG_ERROR_VALUE, "the name of the facts is NULL") : WG_ERROR_VALUE;
     return to_path(&s, path, options);
@@ -295,10 +305,33 @@ wg_status (wg_redraw)(wg_tape *tape, const char *json, const char *path, wg_draw
 wg_status (wg_redraw_to)(wg_tape *tape, const char *json, wg_format format, wg_sink *sink, void *user,
                          wg_draw_options options)
 {
-    const subject s = {tape, "wg_redraw_to", NULL, 0, json};
+    const subject s = {.tape = tape, .name = "wg_redraw_to", .json = json};
     if (!tape || !json)
         return tape ? wg_report(tape, s.name, WG_ERROR_VALUE, "the name of the facts is NULL") : WG_ERROR_VALUE;
     return to_sink(&s, format, sink, user, &options);
+}
+
+/* ---- Compiled functions ------------------------------------------------------------------------------------------ */
+wg_status (wg_function_draw)(wg_function *f, const char *path, wg_function_draw_options options)
+{
+    if (!f || f->tape->status)
+        return f ? f->tape->status : WG_ERROR_VALUE;
+    const subject s = {.tape = f->tape, .name = "wg_function_draw", .function = f, .before = options.before};
+    wg_aside aside = wg_aside_begin(f->tape);
+    wg_status status = to_path(&s, path, options.draw);
+    wg_aside_end(f->tape, aside);
+    return status;
+}
+
+wg_status (wg_function_draw_to)(wg_function *f, wg_format format, wg_sink *sink, void *user, wg_function_draw_options options)
+{
+    if (!f || f->tape->status)
+        return f ? f->tape->status : WG_ERROR_VALUE;
+    const subject s = {.tape = f->tape, .name = "wg_function_draw_to", .function = f, .before = options.before};
+    wg_aside aside = wg_aside_begin(f->tape);
+    wg_status status = to_sink(&s, format, sink, user, &options.draw);
+    wg_aside_end(f->tape, aside);
+    return status;
 }
 
 static bool to_file(void *user, const void *data, size_t size) { return fwrite(data, 1, size, user) == size; }

@@ -235,21 +235,6 @@ static void file_put(wg_export *e, wg_source *to)
 }
 
 /* ---- The whole --------------------------------------------------------------------------------------------------- */
-/* The inputs, then the outputs, as they were recorded; NULL, and the error reported, where they are gone. */
-static wg_tensor *made_from(const wg_function *f)
-{
-    int n = f->n_in + f->n_out;
-    wg_tensor *list = wg_arena(f->tape, (size_t)n * sizeof *list);
-    if (!list)
-        wg_no_memory(f->tape, "wg_export_c", (size_t)n * sizeof *list);
-    for (int i = 0; i < n && list; i++) {
-        list[i] = (wg_tensor){f->tape, f->made_from[i].node, f->made_from[i].epoch};
-        if (!wg_node_of(list[i], "wg_export_c"))
-            return NULL;
-    }
-    return list;
-}
-
 static wg_status outputs_gathered(wg_export *e, wg_tensors outputs, wg_tensor **all)
 {
     wg_function *f = e->f;
@@ -274,7 +259,7 @@ static wg_status outputs_gathered(wg_export *e, wg_tensors outputs, wg_tensor **
 static wg_status exported(wg_export *e, wg_export_then *then, void *argument)
 {
     wg_tape *tape = e->p.tape;
-    const wg_tensor *inputs = made_from(e->f);
+    const wg_tensor *inputs = wg_made_from(e->f, "wg_export_c");
     if (!inputs)
         return tape->status;
     wg_tensor *all = NULL;

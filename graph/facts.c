@@ -399,7 +399,7 @@ static bool node_add(const filling *s, uint32_t i)
     *fact = (wg_fact){.kind = kind_of(node), .op = node->op->name ? node->op->name : "operation",
                       .scope = scope_of(s, node), .place = copied(s, place, strlen(place)),
                       .options = leaf ? "" : options_of(s, node, root), .numbers = leaf ? "" : numbers_of(s, node),
-                      .reduction = root && !leaf ? reduction_of(node) : "", .saves = saves_of(s, node),
+                      .reduction = root && !leaf ? reduction_of(node) : "", .saves = saves_of(s, node), .fused = "", .memory = "",
                       .frozen = wg_node_is(node, WG_NODE_FROZEN), .cut = !leaf && wg_node_is(node, WG_NODE_CUT),
                       .unused = !s->reached[i], .ordered = !leaf && is_ordered(s, node), .kept = kept_by(s, i),
                       .flops = leaf ? -1 : flops_of(f->tape, i), .seconds = -1, .seconds_backward = -1,
@@ -487,6 +487,7 @@ static bool filled(filling *s)
             return false;
     for (int r = 0; r < s->n_roots; r++)
         f->root[f->roots++] = s->at[first_of_call(s->tape, s->roots[r].node)];
+    f->at = s->at;
     wg_facts_count(f);
     return not_finite_mark(s);
 }
@@ -507,6 +508,7 @@ wg_facts *wg_facts_of_tape(const wg_tensor *root, int roots, const char *name, c
     if (s.f) {
         s.f->tape = tape;
         s.f->title = title ? title : "graph";
+        s.f->about = "";
     }
     if (!s.f || !filled(&s)) {
         wg_no_memory(tape, name, sizeof *s.f);

@@ -6,6 +6,7 @@
 
 #include "graph/statistics.h"
 #include "graph/text.h"
+#include "wengert/compile.h"
 #include "wengert/pictures.h"
 
 #define WG_NOWHERE UINT32_MAX
@@ -48,6 +49,8 @@ typedef struct {
     const char *numbers;    /* operands that are numbers: "2", "1, ·" where a tensor stands behind one */
     const char *reduction;  /* of a root: "mean" */
     const char *saves;      /* what its chain rule needs, by operand and output names: "x w" */
+    const char *fused;      /* operations that a compiled function does together there: "add, tanh" */
+    const char *memory;     /* where its results lie in a compiled function: "step 5: 32 KiB in b1, until step 7" */
     bool frozen;            /* a parameter without gradient */
     bool cut;               /* recorded without gradient */
     bool unused;            /* a parameter that no root depends on */
@@ -64,6 +67,9 @@ typedef struct {
 typedef struct {
     wg_tape *tape; /* of the memory */
     const char *title;
+    const char *about; /* a line for the caption; "" */
+    const uint32_t *at; /* by the first node of a call on the tape: its place among the nodes, or WG_NOWHERE; NULL where they
+                           are of no tape */
     wg_fact *node; /* those that the roots depend on, in the order of recording; then the unused parameters */
     uint32_t nodes, used;
     wg_operand_fact *operand;
@@ -83,6 +89,9 @@ typedef struct {
 
 /* Of what the roots were computed from. `measure`: the values too. NULL, and the error reported for the function `name`. */
 wg_facts *wg_facts_of_tape(const wg_tensor *root, int roots, const char *name, const char *title, bool measure);
+/* What a compiled function does, a node an instruction, edges named by the buffers; `before`: what it was made from, its
+ * derivatives with it. Within an aside. NULL, and the error reported. */
+wg_facts *wg_facts_of_function(wg_function *f, bool before, const char *name, const char *title);
 /* Read back from a file of JSON. NULL, and the error reported. */
 wg_facts *wg_facts_of_json(wg_tape *tape, const char *name, const char *path);
 /* As JSON spells it. */

@@ -7,7 +7,7 @@
 
 #define MOST_BYTES ((size_t)1 << 30)
 #define MOST_OPERANDS 65535
-#define MOST_OUTPUTS 255
+#define MOST_OUTPUTS (1 << 24)
 
 typedef struct {
     wg_facts *f;
@@ -216,9 +216,10 @@ static bool node_read(reading *r)
     if (!id_of(json_object_get(object, "id"), r->node + 1, &id) || id != r->node || !kind_of(object, &node->kind))
         return refuse(r, "node %u: not of a known kind, or not in order", r->node);
     node->op = wg_fact_is_leaf(node) ? "leaf" : text_of(r, object, "op");
-    const char **const texts[] = {&node->scope, &node->place, &node->options, &node->numbers, &node->reduction, &node->saves};
-    static const char *const names[] = {"scope", "place", "options", "numbers", "reduction", "saves"};
-    for (int i = 0; i < 6; i++)
+    const char **const texts[] = {&node->scope, &node->place, &node->options, &node->numbers, &node->reduction, &node->saves,
+                                  &node->fused, &node->memory};
+    static const char *const names[] = {"scope", "place", "options", "numbers", "reduction", "saves", "fused", "memory"};
+    for (int i = 0; i < 8; i++)
         if (!(*texts[i] = text_of(r, object, names[i])))
             return false;
     node->frozen = flag_of(object, "frozen");
@@ -280,7 +281,7 @@ static bool all_read(reading *r, const json_t *whole)
     size_t nodes = json_array_size(r->nodes);
     if (!nodes || nodes >= WG_NOWHERE / 4 || !json_is_array(r->edges) || !json_array_size(roots))
         return refuse(r, "not the facts of a graph: it has no nodes, edges or roots");
-    if (!(f->title = text_of(r, whole, "title")) || !rooms(r, json_array_size(roots)))
+    if (!(f->title = text_of(r, whole, "title")) || !(f->about = text_of(r, whole, "about")) || !rooms(r, json_array_size(roots)))
         return false;
     for (r->node = 0; r->node < nodes; r->node++)
         if (!node_read(r))

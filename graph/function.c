@@ -33,15 +33,20 @@ void *wg_hold_take(wg_function *f, size_t bytes)
     return memory;
 }
 
+void wg_function_drop(wg_function *f)
+{
+    for (wg_hold *hold = f->hold, *next; hold; hold = next) {
+        next = hold->next;
+        wg_tape_release(f->tape, hold, wg_in_lines(sizeof *hold) + hold->bytes);
+    }
+}
+
 static void function_free(void *object)
 {
     wg_function *f = object;
     if (f->release)
         f->release(f);
-    for (wg_hold *hold = f->hold, *next; hold; hold = next) {
-        next = hold->next;
-        wg_tape_release(f->tape, hold, wg_in_lines(sizeof *hold) + hold->bytes);
-    }
+    wg_function_drop(f);
     wg_tape_release(f->tape, f, sizeof *f);
 }
 
@@ -152,13 +157,13 @@ wg_status wg_gradients_recorded(wg_function *f, wg_tensors outputs, wg_gradients
     return status;
 }
 
-static wg_status made(wg_function *f, wg_tensors inputs, wg_tensors outputs, bool backward)
+static wg_status made(wg_function *f, wg_tensors inputs, wg_tensors outputs, wg_plan *p, const wg_tensor **results)
 {
     wg_gradients g = {0};
     wg_status status = slots_made(f, inputs, outputs);
     if (!status)
         status = outputs_owned(f);
-    if (!status && backward)
+    if (!status && f->backward)
         status = wg_gradients_recorded(f, outputs, &g);
     if (status)
         return status;
@@ -188,7 +193,43 @@ static wg_status made(wg_function *f, wg_tensors inputs, wg_tensors outputs, boo
         if (slot_typed(f, inputs.n + outputs.n + i, &type))
             return WG_ERROR_MEMORY;
     }
-    return wg_plan_make(f, inputs.at, all);
+    *results = all;
+    return wg_plan_make(p, inputs.at, all);
+}
+
+/* Of f, which holds nothing yet, within an aside. */
+static wg_status begun(wg_function *f, wg_tensors inputs, wg_tensors outputs, wg_plan *p, const wg_tensor **results)
+{
+    size_t bytes = ((size_t)inputs.n + (size_t)outputs.n) * sizeof *f->slot;
+    *p = (wg_plan){.f = f, .tape = f->tape};
+    f->slot = wg_arena(f->tape, bytes);
+    if (!f->slot)
+        return wg_no_memory(f->tape, "wg_compile", bytes);
+    memset(f->slot, 0, bytes);
+    return made(f, inputs, outputs, p, results);
+}
+
+wg_tensor *wg_made_from(const wg_function *f, const char *name)
+{
+    int n = f->n_in + f->n_out;
+    wg_tensor *list = wg_arena(f->tape, (size_t)n * sizeof *list);
+    if (!list)
+        wg_no_memory(f->tape, name, (size_t)n * sizeof *list);
+    for (int i = 0; i < n && list; i++) {
+        list[i] = (wg_tensor){f->tape, f->made_from[i].node, f->made_from[i].epoch};
+        if (!wg_node_of(list[i], name))
+            return NULL;
+    }
+    return list;
+}
+
+wg_status wg_function_again(const wg_function *f, const char *name, wg_function *again, wg_plan *p, const wg_tensor **results)
+{
+    *again = (wg_function){.tape = f->tape, .n_in = f->n_in, .n_out = f->n_out, .backward = f->backward, .reads = true,
+                           .recorded = f->recorded};
+    const wg_tensor *list = wg_made_from(f, name);
+    return list ? begun(again, (wg_tensors){list, f->n_in}, (wg_tensors){list + f->n_in, f->n_out}, p, results)
+                : f->tape->status;
 }
 
 wg_function *(wg_compile)(wg_tape *tape, wg_tensors inputs, wg_tensors outputs, wg_compile_options options)
@@ -206,10 +247,9 @@ wg_function *(wg_compile)(wg_tape *tape, wg_tensors inputs, wg_tensors outputs, 
         *f = (wg_function){.tape = tape, .n_in = inputs.n, .n_out = outputs.n, .bytes = sizeof *f,
                            .backward = options.backward, .reads = options.reads, .recorded = tape->nodes};
         wg_aside aside = wg_aside_begin(tape);
-        f->slot = wg_arena(tape, ((size_t)inputs.n + (size_t)outputs.n) * sizeof *f->slot);
-        if (f->slot)
-            memset(f->slot, 0, ((size_t)inputs.n + (size_t)outputs.n) * sizeof *f->slot);
-        status = f->slot ? made(f, inputs, outputs, options.backward) : wg_no_memory(tape, "wg_compile", sizeof *f->slot);
+        wg_plan p;
+        const wg_tensor *results;
+        status = begun(f, inputs, outputs, &p, &results);
         wg_aside_end(tape, aside);
     }
     if (f && status)

@@ -118,7 +118,9 @@ wg_status wg_graphviz(wg_tape *tape, const char *name, const wg_text *dot, const
     if (!done)
         return wg_report(tape, name, WG_ERROR_UNSUPPORTED, "Graphviz's \"dot\" was stopped after %g seconds", patience);
     if (status || !out->size)
-        return wg_report(tape, name, WG_ERROR_UNSUPPORTED, "Graphviz's \"dot\" failed (%s %d)",
+        return wg_report(tape, name, WG_ERROR_UNSUPPORTED,
+                         "Graphviz's \"dot\" failed (%s %d); it is to be of version 2.30 or newer (as \"dot -V\" tells), and "
+                         "a .dot file can be written without it",
                          status < 0 ? "killed," : "exit code", status);
     return WG_OK;
 }

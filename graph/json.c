@@ -99,6 +99,8 @@ static void put_node(wg_text *t, const wg_facts *f, uint32_t i)
     put_flag(t, "ordered", node->ordered);
     put_flag(t, "backward", node->backward);
     put_text(t, "saves", node->saves);
+    put_text(t, "fused", node->fused);
+    put_text(t, "memory", node->memory);
     put_known(t, "kept_bytes", node->kept > 0 ? node->kept : -1);
     put_known(t, "flops", node->flops);
     put_known(t, "seconds", node->seconds);
@@ -152,6 +154,7 @@ void wg_write_json(const wg_drawing *d, wg_text *text)
     const wg_facts *f = d->facts;
     wg_put(text, "{\"title\":");
     wg_put_json(text, d->title);
+    put_text(text, "about", f->about);
     wg_put(text, ",\"roots\":[");
     for (uint32_t r = 0; r < f->roots; r++)
         wg_put(text, "%s\"n%u\"", r ? "," : "", f->root[r]);

@@ -655,31 +655,31 @@ wg_status wg_plan_marked(wg_plan *p, const wg_tensor *inputs, const wg_tensor *o
     return WG_OK;
 }
 
-wg_status wg_plan_make(wg_function *f, const wg_tensor *inputs, const wg_tensor *outputs)
+wg_status wg_plan_make(wg_plan *p, const wg_tensor *inputs, const wg_tensor *outputs)
 {
-    wg_plan p = {.f = f, .tape = f->tape};
-    wg_status status = wg_plan_marked(&p, inputs, outputs);
+    wg_function *f = p->f;
+    wg_status status = wg_plan_marked(p, inputs, outputs);
     if (!status && !f->reads)
-        status = wg_plan_undecided(&p);
+        status = wg_plan_undecided(p);
     if (status)
         return status;
     size_t n_params = 0;
-    for (uint32_t i = 0; i < p.nodes; i++)
-        n_params += wg_node_is(wg_plan_node(&p, i), WG_NODE_PARAM);
+    for (uint32_t i = 0; i < p->nodes; i++)
+        n_params += wg_node_is(wg_plan_node(p, i), WG_NODE_PARAM);
     if (!(f->param = wg_hold_take(f, n_params * sizeof *f->param)))
         return WG_ERROR_MEMORY;
-    if (!constants_kept(&p))
+    if (!constants_kept(p))
         return WG_ERROR_MEMORY;
-    lifetimes_found(&p);
-    outputs_placed(&p, outputs);
-    wg_chains_found(&p);
-    p.dies = scratch(&p, (size_t)p.steps + 1, sizeof *p.dies);
-    p.gather = scratch(&p, p.n_gathers, sizeof *p.gather);
-    p.free_one = scratch(&p, (size_t)p.steps + p.n_gathers + 2, sizeof *p.free_one);
-    p.pooled = scratch(&p, (size_t)p.steps + p.n_gathers + 2, sizeof *p.pooled);
-    p.unpooled = WG_NEVER;
-    if (!p.dies || !p.gather || !p.free_one || !p.pooled)
+    lifetimes_found(p);
+    outputs_placed(p, outputs);
+    wg_chains_found(p);
+    p->dies = scratch(p, (size_t)p->steps + 1, sizeof *p->dies);
+    p->gather = scratch(p, p->n_gathers, sizeof *p->gather);
+    p->free_one = scratch(p, (size_t)p->steps + p->n_gathers + 2, sizeof *p->free_one);
+    p->pooled = scratch(p, (size_t)p->steps + p->n_gathers + 2, sizeof *p->pooled);
+    p->unpooled = WG_NEVER;
+    if (!p->dies || !p->gather || !p->free_one || !p->pooled)
         return WG_ERROR_MEMORY;
-    memset(p.dies, 0xff, ((size_t)p.steps + 1) * sizeof *p.dies);
-    return spaces_found(&p) && instructions_made(&p) ? WG_OK : WG_ERROR_MEMORY;
+    memset(p->dies, 0xff, ((size_t)p->steps + 1) * sizeof *p->dies);
+    return spaces_found(p) && instructions_made(p) ? WG_OK : WG_ERROR_MEMORY;
 }

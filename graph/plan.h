@@ -18,8 +18,10 @@ typedef struct {
     const char *scope; /* it was recorded in */
     wg_type y;         /* of its last result */
     uint32_t steps;    /* recorded operations that it does; 0: none, it moves values */
+    uint32_t begin, end; /* the nodes among which they are */
     double bytes;      /* that it reads and writes */
     double flops;      /* -1: an entry does not state them */
+    double seconds;    /* the least of the last profile; -1: there was none */
 } wg_note;
 
 /* A pointer within the instructions that follows what an input or output is bound to. */
@@ -227,8 +229,17 @@ bool wg_stores_made(wg_plan *p);
 /* The nodes that `outputs` need, and what about them is known before anything is placed. Takes memory of the arena. */
 wg_status wg_plan_marked(wg_plan *p, const wg_tensor *inputs, const wg_tensor *outputs);
 
-/* Fills in everything but the slots' types: what computes `outputs` (their number is that of f's output and gradient slots)
- * from `inputs`. */
-wg_status wg_plan_make(wg_function *f, const wg_tensor *inputs, const wg_tensor *outputs);
+/* Fills in everything of p->f but the slots' types: what computes `outputs` (their number is that of its output and gradient
+ * slots) from `inputs`. The rest of the plan is in the arena. */
+wg_status wg_plan_make(wg_plan *p, const wg_tensor *inputs, const wg_tensor *outputs);
+
+/* ---- function.c ---- */
+/* The inputs, then the outputs, as they were recorded, in the arena; NULL, and the error reported, where they are gone. */
+wg_tensor *wg_made_from(const wg_function *f, const char *name);
+/* Makes what f is made of once more, with its plan, from what was recorded, which is to be there; `again` is f's like, of
+ * which wg_function_drop gives back the memory, made or not. Records derivatives: within an aside. `results`: the outputs,
+ * then the gradients. */
+wg_status wg_function_again(const wg_function *f, const char *name, wg_function *again, wg_plan *p, const wg_tensor **results);
+void wg_function_drop(wg_function *f);
 
 #endif

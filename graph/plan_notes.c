@@ -73,6 +73,8 @@ static bool note_made(wg_plan *p, wg_note *note, uint32_t begin, uint32_t end)
     }
     char path[256];
     note->steps = steps;
+    note->begin = begin;
+    note->end = end;
     note->flops = flops;
     note->y = wg_node_type(wg_plan_node(p, last));
     note->what = what_of(p, begin, end, steps);
@@ -84,6 +86,6 @@ bool wg_notes_made(wg_plan *p, size_t first, uint32_t begin, uint32_t end)
 {
     const wg_function *f = p->f;
     for (size_t k = first; k < f->n_instructions; k++)
-        f->note[k] = (wg_note){.what = "copy", .scope = ""};
+        f->note[k] = (wg_note){.what = "copy", .scope = "", .seconds = -1};
     return begin >= end || f->n_instructions == first || note_made(p, &f->note[f->n_instructions - 1], begin, end);
 }

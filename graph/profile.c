@@ -235,6 +235,8 @@ static wg_status runs_timed(wg_function *f, const wg_profile_options *o)
         status = (wg_function_run)(f, o->in, o->out);
     }
     f->seconds = seconds;
+    for (size_t i = 0; i < f->n_instructions && !status; i++)
+        f->note[i].seconds = seconds[i];
     return status;
 }
 

@@ -14,7 +14,7 @@
 #include "nearest.h"
 
 enum { FORMAT = 256, JSON, TREE, BACKWARD, DEPTH, FOLD, OPEN, CLOSE, AROUND, RADIUS, OVERLAY, DIRECTION, PARAMS, VIEWS, THEME,
-       BACKGROUND, LINK, BATCH, TITLE };
+       BACKGROUND, LINK, BATCH, TITLE, COMPILED };
 
 #define MOST_NAMES 64
 #define MOST_NODES 1500 /* that Graphviz draws in a few seconds */
@@ -24,6 +24,7 @@ typedef struct {
     int format; /* of wg_format; -1: not given */
     wg_draw_options draw;
     int64_t batch;
+    int compiled; /* COMPILED_NOT, ... */
     const char *open[MOST_NAMES + 1], *close[MOST_NAMES + 1]; /* up to a NULL */
 } settings;
 
@@ -33,6 +34,8 @@ static const struct argp_option options[] = {
     {"json", JSON, NULL, 0, "All that is known, as --format json", 1},
     {"tree", TREE, NULL, 0, "The scopes and their parameters instead of the table", 1},
     {"backward", BACKWARD, NULL, 0, "The backward pass beside the forward one, with the gradients", 1},
+    {"compiled", COMPILED, "before|after", 0,
+     "A compiled function of it: as it was recorded, or what it does and where values lie; with --backward its gradients too", 1},
     {"overlay", OVERLAY, "NAME", 0, "values, grad (after a backward pass), memory, time", 1},
     {"depth", DEPTH, "N|all", 0, "Close scopes that are nested deeper (default: as many open as fit a page)", 1},
     {"fold", FOLD, "yes|no", 0, "Draw equal neighbouring scopes once (default: where not all fits a page)", 1},
@@ -59,6 +62,8 @@ static const char *const overlays[] = {
 static const char *const folds[] = {[WG_FOLD_LARGE] = "large", [WG_FOLD_YES] = "yes", [WG_FOLD_NO] = "no"};
 static const char *const cards[] = {[WG_PARAMS_CARD] = "card", [WG_PARAMS_NODE] = "node", [WG_PARAMS_HIDE] = "hide"};
 static const char *const themes[] = {[WG_THEME_AUTO] = "auto", [WG_LIGHT] = "light", [WG_DARK] = "dark"};
+enum { COMPILED_BEFORE, COMPILED_AFTER, COMPILED_NOT };
+static const char *const compilings[] = {[COMPILED_BEFORE] = "before", [COMPILED_AFTER] = "after"};
 static const char *const directions[] = {[WG_DOWN] = "TB", [WG_RIGHT] = "LR"};
 #define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
 
@@ -168,6 +173,9 @@ static error_t parse(int key, char *text, struct argp_state *state)
         return 0;
     case JSON:
         s->format = WG_FORMAT_JSON;
+        return 0;
+    case COMPILED:
+        s->compiled = one_of(state, "compiled", text, compilings, COUNT(compilings));
         return 0;
     case BATCH:
         s->batch = whole(state, "batch", text, 1000000);
@@ -289,6 +297,22 @@ static bool is_utf8(void)
     return false;
 }
 
+/* Times are those of a profile. */
+static void function_shown(wg_tape *tape, wg_tensor loss, wg_format format, wg_sink *sink, const settings *s)
+{
+    const wg_function_draw_options how = {.before = s->compiled == COMPILED_BEFORE, .draw = s->draw};
+    wg_function *f = wg_compile(tape, ((wg_tensors){0}), WG_TENSORS(loss), .backward = s->draw.backward);
+    FILE *nowhere = s->draw.overlay == WG_SHOW_TIME ? tmpfile() : NULL;
+    if (f && nowhere)
+        wg_profile(f, nowhere);
+    if (nowhere)
+        fclose(nowhere);
+    if (f && is_file(s))
+        (wg_function_draw)(f, s->out, how);
+    else if (f)
+        (wg_function_draw_to)(f, format, sink, NULL, how);
+}
+
 /* Of a tensor, or of a file of facts. */
 static void shown(wg_tape *tape, wg_tensor loss, const char *facts, settings *s)
 {
@@ -299,7 +323,9 @@ static void shown(wg_tape *tape, wg_tensor loss, const char *facts, settings *s)
     s->draw.ascii = !is_file(s) && !is_utf8();
     wg_format format = s->format >= 0 ? (wg_format)s->format : WG_FORMAT_TEXT;
     wg_sink *sink = format == WG_FORMAT_TEXT && !has_utf8() ? to_plain_stdout : to_stdout;
-    if (facts && is_file(s))
+    if (!facts && s->compiled != COMPILED_NOT)
+        function_shown(tape, loss, format, sink, s);
+    else if (facts && is_file(s))
         (wg_redraw)(tape, facts, s->out, s->draw);
     else if (facts)
         (wg_redraw_to)(tape, facts, format, sink, NULL, s->draw);
@@ -316,7 +342,8 @@ static void show_network(wg_tape *tape, const built_in *network, settings *s)
     title_of(s->what, title, sizeof title);
     if (!s->draw.title)
         s->draw.title = title;
-    bool times = s->draw.overlay == WG_SHOW_TIME, gradients = s->draw.backward || s->draw.overlay == WG_SHOW_GRAD || times;
+    bool recorded = s->compiled == COMPILED_NOT, times = recorded && s->draw.overlay == WG_SHOW_TIME,
+         gradients = recorded && (s->draw.backward || s->draw.overlay == WG_SHOW_GRAD || times);
     wg_observe(tape, times ? WG_TIME : gradients ? WG_STATS : 0);
     wg_tensor loss =
         network ? built_in_loss(network, &parts, s->batch) : saved_loss(tape, s->what, s->batch ? s->batch : 64);
@@ -339,10 +366,14 @@ int command_graph(int argc, char **argv)
                                          "Shows the graph of a network's loss, or one that wg_draw wrote as .json: a table, or "
                                          "with --output a picture.\v",
                                      .help_filter = networks_listed};
-    settings s = {.format = -1};
+    settings s = {.format = -1, .compiled = COMPILED_NOT};
     arguments_read(&argp, argc, argv, &s, network_words);
     bool facts = ends_in(s.what, ".json");
     const built_in *network = built_in_find(s.what);
+    if (facts && s.compiled != COMPILED_NOT) {
+        fputs("wengert graph: a .json holds no compiled function to be made\n", stderr);
+        return EXIT_USAGE;
+    }
     if (!network && !facts && !ends_in(s.what, ".safetensors")) {
         unknown(s.what);
         return EXIT_USAGE;

@@ -5,7 +5,7 @@
 #ifndef WENGERT_PICTURES_H
 #define WENGERT_PICTURES_H
 
-#include "wengert/operation.h"
+#include "wengert/compile.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -103,6 +103,20 @@ WG_API wg_status wg_redraw(wg_tape *tape, const char *json, const char *path, wg
 WG_API wg_status wg_redraw_to(wg_tape *tape, const char *json, wg_format format, wg_sink *sink, void *user,
                               wg_draw_options options);
 
+/* What a compiled function does, as a drawing: a node a step, operations that are done together one node that names them; at
+ * each node where its results lie and until which step, edges named by the same. Values that begin at one place of the
+ * workspace have one name, b1, b2, ..., though not at one time. After wg_profile, with .draw.overlay = WG_SHOW_TIME, where the
+ * time goes. Or, `before`, what it was made from as it was recorded, its derivatives in a scope "backward". What was recorded
+ * has to be there still. */
+typedef struct {
+    bool before;
+    wg_draw_options draw;
+} wg_function_draw_options;
+#define wg_function_draw_defaults .before = false
+WG_API wg_status wg_function_draw(wg_function *f, const char *path, wg_function_draw_options options);
+WG_API wg_status wg_function_draw_to(wg_function *f, wg_format format, wg_sink *sink, void *user,
+                                     wg_function_draw_options options);
+
 /* Prints what root was computed from as a table: scope, operation, output, parameters, bytes that the backward pass still
  * needs of what the operation made, floating-point operations ("-" where the entry states none). */
 WG_API wg_status wg_summary(wg_tensor root, FILE *file);
@@ -130,6 +144,12 @@ WG_API bool wg_find_nonfinite(wg_tape *tape, wg_tensor *at);
 #define wg_draw_to(root, ...) WG_OPTIONS_DRAW_TO(WG_HERE_AT(root), __VA_ARGS__, )
 #define WG_OPTIONS_DRAW_TO(root, format, sink, user, ...)                                                              \
     (wg_draw_to)(root, format, sink, user, (wg_draw_options){wg_draw_defaults, __VA_ARGS__})
+#define wg_function_draw(f, ...) WG_OPTIONS_FUNCTION_DRAW(WG_FUNCTION_HERE(f), __VA_ARGS__, )
+#define WG_OPTIONS_FUNCTION_DRAW(f, path, ...)                                                                         \
+    (wg_function_draw)(f, path, (wg_function_draw_options){wg_function_draw_defaults, __VA_ARGS__})
+#define wg_function_draw_to(f, ...) WG_OPTIONS_FUNCTION_DRAW_TO(WG_FUNCTION_HERE(f), __VA_ARGS__, )
+#define WG_OPTIONS_FUNCTION_DRAW_TO(f, format, sink, user, ...)                                                        \
+    (wg_function_draw_to)(f, format, sink, user, (wg_function_draw_options){wg_function_draw_defaults, __VA_ARGS__})
 #define wg_observe(tape, what) (wg_observe)(WG_HERE(tape), what)
 #define wg_redraw(tape, json, ...) WG_OPTIONS_REDRAW(WG_HERE(tape), json, __VA_ARGS__, )
 #define WG_OPTIONS_REDRAW(tape, json, path, ...)                                                                       \

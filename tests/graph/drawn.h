@@ -45,7 +45,7 @@ static bool to_memory(void *user, const void *data, size_t size)
 }
 
 /* The picture, to be freed. */
-static char *drawn(wg_tensor root, wg_format format, wg_draw_options options)
+static inline char *drawn(wg_tensor root, wg_format format, wg_draw_options options)
 {
     memory m = {0};
     wg_status status = (wg_draw_to)(root, format, to_memory, &m, options);

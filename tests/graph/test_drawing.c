@@ -107,6 +107,18 @@ static const char *xml_fault(const char *at)
     return n ? open[0] : NULL;
 }
 
+/* An id that is there twice; NULL: there is none. */
+static const char *repeated_id(const char *svg)
+{
+    for (const char *at = svg; (at = strstr(at, " id=\"")); at++) {
+        size_t size = strcspn(at + 5, "\"") + 6;
+        for (const char *other = at; (other = strstr(other + 1, " id=\""));)
+            if (!strncmp(at, other, size))
+                return at;
+    }
+    return NULL;
+}
+
 START_TEST(svg_is_well_formed_and_has_both_themes)
 {
     if (!have_graphviz())
@@ -115,6 +127,8 @@ START_TEST(svg_is_well_formed_and_has_both_themes)
     char *svg = drawn(root, WG_FORMAT_SVG, graphs[_i].options), *dot = drawn(root, WG_FORMAT_DOT, graphs[_i].options);
     const char *fault = xml_fault(svg);
     ck_assert_msg(!fault, "%s", fault ? fault : "");
+    const char *twice = repeated_id(svg);
+    ck_assert_msg(!twice, "%.80s", twice ? twice : "");
     ck_assert_int_eq(strncmp(svg, "<svg width=\"", 12), 0);
     ck_assert_int_eq(count(svg, "prefers-color-scheme:dark"), graphs[_i].options.theme == WG_THEME_AUTO);
     ck_assert_int_eq(count(svg, "<!--"), 0);
@@ -502,6 +516,9 @@ static const struct {
     {"#!/bin/sh\nkill -9 $$\n", "killed"},
     {"#!/bin/sh\ncat >/dev/null\n", "failed (exit code 0)"},
     {"#!/bin/sh\nexit 1\n", "failed (exit code 1)"},
+    {"#!/bin/sh\n[ \"$1\" = -V ] && echo 'dot - graphviz version 1.12' >&2 && exit 0\ncat >/dev/null\n" /* knows no such label */
+     "echo \"Error: <stdin>:4: syntax error near line 4\" >&2\nexit 1\n",
+     "of version 2.30 or newer (as \"dot -V\" tells)"},
 };
 
 START_TEST(a_graphviz_that_fails_leaves_the_old_picture)
