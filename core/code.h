@@ -39,6 +39,7 @@ struct wg_code {
     } each[WG_MAX_RANK];
     int depth;             /* blocks open */
     bool may_fail;         /* FAIL was used */
+    bool blas, calls_blas; /* CBLAS may be called; it was */
     wg_status status;
 };
 

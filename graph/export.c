@@ -220,10 +220,12 @@ static void file_put(wg_export *e, wg_source *to)
         wg_source_bytes(to, e->header.data, e->header.size);
         wg_source_put(to, "\n");
     } else {
-        wg_source_put(to, "/* A compiled function of %u steps, made by Wengert. C99; needs <math.h>.", e->n_steps);
+        wg_source_put(to, "/* A compiled function of %u steps, made by Wengert. C99; needs <math.h>%s.", e->n_steps,
+                      e->calls_blas ? " and a CBLAS" : "");
         if (e->options.test)
-            wg_source_put(to, "\n *     cc -std=c99 -O2 -D%s %s.c -lm && ./a.out\n * checks it.", e->test_macro, e->file);
-        wg_source_put(to, " */\n#include \"%s.h\"\n\n%s", e->file, includes);
+            wg_source_put(to, "\n *     cc -std=c99 -O2 -D%s %s.c%s -lm && ./a.out\n * checks it.", e->test_macro, e->file,
+                          e->calls_blas ? " -lopenblas" : "");
+        wg_source_put(to, " */\n#include \"%s.h\"\n\n%s%s", e->file, e->calls_blas ? "#include <cblas.h>\n" : "", includes);
     }
     wg_source_bytes(to, e->constants.data, e->constants.size);
     wg_source_bytes(to, e->helpers.to->data, e->helpers.to->size);

@@ -65,7 +65,7 @@ typedef struct {
     size_t work[5];         /* elements, by dtype */
     wg_gap *gap[5];
     uint32_t n_gaps[5];
-    bool may_fail;
+    bool may_fail, calls_blas;
     wg_source header, constants, functions, body, test;
     wg_helpers_put helpers;
     wg_export_function *done;

@@ -143,11 +143,13 @@ static wg_status call_put(call *of, wg_call *c)
 {
     wg_export *e = of->e;
     wg_source body = {.tape = e->p.tape}, text = body, list = body;
-    wg_code w = {.call = c, .dtype = c->dtype, .to = &body, .helpers = &e->helpers, .depth = 1};
+    wg_code w = {.call = c, .dtype = c->dtype, .to = &body, .helpers = &e->helpers, .depth = 1,
+                 .blas = e->options.blas};
     strides_of_export(e, c, wg_node_in(wg_plan_node(&e->p, of->first)));
     wg_status status = c->op->c(c, &w);
     if (!status)
         status = w.status;
+    e->calls_blas |= w.calls_blas;
     if (!status && !arguments_found(of))
         status = wg_no_memory(e->p.tape, "wg_export_c", sizeof *of->argument);
     if (status)

@@ -1,6 +1,8 @@
 /* The C of reductions, of what goes along axes, and of products: nests of loops around a text or a sum. */
 #include "ops/code.h"
 
+#include <limits.h>
+
 /* Of indices; texts name their own variables otherwise. */
 static const char letters[] = "ijpqrtuv";
 
@@ -209,56 +211,132 @@ static void steps_of(const wg_matrices *m, int rank, int64_t *step)
         step[i] = i < lead || m->dim[i - lead] == 1 ? 0 : m->step[i - lead];
 }
 
+/* y = a b for each combination of the leading axes, in their loops, and where matrix and element are in all three. */
+typedef struct {
+    wg_matrices a, b;
+    const char *a_word, *b_word, *bias; /* NULL: none */
+    int rank;
+    int64_t dim[WG_MAX_RANK], at_a[WG_MAX_RANK + 3], at_b[WG_MAX_RANK + 3], at_y[WG_MAX_RANK + 3];
+    char index[WG_MAX_RANK + 4];
+} product;
+
+static void product_found(product *p)
+{
+    const wg_matrices *a = &p->a, *b = &p->b;
+    int rank = p->rank = a->rank > b->rank ? a->rank : b->rank;
+    int64_t step = a->rows * b->columns;
+    steps_of(a, rank, p->at_a);
+    steps_of(b, rank, p->at_b);
+    for (int i = rank; i-- > 0; step *= p->dim[i]) {
+        int64_t of_a = i < rank - a->rank ? 1 : a->dim[i - rank + a->rank];
+        int64_t of_b = i < rank - b->rank ? 1 : b->dim[i - rank + b->rank];
+        p->dim[i] = of_a == 1 ? of_b : of_a;
+        p->at_y[i] = step;
+        p->index[i] = letters[2 + i];
+    }
+    memcpy(p->index + rank, "ikj", 3);
+    p->at_a[rank] = a->row_step, p->at_a[rank + 1] = a->column_step, p->at_a[rank + 2] = 0;
+    p->at_b[rank] = 0, p->at_b[rank + 1] = b->row_step, p->at_b[rank + 2] = b->column_step;
+    p->at_y[rank] = b->columns, p->at_y[rank + 1] = 0, p->at_y[rank + 2] = 1;
+}
+
 /* Rows of y are sums of rows of b, so that the innermost loop goes along both. Where b lies by columns instead, elements of y
  * are sums along it, in lanes that a compiler can keep side by side. */
-wg_status wg_code_product(wg_code *w, wg_matrices a, const char *a_word, wg_matrices b, const char *b_word, const char *bias)
+static void product_loops(const product *p, wg_code *w)
 {
-    int rank = a.rank > b.rank ? a.rank : b.rank;
-    int64_t at_a[WG_MAX_RANK + 3], at_b[WG_MAX_RANK + 3], at_y[WG_MAX_RANK + 3], step = a.rows * b.columns;
-    int64_t dim[WG_MAX_RANK];
-    char index[WG_MAX_RANK + 4];
     wg_source text[3] = {{.tape = w->to->tape}, {.tape = w->to->tape}, {.tape = w->to->tape}};
-    steps_of(&a, rank, at_a);
-    steps_of(&b, rank, at_b);
-    for (int i = rank; i-- > 0; step *= dim[i]) {
-        int64_t of_a = i < rank - a.rank ? 1 : a.dim[i - rank + a.rank], of_b = i < rank - b.rank ? 1 : b.dim[i - rank + b.rank];
-        dim[i] = of_a == 1 ? of_b : of_a;
-        at_y[i] = step;
-        index[i] = letters[2 + i];
-    }
-    memcpy(index + rank, "ikj", 3);
-    at_a[rank] = a.row_step, at_a[rank + 1] = a.column_step, at_a[rank + 2] = 0;
-    at_b[rank] = 0, at_b[rank + 1] = b.row_step, at_b[rank + 2] = b.column_step;
-    at_y[rank] = b.columns, at_y[rank + 1] = 0, at_y[rank + 2] = 1;
-    wg_subscript_put(&text[0], 0, rank + 3, at_a, index);
-    wg_subscript_put(&text[1], 0, rank + 3, at_b, index);
-    wg_subscript_put(&text[2], 0, rank + 3, at_y, index);
+    const wg_matrices *b = &p->b;
+    wg_subscript_put(&text[0], 0, p->rank + 3, p->at_a, p->index);
+    wg_subscript_put(&text[1], 0, p->rank + 3, p->at_b, p->index);
+    wg_subscript_put(&text[2], 0, p->rank + 3, p->at_y, p->index);
     if (w->to->tape->status)
-        return w->to->tape->status;
-    for (int i = 0; i < rank; i++)
-        wg_code_for(w, (const char[]){index[i], 0}, dim[i]);
-    wg_code_for(w, "i", a.rows);
-    const char *from = bias ? bias : "0";
-    const char *type = wg_c_type(w->dtype);
-    if (b.row_step == 1 && b.column_step != 1 && b.columns > 1) {
-        wg_code_for(w, "j", b.columns);
-        wg_code_line(w, "%s sum = %s%s;", type, from, bias ? "[j]" : "");
-        wg_code_line(w, "for (int k = 0; k < %lld; k++)", (long long)b.rows);
-        wg_code_line(w, "    sum += %s[%s] * %s[%s];", a_word, text[0].data, b_word, text[1].data);
+        return;
+    wg_code_for(w, "i", p->a.rows);
+    const char *from = p->bias ? p->bias : "0", *at = p->bias ? "[j]" : "", *type = wg_c_type(w->dtype);
+    if (b->row_step == 1 && b->column_step != 1 && b->columns > 1) {
+        wg_code_for(w, "j", b->columns);
+        wg_code_line(w, "%s sum = %s%s;", type, from, at);
+        wg_code_line(w, "for (int k = 0; k < %lld; k++)", (long long)b->rows);
+        wg_code_line(w, "    sum += %s[%s] * %s[%s];", p->a_word, text[0].data, p->b_word, text[1].data);
         wg_code_line(w, "y[%s] = sum;", text[2].data);
     } else {
-        wg_code_line(w, "for (int j = 0; j < %lld; j++)", (long long)b.columns);
-        wg_code_line(w, "    y[%s] = %s%s;", text[2].data, from, bias ? "[j]" : "");
-        wg_code_for(w, "k", b.rows);
-        wg_code_line(w, "const %s factor = %s[%s];", type, a_word, text[0].data);
-        wg_code_line(w, "for (int j = 0; j < %lld; j++)", (long long)b.columns);
-        wg_code_line(w, "    y[%s] += factor * %s[%s];", text[2].data, b_word, text[1].data);
+        wg_code_line(w, "for (int j = 0; j < %lld; j++)", (long long)b->columns);
+        wg_code_line(w, "    y[%s] = %s%s;", text[2].data, from, at);
+        wg_code_for(w, "k", b->rows);
+        wg_code_line(w, "const %s factor = %s[%s];", type, p->a_word, text[0].data);
+        wg_code_line(w, "for (int j = 0; j < %lld; j++)", (long long)b->columns);
+        wg_code_line(w, "    y[%s] += factor * %s[%s];", text[2].data, p->b_word, text[1].data);
     }
     wg_code_end(w);
     wg_code_end(w);
-    for (int i = 0; i < rank; i++)
+}
+
+/* How CBLAS is told of the matrix: whether it lies by columns, and how far apart these, or the rows, are. False where neither
+ * have their elements side by side. */
+static bool order_found(const wg_matrices *m, const char **order, int64_t *apart)
+{
+    bool by_rows = m->columns <= 1 || m->column_step == 1, by_columns = m->rows <= 1 || m->row_step == 1;
+    int64_t row_step = m->rows > 1 ? m->row_step : m->columns, column_step = m->columns > 1 ? m->column_step : m->rows;
+    if (by_rows && row_step >= m->columns) {
+        *order = "CblasNoTrans";
+        *apart = row_step > 1 ? row_step : 1;
+    } else if (by_columns && column_step >= m->rows) {
+        *order = "CblasTrans";
+        *apart = column_step > 1 ? column_step : 1;
+    } else {
+        return false;
+    }
+    return *apart <= INT_MAX;
+}
+
+/* The pointer to the matrix that the loops are at. */
+static const char *matrix_at(const product *p, wg_code *w, const char *word, const int64_t *step)
+{
+    wg_source text = {.tape = w->to->tape};
+    wg_source_put(&text, "%s", word);
+    if (p->rank) {
+        wg_source_put(&text, " + ");
+        wg_subscript_put(&text, 0, p->rank, step, p->index);
+    }
+    return text.data ? text.data : word;
+}
+
+/* The same by a call of CBLAS; false, and nothing put, where it cannot say it. */
+static bool product_called(const product *p, wg_code *w)
+{
+    const char *order_a, *order_b;
+    int64_t apart_a, apart_b, m = p->a.rows, n = p->b.columns, k = p->b.rows;
+    if (!w->blas || !wg_is_float(w->dtype) || m > INT_MAX || n > INT_MAX || k > INT_MAX ||
+        !order_found(&p->a, &order_a, &apart_a) || !order_found(&p->b, &order_b, &apart_b))
+        return false;
+    const char letter = w->dtype == WG_FLOAT32 ? 's' : 'd', *suffix = w->dtype == WG_FLOAT32 ? "F" : "";
+    const char *y = matrix_at(p, w, "y", p->at_y);
+    if (p->bias) {
+        wg_code_for(w, "i", m);
+        wg_code_line(w, "for (int j = 0; j < %lld; j++)", (long long)n);
+        wg_code_line(w, p->rank ? "    (%s)[%lld * i + j] = %s[j];" : "    %s[%lld * i + j] = %s[j];", y, (long long)n,
+                     p->bias);
         wg_code_end(w);
-    return w->status;
+    }
+    wg_code_line(w, "cblas_%cgemm(CblasRowMajor, %s, %s, %lld, %lld, %lld, 1.0%s, %s, %lld,", letter, order_a, order_b,
+                 (long long)m, (long long)n, (long long)k, suffix, matrix_at(p, w, p->a_word, p->at_a), (long long)apart_a);
+    wg_code_line(w, "            %s, %lld, %d.0%s, %s, %lld);", matrix_at(p, w, p->b_word, p->at_b), (long long)apart_b,
+                 p->bias != NULL, suffix, y, (long long)n);
+    w->calls_blas = true;
+    return true;
+}
+
+wg_status wg_code_product(wg_code *w, wg_matrices a, const char *a_word, wg_matrices b, const char *b_word, const char *bias)
+{
+    product p = {.a = a, .b = b, .a_word = a_word, .b_word = b_word, .bias = bias};
+    product_found(&p);
+    for (int i = 0; i < p.rank; i++)
+        wg_code_for(w, (const char[]){p.index[i], 0}, p.dim[i]);
+    if (!product_called(&p, w))
+        product_loops(&p, w);
+    for (int i = 0; i < p.rank; i++)
+        wg_code_end(w);
+    return w->to->tape->status ? w->to->tape->status : w->status;
 }
 
 /* The steps of x along the loops, `at` from one of them on for the listed axes, and their sizes. */

@@ -8,17 +8,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GRADIENT = 256, BATCH, NAME, PARAMETERS, WORKSPACE };
+enum { BLAS = 256, BATCH, GRADIENT, NAME, PARAMETERS, WORKSPACE };
 
 typedef struct {
     const char *model, *output, *name;
     long long batch;
-    bool gradient, parameters, workspace;
+    bool blas, gradient, parameters, workspace;
 } asked;
 
 static const struct argp_option options[] = {
     {"output", 'o', "FILE", 0, "The .c file; a .h is written beside it", 0},
     {"batch", BATCH, "N", 0, "Samples a call (1)", 0},
+    {"blas", BLAS, NULL, 0, "Products of matrices call a CBLAS, which the file then needs", 0},
     {"gradient", GRADIENT, NULL, 0, "The loss of the batch, and its gradient, in place of the scores", 0},
     {"name", NAME, "NAME", 0, "Of the function (the file's)", 0},
     {"parameters", PARAMETERS, NULL, 0, "Weights are arguments, so that training can go on; else they are in the file", 0},
@@ -33,6 +34,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
     case 'o': a->output = text; return 0;
     case NAME: a->name = text; return 0;
     case GRADIENT: a->gradient = true; return 0;
+    case BLAS: a->blas = true; return 0;
     case PARAMETERS: a->parameters = true; return 0;
     case WORKSPACE: a->workspace = true; return 0;
     case BATCH:
@@ -89,7 +91,8 @@ static bool written(wg_tape *tape, const asked *a)
     } else {
         f = wg_compile(tape, WG_TENSORS(x), WG_TENSORS(scores));
     }
-    return f && !wg_export_c(f, a->output, .name = a->name, .parameters = a->parameters, .workspace = a->workspace);
+    return f && !wg_export_c(f, a->output, .name = a->name, .parameters = a->parameters, .workspace = a->workspace,
+                             .blas = a->blas);
 }
 
 int command_export(int argc, char **argv)
@@ -98,7 +101,8 @@ int command_export(int argc, char **argv)
         .options = options,
         .parser = parse,
         .args_doc = "CHECKPOINT",
-        .doc = "Writes a network of `wengert train' as one C99 file that needs nothing but <math.h>.\v"
+        .doc = "Writes a network of `wengert train' as one C99 file that needs nothing but <math.h>, and a CBLAS"
+               " where that is asked for.\v"
                "The file tests itself: cc -std=c99 -O2 -DNAME_TEST FILE -lm && ./a.out"};
     asked a = {.batch = 1};
     arguments_read(&argp, argc, argv, &a, NULL);

@@ -92,6 +92,22 @@ static wg_function *hessian(wg_dtype dtype)
     return wg_compile(tape, WG_TENSORS(x), WG_TENSORS(y, h));
 }
 
+/* Products that CBLAS is called for: rows and columns side by side, stacks of them, vectors, a bias; and one that it cannot
+ * say, of every other column. */
+static wg_function *products(wg_dtype dtype)
+{
+    wg_tensor a = numbers(dtype, WG_SHAPE(2, 1, 4, 3), "a"), b = numbers(dtype, WG_SHAPE(5, 3, 6), "b");
+    wg_tensor c = numbers(dtype, WG_SHAPE(6, 3), "c"), v = numbers(dtype, WG_SHAPE(3), "v");
+    wg_tensor turned = wg_matmul(a, wg_matrix_transpose(wg_slice(c, .start = WG_INTS(1))));
+    wg_tensor every_other = wg_slice(b, .step = WG_INTS(1, 1, 2));
+    wg_tensor w = numbers(dtype, WG_SHAPE(6), "w"), m = numbers(dtype, WG_SHAPE(6, 2), "m");
+    wg_tensor bias = numbers(dtype, WG_SHAPE(2), "bias");
+    wg_tensor outputs[] = {wg_matmul(a, b), turned, wg_matmul(b, w), wg_matmul(v, b),
+                           wg_linear(wg_matrix_transpose(c), m, bias), wg_linear(b, c, v), wg_matmul(every_other, v),
+                           wg_addmm(v, wg_matrix_transpose(c), c, .alpha = 2)};
+    return wg_compile(tape, WG_TENSORS(a, b, c, v), ((wg_tensors){outputs, COUNT(outputs)}));
+}
+
 static const struct {
     const char *name;
     wg_function *(*make)(wg_dtype dtype);
@@ -105,7 +121,7 @@ static bool is_there(const char *compiler)
     return !system(command);
 }
 
-static void passes_with(const char *compiler, const char *name)
+static void passes_with(const char *compiler, const char *name, const char *libraries)
 {
     char command[600], upper[40];
     int n = 0;
@@ -115,9 +131,9 @@ static void passes_with(const char *compiler, const char *name)
     if (!is_there(compiler))
         return;
     snprintf(command, sizeof command,
-             "cd %s && %s -std=c99 -O1 -Wall -Wextra -Wconversion -Wshadow -pedantic -Werror -D%s_TEST %s.c -lm -o %s && "
+             "cd %s && %s -std=c99 -O1 -Wall -Wextra -Wconversion -Wshadow -pedantic -Werror -D%s_TEST %s.c %s -lm -o %s && "
              "./%s >%s.out || { cat %s.out; false; }",
-             folder, compiler, upper, name, name, name, name, name);
+             folder, compiler, upper, name, libraries, name, name, name, name);
     ck_assert_msg(!system(command), "%s", command);
 }
 
@@ -131,8 +147,44 @@ START_TEST(a_file_compiles_without_a_warning_and_passes_its_test)
     snprintf(path, sizeof path, "%s/%s.c", folder, name);
     ck_assert_msg(f && !wg_export_c(f, path, .workspace = _i / 2 % 2, .parameters = _i / 2 % 2,
                                          .pattern = pattern.n ? &pattern : NULL), "%s", wg_error(tape));
-    passes_with("gcc", name);
-    passes_with("clang", name);
+    passes_with("gcc", name, "");
+    passes_with("clang", name, "");
+}
+END_TEST
+
+/* Is there a CBLAS that exported files could call? */
+static bool blas_is_there(void)
+{
+    return !system("echo '#include <cblas.h>' | cc -E - >/dev/null 2>&1 && echo 'int main(void) { return 0; }' | "
+                   "cc -x c - -lopenblas -o /dev/null 2>/dev/null");
+}
+
+static int mentions(const char *path, const char *word)
+{
+    char line[400];
+    int n = 0;
+    FILE *file = fopen(path, "r");
+    ck_assert_ptr_nonnull(file);
+    while (fgets(line, sizeof line, file))
+        n += strstr(line, word) != NULL;
+    fclose(file);
+    return n;
+}
+
+START_TEST(products_may_be_calls_of_cblas)
+{
+    wg_dtype dtype = _i % 2 ? WG_FLOAT32 : WG_FLOAT64;
+    const char *gemm = _i % 2 ? "    cblas_sgemm(" : "    cblas_dgemm(", *name = _i / 2 ? "mlp" : "products";
+    char path[100];
+    wg_function *f = _i / 2 ? mlp_gradient(dtype) : products(dtype);
+    snprintf(path, sizeof path, "%s/%s.c", folder, name);
+    ck_assert_msg(f && !wg_export_c(f, path, .blas = true), "%s", wg_error(tape));
+    ck_assert_int_eq(mentions(path, gemm), _i / 2 ? 5 : 7);
+    ck_assert_int_eq(mentions(path, "-lopenblas -lm"), 1);
+    if (blas_is_there()) {
+        passes_with("gcc", name, "-lopenblas");
+        passes_with("clang", name, "-lopenblas");
+    }
 }
 END_TEST
 
@@ -243,6 +295,7 @@ int main(void)
     tcase_add_checked_fixture(c, set_up, tear_down);
     tcase_set_timeout(c, 120);
     tcase_add_loop_test(c, a_file_compiles_without_a_warning_and_passes_its_test, 0, 4 * COUNT(programs));
+    tcase_add_loop_test(c, products_may_be_calls_of_cblas, 0, 4);
     tcase_add_test(c, what_has_no_c_is_named);
     tcase_add_test(c, what_was_rewound_cannot_be_exported);
     suite_add_tcase(s, c);
