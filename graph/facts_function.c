@@ -129,7 +129,7 @@ static const char *param_name(const telling *s, int i)
 /* "b1", "output 0", "gradient of w", "cell" */
 static void buffer_name(telling *s, uint32_t root, char *out, size_t size)
 {
-    const wg_plan_value *v = &s->p->value[root];
+    const wg_plan_value *v = wg_plan_home(s->p, root);
     const wg_function *f = s->p->f;
     if (wg_has_cell(s->p, root))
         snprintf(out, size, "a cell");
@@ -146,7 +146,7 @@ static void put_place(telling *s, uint32_t root, const char *between, char *text
 {
     char bytes[32], name[96];
     size_t used = strlen(text);
-    const wg_plan_value *v = &s->p->value[root];
+    const wg_plan_value *v = wg_plan_home(s->p, root);
     buffer_name(s, root, name, sizeof name);
     wg_bytes_text((double)wg_node_bytes(wg_plan_node(s->p, root)), bytes, sizeof bytes);
     used += (size_t)snprintf(text + used, size - used, "%s%s in %s", between, bytes, name);

@@ -81,11 +81,12 @@ static bool constants_kept(wg_plan *p)
 }
 
 /* ---- Lifetimes --------------------------------------------------------------------------------------------------- */
-static void used_by(wg_plan *p, uint32_t i, uint32_t step) { wg_plan_root(p, i)->last = step; }
+static void used_by(wg_plan *p, uint32_t i, uint32_t step) { wg_plan_home(p, i)->last = step; }
 
-static bool wants_gather(const wg_plan *p, const wg_node *node, uint32_t x)
+static bool wants_gather(const wg_plan *p, uint32_t i, uint32_t x)
 {
-    if (x == WG_ABSENT || node->op->strided || node->op->map || node->op->view)
+    const wg_node *node = wg_plan_node(p, i);
+    if (x == WG_ABSENT || p->value[i].flags & WG_VALUE_JOIN || node->op->strided || node->op->map || node->op->view)
         return false;
     const wg_node *operand = wg_plan_node(p, x);
     return operand->rank && !wg_node_is(operand, WG_NODE_CONTIGUOUS) && !wg_is_dense_copy(p, x);
@@ -93,7 +94,7 @@ static bool wants_gather(const wg_plan *p, const wg_node *node, uint32_t x)
 
 static void patched(wg_plan *p, uint32_t i)
 {
-    p->n_patches += wg_plan_root(p, i)->slot != WG_NO_SLOT && !wg_has_cell(p, p->value[i].root);
+    p->n_patches += wg_plan_home(p, i)->slot != WG_NO_SLOT && !wg_has_cell(p, p->value[i].root);
 }
 
 static void lifetimes_found(wg_plan *p)
@@ -107,7 +108,7 @@ static void lifetimes_found(wg_plan *p)
         for (int k = 0; k < node->n_in; k++)
             if (in[k] != WG_ABSENT) {
                 used_by(p, in[k], step);
-                p->n_gathers += wants_gather(p, node, in[k]);
+                p->n_gathers += wants_gather(p, i, in[k]);
             }
         for (uint32_t k = 0; k < node->n_out; k++)
             used_by(p, i + k, step);
@@ -139,8 +140,9 @@ static void outputs_placed(wg_plan *p, const wg_tensor *outputs)
         for (int k = 0; k < node->n_in; k++)
             if (in[k] != WG_ABSENT)
                 patched(p, in[k]);
-        for (uint32_t k = 0; k < node->n_out; k++)
-            patched(p, i + k);
+        bool join = p->value[i].flags & WG_VALUE_JOIN; /* writes there once an operand */
+        for (uint32_t k = 0; k < (join ? node->n_in : node->n_out); k++)
+            patched(p, join ? i : i + k);
     }
     p->n_patches += 2 * p->n_copies;
 }
@@ -247,6 +249,18 @@ static bool in_workspace(const wg_plan *p, uint32_t i)
            !(p->value[i].flags & WG_VALUE_INNER);
 }
 
+/* The place is taken, unless it was. */
+static void home_held(wg_plan *p, uint32_t home)
+{
+    wg_plan_value *v = &p->value[home];
+    if (!in_workspace(p, home) || v->flags & WG_VALUE_HELD)
+        return;
+    v->flags |= WG_VALUE_HELD;
+    v->at = space_taken(p, wg_node_bytes(wg_plan_node(p, home)));
+    v->next = p->dies[v->last];
+    p->dies[v->last] = home;
+}
+
 static bool spaces_found(wg_plan *p)
 {
     uint32_t step = 0;
@@ -261,18 +275,12 @@ static bool spaces_found(wg_plan *p)
         size_t first_gather = gather;
         const uint32_t *in = wg_node_in(node);
         for (int k = 0; k < node->n_in; k++)
-            if (wants_gather(p, node, in[k]))
+            if (wants_gather(p, i, in[k]))
                 p->gather[gather++] = space_taken(p, wg_node_bytes(wg_plan_node(p, in[k])));
-        for (uint32_t k = 0; k < node->n_out; k++) {
-            wg_plan_value *v = &p->value[i + k];
-            if (!in_workspace(p, i + k))
-                continue;
-            v->at = space_taken(p, wg_node_bytes(wg_plan_node(p, i + k)));
-            v->next = p->dies[v->last];
-            p->dies[v->last] = i + k;
-        }
+        for (uint32_t k = 0; k < node->n_out; k++)
+            home_held(p, p->value[i + k].home);
         for (int k = 0; k < node->n_in; k++)
-            if (wants_gather(p, node, in[k]))
+            if (wants_gather(p, i, in[k]))
                 space_given(p, p->gather[first_gather++], wg_node_bytes(wg_plan_node(p, in[k])));
         for (uint32_t dead = p->dies[step]; dead != WG_NEVER; dead = p->value[dead].next)
             space_given(p, p->value[dead].at, wg_node_bytes(wg_plan_node(p, dead)));
@@ -318,6 +326,7 @@ static wg_status kernel_run(const void *with)
 typedef struct {
     wg_type type;
     const int64_t *stride;
+    size_t bytes;
     const void *from;
     void *to;
 } gathering;
@@ -328,7 +337,7 @@ static wg_status gathering_run(const void *with)
     if (g->stride)
         wg_gather_strided(&g->type, g->stride, g->from, g->to);
     else
-        memcpy(g->to, g->from, wg_type_bytes(&g->type));
+        memcpy(g->to, g->from, g->bytes);
     return WG_OK;
 }
 
@@ -337,19 +346,21 @@ void wg_instruct_next(wg_plan *p, wg_instruct *run, const void *with)
     p->f->instruction[p->f->n_instructions++] = (wg_instruction){run, with};
 }
 
-void wg_points_at(wg_plan *p, const void **where, uint32_t i)
+void wg_points_behind(wg_plan *p, const void **where, uint32_t i, int64_t more)
 {
-    const wg_plan_value *v = &p->value[i], *root = wg_plan_root(p, i);
+    const wg_plan_value *v = &p->value[i], *home = wg_plan_home(p, i);
+    int64_t offset = v->offset + wg_plan_root(p, i)->home_at + more;
     if (wg_has_cell(p, v->root))
-        *where = p->workspace + root->at + v->offset;
-    else if (root->slot != WG_NO_SLOT)
-        p->f->patch[p->f->n_patches++] = (wg_patch){where, (uint32_t)root->slot, v->offset};
+        *where = p->workspace + home->at + offset;
+    else if (home->slot != WG_NO_SLOT)
+        p->f->patch[p->f->n_patches++] = (wg_patch){where, (uint32_t)home->slot, offset};
     else
-        *where = (wg_is_made(p, v->root) ? p->workspace + root->at : root->data) + v->offset;
+        *where = (wg_is_made(p, v->root) ? p->workspace + home->at : home->data) + offset;
 }
 
-/* The strides with which node i is read; NULL where its elements are in order. False: no memory. */
-static bool stride_kept(wg_plan *p, uint32_t i, const int64_t **stride)
+void wg_points_at(wg_plan *p, const void **where, uint32_t i) { wg_points_behind(p, where, i, 0); }
+
+bool wg_stride_kept(wg_plan *p, uint32_t i, const int64_t **stride)
 {
     const wg_node *node = wg_plan_node(p, i);
     *stride = NULL;
@@ -362,19 +373,25 @@ static bool stride_kept(wg_plan *p, uint32_t i, const int64_t **stride)
     return kept != NULL;
 }
 
-static bool gathering_made(wg_plan *p, uint32_t i, const void *to, uint32_t to_node)
+/* The instruction that gathers node i, to where its caller says; NULL: no memory. */
+static gathering *gathering_made(wg_plan *p, uint32_t i)
 {
     gathering *g = wg_hold_take(p->f, sizeof *g);
-    if (!g || !stride_kept(p, i, &g->stride))
-        return false;
+    if (!g || !wg_stride_kept(p, i, &g->stride))
+        return NULL;
     g->type = wg_node_type(wg_plan_node(p, i));
+    g->bytes = wg_type_bytes(&g->type);
     wg_points_at(p, &g->from, i);
-    if (to_node == WG_NEVER)
-        g->to = (void *)(uintptr_t)to;
-    else
-        wg_points_at(p, (const void **)(uintptr_t)&g->to, to_node);
     wg_instruct_next(p, gathering_run, g);
-    return true;
+    return g;
+}
+
+static bool view_copied(wg_plan *p, uint32_t i)
+{
+    gathering *g = gathering_made(p, wg_node_in(wg_plan_node(p, i))[0]);
+    if (g)
+        wg_points_at(p, (const void **)(uintptr_t)&g->to, i);
+    return g != NULL;
 }
 
 /* A constant that is small, and broadcast to a result that is, lies there as often as it is read: a number as an operand
@@ -496,14 +513,15 @@ static bool operation_made(wg_plan *p, const wg_call *again, uint32_t first, siz
         from[k] = NULL;
         if (in[k] == WG_ABSENT)
             continue;
-        if (wants_gather(p, node, in[k])) {
-            from[k] = p->workspace + p->gather[(*gather)++];
-            if (!gathering_made(p, in[k], from[k], WG_NEVER))
+        if (wants_gather(p, first, in[k])) {
+            gathering *g = gathering_made(p, in[k]);
+            if (!g)
                 return false;
+            from[k] = g->to = p->workspace + p->gather[(*gather)++];
             continue;
         }
         wg_points_at(p, &from[k], in[k]);
-        if (!stride_kept(p, in[k], &stride[k]))
+        if (!wg_stride_kept(p, in[k], &stride[k]))
             return false;
     }
     for (size_t k = n_in; k < n; k++) {
@@ -525,7 +543,9 @@ static bool step_made(wg_plan *p, uint32_t first, size_t *gather)
 {
     const wg_node *node = wg_plan_node(p, first);
     if (node->op->view)
-        return gathering_made(p, wg_node_in(node)[0], NULL, first);
+        return view_copied(p, first);
+    if (p->value[first].flags & WG_VALUE_JOIN)
+        return wg_join_made(p, first);
     wg_arena_mark before = wg_arena_at(p->tape);
     const wg_call *c = wg_call_again(p->tape, first);
     if (!c) {
@@ -550,14 +570,10 @@ static bool step_made(wg_plan *p, uint32_t first, size_t *gather)
 static bool output_copied(wg_plan *p, int k)
 {
     uint32_t i = p->outputs[k].node;
-    gathering *g = wg_hold_take(p->f, sizeof *g);
-    if (!g || !stride_kept(p, i, &g->stride))
-        return false;
-    g->type = wg_node_type(wg_plan_node(p, i));
-    wg_points_at(p, &g->from, i);
-    p->f->patch[p->f->n_patches++] = (wg_patch){(const void **)(uintptr_t)&g->to, (uint32_t)(p->f->n_in + k), 0};
-    wg_instruct_next(p, gathering_run, g);
-    return true;
+    gathering *g = gathering_made(p, i);
+    if (g)
+        p->f->patch[p->f->n_patches++] = (wg_patch){(const void **)(uintptr_t)&g->to, (uint32_t)(p->f->n_in + k), 0};
+    return g != NULL;
 }
 
 /* A stretch of scalar steps is one; a chain is one, too, but there are few steps in it. */
@@ -646,7 +662,7 @@ wg_status wg_plan_marked(wg_plan *p, const wg_tensor *inputs, const wg_tensor *o
     memset(p->value, 0, p->nodes * sizeof *p->value);
     for (uint32_t i = 0; i < p->nodes; i++) {
         p->value[i].slot = WG_NO_SLOT;
-        p->value[i].root = p->value[i].same = i;
+        p->value[i].root = p->value[i].home = p->value[i].same = i;
     }
     mark_varying(p, inputs);
     if (!wg_same_found(p))
@@ -669,6 +685,8 @@ wg_status wg_plan_make(wg_plan *p, const wg_tensor *inputs, const wg_tensor *out
     if (!(f->param = wg_hold_take(f, n_params * sizeof *f->param)))
         return WG_ERROR_MEMORY;
     if (!constants_kept(p))
+        return WG_ERROR_MEMORY;
+    if (!wg_joins_found(p))
         return WG_ERROR_MEMORY;
     lifetimes_found(p);
     outputs_placed(p, outputs);

@@ -103,10 +103,15 @@ wg_kernel *wg_scalar_kernel(const wg_node *node);
 
 enum { WG_VALUE_NEEDED = 1, WG_VALUE_CALLED = 2, WG_VALUE_VARIES = 4, WG_VALUE_INPUT = 8,
        WG_VALUE_CHAIN = 16, /* the first step of a chain */
-       WG_VALUE_INNER = 32 /* not seen outside its chain */ };
+       WG_VALUE_INNER = 32, /* not seen outside its chain */
+       WG_VALUE_ASKED = 64, /* an output of the function */
+       WG_VALUE_JOIN = 128, /* its operands lie in it, one behind the other */
+       WG_VALUE_HELD = 256  /* its place in the workspace was taken */ };
 
 typedef struct {
     uint32_t root;       /* a node */
+    uint32_t home;       /* of a root: the node whose storage it is made in, `home_at` bytes behind its first; itself */
+    int64_t home_at;
     uint32_t same;       /* the node whose value it has; itself, where it is computed */
     uint32_t last;       /* of a root in the workspace: the last step that uses it */
     uint32_t next;       /* of the roots with the same last step */
@@ -156,6 +161,7 @@ typedef struct {
 
 static inline const wg_node *wg_plan_node(const wg_plan *p, uint32_t i) { return wg_node_at(p->tape, i); }
 static inline wg_plan_value *wg_plan_root(const wg_plan *p, uint32_t i) { return &p->value[p->value[i].root]; }
+static inline wg_plan_value *wg_plan_home(const wg_plan *p, uint32_t i) { return &p->value[wg_plan_root(p, i)->home]; }
 static inline bool wg_is_leaf_node(const wg_node *node) { return wg_node_is(node, WG_NODE_LEAF); }
 static inline bool wg_is_view_node(const wg_node *node) { return wg_node_is(node, WG_NODE_VIEW); }
 
@@ -189,6 +195,10 @@ static inline bool wg_is_dense_copy(const wg_plan *p, uint32_t i)
 
 /* Writes where node i's value is to *where, or has that done at each run. */
 void wg_points_at(wg_plan *p, const void **where, uint32_t i);
+/* The same, `more` bytes behind it. */
+void wg_points_behind(wg_plan *p, const void **where, uint32_t i, int64_t more);
+/* The strides with which node i is read; NULL where its elements are in order. False: no memory. */
+bool wg_stride_kept(wg_plan *p, uint32_t i, const int64_t **stride);
 void wg_instruct_next(wg_plan *p, wg_instruct *run, const void *with);
 
 /* Makes c's options the function's own, with the lists and texts that they point at. False: no memory. */
@@ -207,6 +217,14 @@ wg_status wg_plan_undecided(const wg_plan *p);
 /* ---- plan_notes.c ---- */
 /* Notes on the instructions from number `first` on, which do the steps among nodes [begin, end). False: no memory. */
 bool wg_notes_made(wg_plan *p, size_t first, uint32_t begin, uint32_t end);
+
+/* ---- plan_joins.c ---- */
+/* Marks the joins, which are the homes of what is made there. False: no memory. */
+bool wg_joins_found(wg_plan *p);
+/* Are node i's results, one behind the other, its operands, one behind the other? *fits becomes false without memory. */
+bool wg_is_in_line(wg_plan *p, uint32_t i, bool *fits);
+/* The instruction of join `first`, which copies what was not made there. False: no memory. */
+bool wg_join_made(wg_plan *p, uint32_t first);
 
 /* ---- plan_chains.c ---- */
 /* Marks the chains and what is seen only inside of one. */

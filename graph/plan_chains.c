@@ -177,9 +177,9 @@ static void operands_last(wg_plan *p, uint32_t i, uint32_t last)
     const wg_node *node = wg_plan_node(p, i);
     const uint32_t *in = wg_node_in(node);
     for (int k = 0; k < node->n_in; k++) {
-        wg_plan_value *root = in[k] == WG_ABSENT ? NULL : wg_plan_root(p, in[k]);
-        if (root && !(root->flags & WG_VALUE_INNER) && root->last < last)
-            root->last = last;
+        wg_plan_value *home = in[k] == WG_ABSENT ? NULL : wg_plan_home(p, in[k]);
+        if (home && !(home->flags & WG_VALUE_INNER) && home->last < last)
+            home->last = last;
     }
 }
 
@@ -194,7 +194,7 @@ void wg_chains_found(wg_plan *p)
         if (n > 1)
             p->value[i].flags |= WG_VALUE_CHAIN;
         for (uint32_t k = i; n > 1 && k < next; k++)
-            if (wg_is_step(p, k) && p->value[k].slot == WG_NO_SLOT && p->value[k].last < step + (uint32_t)n)
+            if (wg_is_step(p, k) && p->value[k].home == k && p->value[k].slot == WG_NO_SLOT && p->value[k].last < step + (uint32_t)n)
                 p->value[k].flags |= WG_VALUE_INNER;
         for (uint32_t k = i; n > 1 && k < next; k++)
             if (wg_is_step(p, k))

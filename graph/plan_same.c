@@ -194,7 +194,6 @@ static bool stands_for(const wg_plan *p, uint32_t i, uint32_t x)
            (!of->rank || wg_node_is(of, WG_NODE_CONTIGUOUS));
 }
 
-/* ---- The pass ---------------------------------------------------------------------------------------------------- */
 static void made_the_same(wg_plan *p, uint32_t i, uint32_t as)
 {
     wg_plan_value *v = &p->value[i];
@@ -203,6 +202,26 @@ static void made_the_same(wg_plan *p, uint32_t i, uint32_t as)
     v->offset = p->value[as].offset;
 }
 
+/* ---- Parts -------------------------------------------------------------------------------------------------------- */
+/* Results that lie one behind the other in the only operand are read there. Single numbers are not: side by side in cells of
+ * their own they are cheaper to read. */
+static bool parts_seen(wg_plan *p, uint32_t i, bool *fits)
+{
+    const wg_node *node = wg_plan_node(p, i);
+    if (node->n_in != 1 || !node->rank || !wg_node_is(wg_plan_node(p, wg_node_in(node)[0]), WG_NODE_CONTIGUOUS))
+        return false;
+    uint32_t x = wg_node_in(node)[0];
+    int64_t offset = 0;
+    bool in_line = wg_is_in_line(p, i, fits);
+    for (uint32_t k = 0; in_line && k < node->n_out; k++) {
+        made_the_same(p, i + k, x);
+        p->value[i + k].offset += offset;
+        offset += (int64_t)wg_node_bytes(wg_plan_node(p, i + k));
+    }
+    return in_line;
+}
+
+/* ---- The pass ---------------------------------------------------------------------------------------------------- */
 static void view_rooted(wg_plan *p, uint32_t i)
 {
     const wg_node *node = wg_plan_node(p, i);
@@ -225,6 +244,10 @@ bool wg_same_found(wg_plan *p)
         uint32_t x = passed_through(p, i);
         if (stands_for(p, i, x)) {
             made_the_same(p, i, x);
+            continue;
+        }
+        if (parts_seen(p, i, &fits)) {
+            i += node->n_out - 1u;
             continue;
         }
         known *found = NULL;

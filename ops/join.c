@@ -37,6 +37,9 @@ static void copy_blocks(int64_t blocks, size_t length, const char *from, size_t 
             memcpy(to, from, length);
 }
 
+/* Is it the first axis that has more than one entry? Then the pieces along it lie in memory one behind the other. */
+static bool is_outermost(const wg_type *type, int axis) { return along(type, axis).blocks == 1; }
+
 /* Cotangent k; zeros of output k's type where it is absent. */
 static wg_tensor cotangent(const wg_call *c, int k)
 {
@@ -88,6 +91,11 @@ static wg_status concat_run(const wg_call *c)
     return WG_OK;
 }
 
+static bool concat_in_line(const wg_call *c)
+{
+    return is_outermost(&c->y[0], ((const wg_concat_options *)c->options)->axis);
+}
+
 static wg_tensor concat_dx(const wg_call *c, wg_tensor g)
 {
     const wg_concat_options *o = c->options;
@@ -121,6 +129,7 @@ WG_OP(concat) = {
     .options = WG_SCHEMA(wg_concat, WG_ATTR(wg_concat, axis)),
     .type = concat_type,
     .run = concat_run,
+    .in_line = concat_in_line,
     .c = concat_c,
     .vjp = {concat_dx},
     .linear = WG_JOINTLY,
@@ -202,6 +211,11 @@ static wg_status stack_run(const wg_call *c)
     return WG_OK;
 }
 
+static bool stack_in_line(const wg_call *c)
+{
+    return is_outermost(&c->y[0], ((const wg_stack_options *)c->options)->axis);
+}
+
 static wg_tensor stack_dx(const wg_call *c, wg_tensor g)
 {
     const wg_stack_options *o = c->options;
@@ -227,6 +241,7 @@ WG_OP(stack) = {
     .options = WG_SCHEMA(wg_stack, WG_ATTR(wg_stack, axis, .extra_rank = 1)),
     .type = stack_type,
     .run = stack_run,
+    .in_line = stack_in_line,
     .c = stack_c,
     .vjp = {stack_dx},
     .linear = WG_JOINTLY,
@@ -267,6 +282,11 @@ static wg_status unstack_run(const wg_call *c)
     return WG_OK;
 }
 
+static bool unstack_in_line(const wg_call *c)
+{
+    return is_outermost(&c->x[0], ((const wg_unstack_options *)c->options)->axis);
+}
+
 static wg_tensor unstack_dx(const wg_call *c, wg_tensor g)
 {
     const wg_unstack_options *o = c->options;
@@ -295,6 +315,7 @@ WG_OP(unstack) = {
     .count = unstack_count,
     .type = unstack_type,
     .run = unstack_run,
+    .in_line = unstack_in_line,
     .c = unstack_c,
     .vjp = {unstack_dx},
     .linear = WG_JOINTLY,
@@ -358,6 +379,11 @@ static wg_status split_run(const wg_call *c)
     return WG_OK;
 }
 
+static bool split_in_line(const wg_call *c)
+{
+    return is_outermost(&c->x[0], ((const wg_split_options *)c->options)->axis);
+}
+
 static wg_tensor split_dx(const wg_call *c, wg_tensor g)
 {
     const wg_split_options *o = c->options;
@@ -390,6 +416,7 @@ WG_OP(split) = {
     .count = split_count,
     .type = split_type,
     .run = split_run,
+    .in_line = split_in_line,
     .c = split_c,
     .vjp = {split_dx},
     .linear = WG_JOINTLY,

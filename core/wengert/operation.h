@@ -247,6 +247,8 @@ struct wg_op {
     wg_points kinks, points;           /* arguments without, and of interest for, a derivative */
     const char *samples[16];           /* calls for the tests, as below */
     double (*flops)(const wg_call *c); /* floating-point operations a call takes, from c's types; none: not stated */
+    bool (*in_line)(const wg_call *c); /* are the results, one behind the other in memory, the operands, one behind the
+                                          other? A compiled function then copies none of them, or few */
     bool strided;                      /* run takes operands of any strides */
     bool in_place;                     /* run may be given operand i's memory for output i: see wg_update */
     bool random;                       /* draws numbers: not the same function twice */

@@ -143,6 +143,56 @@ START_TEST(what_is_the_same_is_computed_once)
 }
 END_TEST
 
+START_TEST(what_is_joined_is_made_there_and_parts_are_read_where_they_are)
+{
+    wg_tensor x = wg_array(tape, WG_FLOAT64, WG_SHAPE(4, 6), NULL), e = wg_exp(x), part[4], row[4];
+    ck_assert_uint_eq(steps_of(x, wg_concat(WG_TENSORS(e, wg_square(x)))), 3); /* nothing is copied */
+    ck_assert_uint_eq(steps_of(x, wg_stack(WG_TENSORS(wg_flatten(e), wg_flatten(wg_square(x))))), 3);
+    ck_assert_uint_eq(steps_of(x, wg_concat(WG_TENSORS(e, x))), 2);        /* copied is what is not its own, */
+    ck_assert_uint_eq(steps_of(x, wg_concat(WG_TENSORS(e, e, e))), 2);     /* what it has already, */
+    ck_assert_uint_eq(steps_of(x, wg_concat(WG_TENSORS(wg_narrow(e, 0, 1, 3), wg_square(x)))), 3); /* and a part */
+    ck_assert_uint_eq(steps_of(x, wg_concat(WG_TENSORS(e, wg_square(x)), .axis = 1)), 3); /* row by row */
+    wg_split(e, 0, WG_LIST(1, 3), part);
+    ck_assert_uint_eq(steps_of(x, wg_add(part[0], part[1])), 2);
+    wg_unstack(e, row, 4);
+    ck_assert_uint_eq(steps_of(x, wg_add(row[0], row[3])), 2);
+    ck_assert_uint_eq(steps_of(x, wg_concat(WG_TENSORS(row[3], row[0]))), 2);
+}
+END_TEST
+
+/* Joins whose operands are joins, parts of joins, outputs, or read by others as well. */
+static void joined(wg_tensor x, wg_tensor *y)
+{
+    wg_tensor a = wg_exp(x), b = wg_square(x), both = wg_concat(WG_TENSORS(a, b)), part[2], row[6];
+    wg_tensor twice = wg_concat(WG_TENSORS(wg_negative(b), both, a, wg_full(x.tape, WG_FLOAT64, WG_SHAPE(2, 3), 7), a));
+    wg_split(twice, 0, WG_LIST(3, 9), part);
+    wg_unstack(wg_multiply(part[0], 2), row, 3);
+    y[0] = wg_concat(WG_TENSORS(row[2], wg_add(row[0], row[1]), wg_flatten(wg_matrix_transpose(both)), row[2]));
+    y[1] = a;
+    y[2] = both;
+    y[3] = wg_multiply(part[1], wg_concat(WG_TENSORS(part[0], wg_tanh(part[0]), wg_sin(part[0]))));
+    y[4] = part[0];
+}
+
+START_TEST(joins_have_the_values_of_the_tape)
+{
+    enum { N = 5, MOST = 27 };
+    wg_tensor x = wg_array(tape, WG_FLOAT64, WG_SHAPE(2, 3), NULL), y[N], z[N];
+    double in[6], out[N][MOST];
+    joined(x, y);
+    wg_function *f = wg_compile(tape, WG_TENSORS(x), ((wg_tensors){y, N}));
+    for (int run = 0; run < 3; run++) {
+        for (int i = 0; i < 6; i++)
+            in[i] = 0.3 * i - run;
+        joined(wg_array(tape, WG_FLOAT64, WG_SHAPE(2, 3), in), z);
+        ck_assert_int_eq(wg_function_run(f, (const void *[]){in}, (void *[]){out[0], out[1], out[2], out[3], out[4]}), WG_OK);
+        for (int k = 0; k < N; k++)
+            for (int64_t i = 0; i < wg_size(z[k]); i++)
+                ck_assert_double_eq(out[k][i], wg_element(z[k], i));
+    }
+}
+END_TEST
+
 START_TEST(scalars_are_read_out_of_arrays_wherever_these_are)
 {
     wg_tensor x = wg_array(tape, WG_FLOAT64, WG_SHAPE(6), NULL), p = wg_param(tape, "p", (wg_shape){0}, .dtype = WG_FLOAT64);
@@ -541,6 +591,8 @@ int main(void)
     tcase_add_test(works, what_is_not_needed_is_left_out);
     tcase_add_test(works, what_entries_say_of_themselves_is_true_and_used);
     tcase_add_test(works, what_is_the_same_is_computed_once);
+    tcase_add_test(works, what_is_joined_is_made_there_and_parts_are_read_where_they_are);
+    tcase_add_test(works, joins_have_the_values_of_the_tape);
     tcase_add_test(works, scalars_are_read_out_of_arrays_wherever_these_are);
     tcase_add_test(works, a_body_is_compiled_once_for_each_shape);
     tcase_add_test(works, inputs_may_be_what_was_computed);
