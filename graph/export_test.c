@@ -34,7 +34,7 @@ static const char compare[] =
     "            const double d = furthest((double)test_##name[i], (double)expected_##name[i], largest); \\\n"
     "            far = d > far ? d : far; \\\n"
     "        } \\\n"
-    "        printf(\"%s: off by %g, at most %g\\n\", #name, far, (allowed)); \\\n"
+    "        printf(\"%s: off by %g, at most %g\\n\", #name, far, (double)(allowed)); \\\n"
     "        failed |= far > (allowed); \\\n"
     "    } while (0)\n\n";
 

@@ -2,6 +2,7 @@
  * they were. That is stable, and the places are saved, since the gradient goes back to them. A NaN counts as the
  * largest. */
 #include "core/tape.h"
+#include "ops/code.h"
 #include "ops/fold.h"
 #include "ops/index.h"
 #include "wengert/elementwise.h"
@@ -102,6 +103,77 @@ static wg_status lines_sorted(const wg_call *c, int axis, int64_t k, bool descen
     return WG_OK;
 }
 
+/* ---- The same in C ----------------------------------------------------------------------------------------------- */
+#define FLOATS_ASCEND(a, b) (a < b || (a == a && b != b))
+#define FLOATS_DESCEND(a, b) (a > b || (a != a && b == b))
+#define OTHERS_ASCEND(a, b) (a < b)
+#define OTHERS_DESCEND(a, b) (a > b)
+
+/* The places of a line as a heap, in place: the one that comes last on top, of equal keys the later one. */
+#define HEAP_TEXT(BEFORE)                                                                                              \
+    TEXT_OF(                                                                                                           \
+        const T *key = x + i * n * step + j; int64_t *place = PLACES + i * n * step + j; int start = n / 2, end = n;   \
+        for (int k = 0; k < n; k++) place[k * step] = k;                                                               \
+        while (end > 1) {                                                                                              \
+            if (start > 0) start--;                                                                                    \
+            else { end--; const int64_t top = place[0]; place[0] = place[end * step]; place[end * step] = top; }       \
+            int root = start;                                                                                          \
+            while (2 * root + 1 < end) {                                                                               \
+                int child = 2 * root + 1;                                                                              \
+                if (child + 1 < end) {                                                                                 \
+                    const int64_t l = place[child * step], r = place[(child + 1) * step];                              \
+                    const T c = key[l * step], d = key[r * step];                                                      \
+                    if (BEFORE(c, d) || (!BEFORE(d, c) && l < r)) child++;                                             \
+                }                                                                                                      \
+                const int64_t p = place[root * step], q = place[child * step];                                         \
+                const T a = key[p * step], b = key[q * step];                                                          \
+                if (BEFORE(b, a) || (!BEFORE(a, b) && q < p)) break;                                                   \
+                place[root * step] = q; place[child * step] = p; root = child;                                         \
+            }                                                                                                          \
+        })
+/* The first after the last one found, `most` times: it needs no room for the others. */
+#define FIRST_TEXT(BEFORE)                                                                                             \
+    TEXT_OF(                                                                                                           \
+        const T *key = x + i * n * step + j; int last = -1;                                                            \
+        for (int k = 0; k < most; k++) {                                                                               \
+            int best = -1;                                                                                             \
+            for (int p = 0; p < n; p++) {                                                                              \
+                const T a = key[p * step];                                                                             \
+                if (last >= 0) {                                                                                       \
+                    const T b = key[last * step];                                                                      \
+                    if (BEFORE(a, b) || (!BEFORE(b, a) && p <= last)) continue;                                        \
+                }                                                                                                      \
+                if (best >= 0) { const T b = key[best * step]; if (!BEFORE(a, b)) continue; }                          \
+                best = p;                                                                                              \
+            }                                                                                                          \
+            last = best;                                                                                               \
+            values[(i * most + k) * step + j] = key[best * step]; indices[(i * most + k) * step + j] = best;           \
+        })
+
+/* `text` for each line of x along `axis`: its order on floats, which may be NaN, and on others. */
+static wg_status line_code(const wg_call *c, wg_code *w, int axis, const char *of_floats, const char *of_others)
+{
+    wg_lines x = wg_lines_of(&c->x[0], axis);
+    wg_code_size(w, "n", x.n);
+    wg_code_size(w, "step", x.inner);
+    wg_code_for(w, "i", x.outer);
+    wg_code_for(w, "j", x.inner);
+    wg_status status = wg_code_text(w, wg_is_float(c->x[0].dtype) ? of_floats : of_others);
+    wg_code_end(w);
+    wg_code_end(w);
+    return status;
+}
+
+static wg_status order_code(const wg_call *c, wg_code *w, int axis, bool descending, const char *places)
+{
+    w->n_words = 0;
+    wg_code_word(w, "PLACES", places);
+    wg_status status = descending ? line_code(c, w, axis, HEAP_TEXT(FLOATS_DESCEND), HEAP_TEXT(OTHERS_DESCEND))
+                                  : line_code(c, w, axis, HEAP_TEXT(FLOATS_ASCEND), HEAP_TEXT(OTHERS_ASCEND));
+    w->n_words = 0;
+    return status;
+}
+
 /* ---- sort, argsort ----------------------------------------------------------------------------------------------- */
 static wg_status sort_type(wg_call *c)
 {
@@ -114,6 +186,22 @@ static wg_status sort_run(const wg_call *c)
 {
     const wg_sort_options *o = c->options;
     return lines_sorted(c, o->axis, c->x[0].dim[o->axis], o->descending, c->to[0], c->to[1]);
+}
+
+static wg_status sort_c(const wg_call *c, wg_code *w)
+{
+    const wg_sort_options *o = c->options;
+    wg_status status = order_code(c, w, o->axis, o->descending, "index");
+    wg_lines x = wg_lines_of(&c->x[0], o->axis);
+    wg_code_for(w, "i", x.outer);
+    wg_code_for(w, "k", x.n);
+    wg_code_for(w, "j", x.inner);
+    if (!status)
+        status = wg_code_text(w, WG_C(y[(i * n + k) * step + j] = x[(i * n + index[(i * n + k) * step + j]) * step + j];));
+    wg_code_end(w);
+    wg_code_end(w);
+    wg_code_end(w);
+    return status;
 }
 
 static wg_tensor sort_dx(const wg_call *c, wg_tensor g)
@@ -139,6 +227,7 @@ WG_OP(sort) = {
     .options = SORT_SCHEMA(sort),
     .type = sort_type,
     .run = sort_run,
+    .c = sort_c,
     .vjp = {sort_dx},
     .jvp = sort_jvp,
     .saves = "",
@@ -159,6 +248,12 @@ static wg_status argsort_run(const wg_call *c)
     return lines_sorted(c, o->axis, c->x[0].dim[o->axis], o->descending, NULL, c->to[0]);
 }
 
+static wg_status argsort_c(const wg_call *c, wg_code *w)
+{
+    const wg_argsort_options *o = c->options;
+    return order_code(c, w, o->axis, o->descending, "y");
+}
+
 WG_OP(argsort) = {
     .name = "argsort",
     .doc = "y = where the entries of sort(x) were, along `axis`, as int64",
@@ -166,6 +261,7 @@ WG_OP(argsort) = {
     .options = SORT_SCHEMA(argsort),
     .type = argsort_type,
     .run = argsort_run,
+    .c = argsort_c,
     .saves = "",
     .samples = {"[2,3,4]", "[40]:int64:0..9", "[3,2] axis=0 descending=true", "[1]", "[0,3]"},
     .output_gradient_free = true,
@@ -191,6 +287,16 @@ static wg_status topk_run(const wg_call *c)
     return lines_sorted(c, o->axis, o->k, o->largest, c->to[0], c->to[1]);
 }
 
+static wg_status topk_c(const wg_call *c, wg_code *w)
+{
+    const wg_topk_options *o = c->options;
+    if (!o->k)
+        return WG_OK;
+    wg_code_size(w, "most", o->k);
+    return o->largest ? line_code(c, w, o->axis, FIRST_TEXT(FLOATS_DESCEND), FIRST_TEXT(OTHERS_DESCEND))
+                      : line_code(c, w, o->axis, FIRST_TEXT(FLOATS_ASCEND), FIRST_TEXT(OTHERS_ASCEND));
+}
+
 static wg_tensor topk_dx(const wg_call *c, wg_tensor g)
 {
     const wg_topk_options *o = c->options;
@@ -211,6 +317,7 @@ WG_OP(topk) = {
     .options = WG_SCHEMA(wg_topk, WG_ATTR_REQUIRED(wg_topk, k), WG_ATTR(wg_topk, axis), WG_ATTR(wg_topk, largest)),
     .type = topk_type,
     .run = topk_run,
+    .c = topk_c,
     .vjp = {topk_dx},
     .jvp = topk_jvp,
     .saves = "",
