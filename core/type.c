@@ -145,8 +145,8 @@ char *wg_shape_text(const wg_shape *shape, char *text, size_t size)
 wg_type wg_node_type(const wg_node *node)
 {
     wg_type type = {.dtype = (wg_dtype)node->dtype, .rank = node->rank};
-    for (int i = 0; i < node->rank; i++)
-        type.dim[i] = node->as.layout->dim[i];
+    for (int i = 0; i < WG_MAX_RANK; i++) /* the bound is known: nothing is copied by a routine made for long stretches */
+        type.dim[i] = i < node->rank ? node->as.layout->dim[i] : 0;
     return type;
 }
 

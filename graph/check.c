@@ -16,6 +16,9 @@
 #define TYPICAL 1e-3 /* a float64 derivative smaller than this part of the largest need not be right in all digits */
 #define MURMUR 256.0  /* ulp of the cotangent that a gradient's noise may be; more is wrong: float32 on the way */
 #define NOTHING 1e-8 /* what counts as zero, in units of the function's value over the input's */
+#define SOME 64      /* directions for an input that has more elements than that */
+#define FEW 4        /* and for one of more than MANY, where the evaluations are what a check costs */
+#define MANY 65536
 #define UNSEEN 1e-10 /* a derivative that changes no digit of the function, in the same units */
 
 /* What is varied: input `at` along a direction from where it is, or one element of it. */
@@ -407,13 +410,18 @@ static void check_elements(const wg_checking *k, int at, const double *x, const 
         look_for_hint(&k->report->input[at], g, numeric, n);
 }
 
+static int directions_of(const wg_checking *k, int64_t n)
+{
+    return k->o->directions > 0 ? k->o->directions : n > MANY ? FEW : SOME;
+}
+
 static void check_directions(const wg_checking *k, int at, const double *x, const double *g, int64_t n,
                              double *direction)
 {
     double worst = 0, typical = typical_of(k->inputs[at], g, n), scale = 0.125 * fmax(largest(x, n), 0.1), spread = 0;
     for (int64_t i = 0; i < n; i++)
         spread += fabs(g[i] * x[i]);
-    for (int d = 0; d < k->o->directions; d++) {
+    for (int d = 0; d < directions_of(k, n); d++) {
         line l = {.k = k, .at = at, .element = -1, .direction = direction};
         finding f = {0};
         direction_draw(k, d, direction, n);
@@ -485,7 +493,7 @@ static bool check_input(const wg_checking *k, int at, wg_tensor grad)
     double *direction = wg_arena(k->tape, (size_t)n * sizeof *direction + 1);
     if (!x || !g || !direction)
         return false;
-    in->directions = !k->o->exhaustive && n > k->o->directions;
+    in->directions = !k->o->exhaustive && n > directions_of(k, n);
     if (k->replay)
         look_at_all(k, at, direction, 0.125 * fmax(largest(x, n), 0.1));
     if (in->directions)
@@ -654,8 +662,6 @@ static uint64_t seed_of(const wg_check_grad_options *o)
 wg_check_report(wg_check_grad)(wg_check_function *f, const wg_tensor *inputs, int n, wg_check_grad_options options)
 {
     wg_check_report report = {.seed = seed_of(&options)};
-    if (options.directions <= 0)
-        options.directions = 64;
     if (!f || !inputs || n < 1 || n > WG_CHECK_INPUTS || !inputs[0].tape || wg_failed(inputs[0].tape)) {
         snprintf(report.message, sizeof report.message, "%s",
                  !f || !inputs || n < 1 ? "there is nothing to check"

@@ -239,9 +239,12 @@ static wg_status seeded(const passes *p, const wg_tensor *list, int n, const int
             p->seed[i] = wg_leaf(p->tape, &type, NULL, WG_NODE_CUT, p->name);
             if (!wg_is_tensor(p->seed[i]))
                 return WG_ERROR_MEMORY;
-            char *data = wg_node_at(p->tape, p->seed[i].node)->data;
+            void *data = wg_node_at(p->tape, p->seed[i].node)->data;
             for (; at < end[color] && members[at] < before + count; at++)
-                wg_store_number(p->dtype, 1, data + (size_t)(members[at] - before) * wg_dtype_size(p->dtype));
+                if (p->dtype == WG_FLOAT32)
+                    ((float *)data)[members[at] - before] = 1;
+                else
+                    ((double *)data)[members[at] - before] = 1;
         }
         before += count;
     }

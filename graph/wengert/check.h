@@ -85,12 +85,13 @@ typedef struct {
     void *user;       /* handed to the function */
     double rtol, atol; /* a fixed tolerance; 0 both: judged by the estimate's own error */
     uint64_t seed;    /* of the cotangent and of the directions; 0: WENGERT_CHECK_SEED of the environment, or 1 */
-    int directions;   /* for an input of more elements than this, so many random directions instead */
+    int directions;   /* for an input of more elements than this, so many random directions instead, each of which moves
+                         every element; 0: 64, and 4 for an input of more than 65536 elements */
     bool exhaustive;  /* each element, however many */
     bool gradient_only; /* leave alone the forward derivative and the second one */
     bool shrink;      /* of a failed check: look for simpler inputs that fail too */
 } wg_check_grad_options;
-#define wg_check_grad_defaults .directions = 64
+#define wg_check_grad_defaults .directions = 0
 
 /* Checks d <u, f(x)> / d x, for a random u, at x = inputs, which are at most WG_CHECK_INPUTS float tensors of one tape.
  * What it records is rewound; an error of f ends up in the report's message, and is cleared from the tape. */

@@ -126,6 +126,32 @@ START_TEST(a_kink_passes_with_a_slope_between)
 }
 END_TEST
 
+/* ---- What it costs ------------------------------------------------------------------------------------------------ */
+static int evaluations;
+
+static wg_tensor counted(const wg_tensor *x, void *user)
+{
+    (void)user;
+    evaluations++;
+    return wg_mean(wg_square(wg_tanh(x[0])));
+}
+
+/* More elements than 65536: 4 directions, each of them by Ridders' method. */
+START_TEST(many_parameters_take_few_evaluations)
+{
+    static double v[90000];
+    for (int i = 0; i < COUNT(v); i++)
+        v[i] = sin(i);
+    wg_tensor x = wg_array(tape, WG_FLOAT64, WG_SHAPE(300, 300), v);
+    wg_check_report report = wg_check_grad(counted, &x, 1);
+    ck_assert_msg(!report.failed, "%s", printed(&report));
+    ck_assert(report.input[0].directions && report.input[0].checked == 4);
+    ck_assert_msg(evaluations <= 4 * 100, "%d", evaluations);
+    report = wg_check_grad(counted, &x, 1, .directions = 9);
+    ck_assert_int_eq(report.input[0].checked, 9);
+}
+END_TEST
+
 /* ---- What is wrong is caught and named --------------------------------------------------------------------------- */
 WG_MAP1(wrong_sign, sin(x), -cos(x))
 WG_MAP1(twice, sin(x), 2 * cos(x))
@@ -604,6 +630,7 @@ int main(void)
     tcase_set_timeout(cases, 60);
     tcase_add_loop_test(cases, right_gradients_pass_with_every_seed, 0, COUNT(right));
     tcase_add_test(cases, right_float32_gradients_pass_with_every_seed);
+    tcase_add_test(cases, many_parameters_take_few_evaluations);
     tcase_add_test(cases, a_kink_passes_with_a_slope_between);
     tcase_add_loop_test(cases, a_wrong_derivative_is_caught_and_named_with_every_seed, 0, COUNT(planted));
     tcase_add_loop_test(cases, derivatives_are_checked_against_each_other, 0, COUNT(products));
