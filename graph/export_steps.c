@@ -12,7 +12,8 @@ const char *wg_export_function_put(wg_export *e, const char *wish, bool may_fail
     for (uint32_t k = 0; k < e->n_done; k++)
         if (e->done[k].size == text->size && !memcmp(e->functions.data + e->done[k].at, text->data, text->size))
             return e->done[k].name;
-    const char *name = wg_export_text(e, "%s_%s_%u", e->prefix, wish, ++e->n_put);
+    const char *own = wg_export_name(e, wg_export_text(e, "%s_%u", wish, ++e->n_put)); /* which no constant has either */
+    const char *name = wg_export_text(e, "%s_%s", e->prefix, own);
     wg_source_put(&e->functions, "static %s %s(", may_fail ? "int" : "void", name);
     if (e->n_done < e->most_done) /* else it is put again */
         e->done[e->n_done++] = (wg_export_function){e->functions.size, text->size, name};

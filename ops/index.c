@@ -117,10 +117,13 @@ static WG_CLONES void take_piece(void *argument, int64_t task)
     int64_t first = task * r->rows, last = first + r->rows, all = r->x.outer * r->count;
     size_t bytes = (size_t)r->x.inner * r->size;
 #define COPY(T)                                                                                                        \
-    for (int64_t i = first, k = first % r->count; i < last; k = 0) {                                                   \
-        const T *x = (const T *)(const void *)r->from + i / r->count * r->x.n;                                         \
-        for (; k < r->count && i < last; k++, i++)                                                                     \
-            ((T *)(void *)r->to)[i] = x[r->place[k]];                                                                  \
+    for (int64_t i = first, k = first % r->count, n; i < last; i += n, k = 0) {                                        \
+        const T *restrict x = (const T *)(const void *)r->from + i / r->count * r->x.n;                                \
+        const int64_t *restrict place = r->place + k;                                                                  \
+        T *restrict to = (T *)(void *)r->to + i;                                                                       \
+        n = r->count - k < last - i ? r->count - k : last - i;                                                         \
+        for (int64_t j = 0; j < n; j++)                                                                                \
+            to[j] = x[place[j]];                                                                                       \
     }
     last = last < all ? last : all;
     if (bytes == 4)

@@ -74,6 +74,17 @@ static wg_function *views(wg_dtype dtype)
     return wg_compile(tape, WG_TENSORS(x), WG_TENSORS(wg_matrix_transpose(z), y, wg_sum(turned, .axis = 1), x));
 }
 
+/* Constants and functions that both have an operation's name and a number: some of these meet. */
+static wg_function *namesakes(wg_dtype dtype)
+{
+    wg_tensor x = numbers(dtype, WG_SHAPE(2), "x"), y = x;
+    for (int i = 0; i < 16; i++) {
+        wg_tensor constant = wg_concat(WG_TENSORS(numbers(dtype, WG_SHAPE(1), ""), wg_full(tape, dtype, WG_SHAPE(1), 2)));
+        y = wg_concat(WG_TENSORS(y, constant));
+    }
+    return wg_compile(tape, WG_TENSORS(x), WG_TENSORS(y));
+}
+
 /* A sparse Jacobian with where its values are; the Hessian of a sum, whole. */
 static wg_sparse pattern;
 
@@ -123,7 +134,7 @@ static const struct {
     const char *name;
     wg_function *(*make)(wg_dtype dtype);
 } programs[] = {{"mlp", mlp_gradient}, {"scalars", scalars}, {"views", views}, {"jacobian", jacobian}, {"hessian", hessian},
-              {"orders", orders}};
+              {"orders", orders}, {"namesakes", namesakes}};
 
 /* ---- Tests ------------------------------------------------------------------------------------------------------- */
 static bool is_there(const char *compiler)
