@@ -270,6 +270,24 @@ static void put_origin(writer *w)
     }
 }
 
+/* "gradient check failed: twice (model.c:12)" */
+static void put_check(writer *w)
+{
+    const wg_check_report *check = w->d->options.check;
+    if (!check)
+        return;
+    caption_line(w);
+    wg_put(w->text, "gradient check %s", check->failed ? "failed" : "passed");
+    if (check->failed && *check->blame) {
+        char blamed[256];
+        const char *end = strstr(check->blame, ": ");
+        snprintf(blamed, sizeof blamed, "%.*s", end ? (int)(end - check->blame) : 200, check->blame);
+        wg_put(w->text, ": ");
+        wg_put_markup(w->text, blamed);
+    }
+    caption_line_end(w);
+}
+
 static void put_about(writer *w)
 {
     if (!*w->d->facts->about)
@@ -289,6 +307,7 @@ static void put_caption(writer *w)
     put_overlay(w);
     if (!w->scope) {
         put_about(w);
+        put_check(w);
         put_origin(w);
         put_left_out(w);
     }

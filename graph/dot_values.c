@@ -102,9 +102,17 @@ void wg_put_bad(writer *w, const wg_shown *item, const wg_look *look)
     const wg_tensor_fact *t = &f->output[node->output];
     char text[128];
     if (item->kind == WG_ITEM_CLOSED) {
-        put_bad_line(w, "not finite from in here on");
+        put_bad_line(w, w->d->blamed == WG_NOWHERE ? "not finite from in here on" : "something is wrong in here");
         return;
     }
+    if (item->node == w->d->blamed) {
+        const char *why = strstr(w->d->options.check->blame, ": ");
+        put_bad_line(w, "wrong derivative");
+        if (why)
+            wg_put_note(w, look, "%s", why + 2);
+    }
+    if (!node->not_finite)
+        return;
     while (t->finite && t < &f->output[node->output + node->outputs - 1])
         t++;
     if (t->values) {

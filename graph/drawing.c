@@ -106,6 +106,22 @@ static bool is_left_out(const wg_drawing *d, uint32_t i)
     return d->same[i] != i || d->source[i] != i || on_a_card(d, i) || (param && d->options.params == WG_PARAMS_HIDE);
 }
 
+/* Of "relu (model.c:12): its vjp for ...": the last such operation, as a check goes from the result back; WG_NOWHERE. */
+static uint32_t blamed_find(const wg_facts *f, const wg_check_report *check)
+{
+    const char *blame = check && check->failed ? check->blame : "";
+    for (uint32_t i = *blame ? f->used : 0; i-- > 0;) {
+        const wg_fact *node = &f->node[i];
+        size_t op = strlen(node->op), place = strlen(node->place);
+        if (wg_fact_is_leaf(node) || strncmp(blame, node->op, op))
+            continue;
+        const char *at = blame + op;
+        if (place ? !strncmp(at, " (", 2) && !strncmp(at + 2, node->place, place) && at[place + 2] == ')' : *at == ':')
+            return i;
+    }
+    return WG_NOWHERE;
+}
+
 static void items_make(wg_drawing *d)
 {
     const wg_facts *f = d->facts;
@@ -115,7 +131,7 @@ static void items_make(wg_drawing *d)
             continue;
         uint32_t item = item_add(d, kind_of(d, i), i, d->scope_of[i]);
         d->item_of[i] = item;
-        d->item[item].bad = f->node[i].not_finite;
+        d->item[item].bad = f->node[i].not_finite || i == d->blamed;
         if (wg_fact_is_leaf(&f->node[i]))
             d->item[item].uses = f->node[i].kind == WG_FACT_PARAMETER ? d->users[i] : 0;
         else {
@@ -253,6 +269,7 @@ static bool drawing_filled(wg_drawing *d)
     uint32_t *last = zeroed(d->tape, d->facts->nodes, sizeof *last);
     if (!last || !tables_made(d))
         return false;
+    d->blamed = blamed_find(d->facts, d->options.check);
     sources_find(d);
     users_count(d, last);
     if (!wg_scopes_find(d))
@@ -262,6 +279,7 @@ static bool drawing_filled(wg_drawing *d)
         if (!wg_scopes_fold(d))
             return false;
         d->items = 0;
+        d->blamed = d->blamed == WG_NOWHERE ? WG_NOWHERE : d->same[d->blamed];
         for (uint32_t i = 0; i < d->facts->nodes; i++)
             d->item_of[i] = WG_NOWHERE;
         items_make(d);

@@ -30,7 +30,7 @@ typedef struct {
     uint32_t above;      /* on the straight column: the item before; WG_NOWHERE */
     uint32_t uses;       /* edges out of it; of a parameter: operations that take it */
     bool main;           /* on the straight column from the root up */
-    bool bad;            /* where something that is not finite starts */
+    bool bad;            /* where something that is not finite starts, or a derivative is wrong */
     bool placed;         /* in `order` already */
     bool flows;          /* a derivative passes through it, or goes into it */
     bool outside;        /* of the neighbourhood that is drawn */
@@ -93,6 +93,7 @@ typedef struct {
     int depth;                 /* scopes deeper than this are closed */
     bool side_by_side;         /* the backward pass is drawn beside the forward pass */
     uint32_t drawn;            /* nodes of the picture */
+    uint32_t blamed;           /* the node whose derivative a check found wrong; WG_NOWHERE */
     double top_norm;           /* the largest gradient norm, for the scale */
     double top_bytes, top_seconds, seconds; /* of what is drawn as one node; of all */
 } wg_drawing;

@@ -5,6 +5,7 @@
 #ifndef WENGERT_PICTURES_H
 #define WENGERT_PICTURES_H
 
+#include "wengert/check.h"
 #include "wengert/compile.h"
 
 #ifdef __cplusplus
@@ -78,6 +79,7 @@ typedef struct {
     int width;         /* columns that text may take; 0: as many as it needs */
     bool ascii;        /* text in ASCII */
     bool views;        /* draw reshape, slice and their kin as nodes; else they are a note in their consumer */
+    const wg_check_report *check; /* of wg_check_grad: the operation that a failed check blames is marked, by its name and place */
     const char *title; /* in the caption; default: the file's name without its extension */
 } wg_draw_options;
 #define wg_draw_defaults .depth = 0

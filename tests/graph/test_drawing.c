@@ -229,6 +229,30 @@ START_TEST(the_not_finite_one_is_where_it_starts)
 }
 END_TEST
 
+/* Of a check: relu of the perceptron, where it stands; the like of another place; one that passed. */
+static const struct {
+    wg_check_report report;
+    int marks;
+    const char *caption;
+} checks[] = {
+    {{.failed = true, .blame = "relu (model.c:14): its vjp for `x` gives 1, the numerical one 2"}, 1, "check failed: relu (model.c:14)<"},
+    {{.failed = true, .blame = "relu (model.c:99): its vjp for `x` gives 1, the numerical one 2"}, 0, "check failed: relu (model.c:99)<"},
+    {{.failed = true, .blame = "cross_entropy: its vjp for `logits` is a bit < the numerical one"}, 1, "check failed: cross_entropy<"},
+    {{.failed = true}, 0, "check failed<"},
+    {{.failed = false, .blame = "cross_entropy: "}, 0, "check passed<"},
+};
+
+START_TEST(what_a_check_blames_is_marked)
+{
+    char *dot = drawn(mlp(tape), WG_FORMAT_DOT, (wg_draw_options){.check = &checks[_i].report});
+    ck_assert_int_eq(count(dot, "wrong derivative"), checks[_i].marks);
+    ck_assert_int_eq(count(dot, "class=\"bad\""), checks[_i].marks);
+    ck_assert_int_eq(count(dot, "its vjp for"), checks[_i].marks);
+    ck_assert_msg(strstr(dot, checks[_i].caption), "%s", dot);
+    free(dot);
+}
+END_TEST
+
 START_TEST(what_is_finite_has_no_start)
 {
     wg_tensor at = WG_NONE;
@@ -639,6 +663,7 @@ static Suite *drawing_suite(void)
     tcase_add_loop_test(content, scopes_are_folded_or_closed_when_a_page_is_full, 0, COUNT(pages));
     tcase_add_test(content, operations_in_a_row_are_joined_when_a_page_is_full);
     tcase_add_test(content, the_not_finite_one_is_where_it_starts);
+    tcase_add_loop_test(content, what_a_check_blames_is_marked, 0, COUNT(checks));
     tcase_add_test(content, what_is_finite_has_no_start);
     tcase_add_test(content, a_table_has_a_line_for_everything);
     tcase_add_loop_test(content, text_stands_out_from_its_ground, 0, COUNT(readable));

@@ -158,6 +158,11 @@ START_TEST(options_change_the_picture)
     said("32 KiB \xc2\xb7 kept");
     ck_assert_int_eq(run("graph lenet -o - --format dot --overlay values"), 0);
     said("mean ");
+    ck_assert_int_eq(run("graph mlp -o - --format dot --compiled before --backward"), 0);
+    said("cluster_backward");
+    ck_assert_int_eq(run("graph mlp -o - --format dot --compiled after --backward --overlay time"), 0);
+    said("gradient of fc1.weight");
+    said(" %  ");
 }
 END_TEST
 
@@ -182,6 +187,8 @@ static const struct {
     {"graph mlp --fold maybe", 2, "large, yes, no"},
     {"graph mlp --params all", 2, "card, node, hide"},
     {"graph mlp --depth few", 2, "--depth takes"},
+    {"graph mlp --compiled now", 2, "before, after"},
+    {"graph none.json --compiled after", 2, "no compiled function"},
     {"graph mlp > /dev/full", 1, ""},
 };
 
