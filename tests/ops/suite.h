@@ -77,6 +77,7 @@ bool operand_given_twice(trial *t);
 bool saves_are_honest(trial *t);
 bool hessian_products_agree(trial *t);
 bool hessian_is_the_derivative(trial *t);
+bool structure_is_what_a_nan_finds(trial *t);
 /* suite_entries.c: of an entry alone */
 bool entry_is_complete(const wg_op *op, char *why);
 bool slopes_at_points(const wg_op *op, char *why);

@@ -335,3 +335,56 @@ bool hessian_is_the_derivative(trial *t)
                wrong(t, "numeric hvp %g +- %g is too rough to tell", numeric, error);
     return wrong(t, "<r, H v> = %.12g, numeric %.12g +- %.1e, h %.1e", analytic, numeric, error, step);
 }
+
+/* ---- Structure --------------------------------------------------------------------------------------------------- */
+/* A NaN in element i of operand j spreads to what depends on it, and nowhere else: is that the structure's column? It may
+ * hold more, but for a view. Of a linear operation a step does what a NaN does, but where its coefficient is 0. */
+static bool column_holds(trial *t, const wg_sparse *s, int j, int64_t i, int64_t column)
+{
+    wg_mark before = wg_tape_mark(t->tape);
+    wg_tensor in[WG_SAMPLE_OPERANDS], out[TRIAL_OUTPUTS];
+    memcpy(in, t->sample.in, sizeof in);
+    wg_tensor probed = in[t->at[j]] = leaf_like(t->x[j]);
+    wg_assign(probed, t->x[j]);
+    ((double *)wg_node_at(t->tape, probed.node)->data)[i] += t->op->linear || t->op->view ? 1 : (double)NAN;
+    bool fine = true;
+    int64_t row = 0;
+    if (!trial_record(t, in, out))
+        for (int k = 0; k < t->n_out && fine; k++)
+            for (int64_t e = 0, n = wg_is_none(t->g[k]) ? 0 : wg_size(out[k]); e < n && fine; e++, row++) {
+                bool declared = false, found = !(fabs(wg_element(out[k], e) - wg_element(t->out[k], e)) <= ROUNDING);
+                for (int64_t m = s->start[row]; m < s->start[row + 1]; m++)
+                    declared |= s->column[m] == column;
+                fine = found ? declared : !declared || !t->op->view;
+                if (!fine)
+                    wrong(t, "output %d, element %lld: element %lld of operand %d is %s, the structure says %s", k,
+                          (long long)e, (long long)i, t->at[j], found ? "seen" : "not seen", declared ? "seen" : "not");
+            }
+    wg_clear_error(t->tape); /* a NaN may be refused */
+    wg_rewind(t->tape, before);
+    return fine;
+}
+
+bool structure_is_what_a_nan_finds(trial *t)
+{
+    wg_tensor ys[TRIAL_OUTPUTS];
+    int n = 0;
+    for (int k = 0; k < t->n_out; k++)
+        if (!wg_is_none(t->g[k]))
+            ys[n++] = t->out[k];
+    for (int j = 0; j < t->n_x; j++)
+        if (wg_type_of(t->x[j]).dtype != WG_FLOAT64)
+            return true;
+    if (!t->smooth || wg_type_of(ys[0]).dtype != WG_FLOAT64)
+        return true;
+    wg_sparsity *of = wg_jacobian_sparsity(ys, n, t->x, t->n_x);
+    if (!of)
+        return wrong(t, "no structure: %s", wg_error(t->tape));
+    wg_sparse s = wg_sparsity_pattern(of);
+    int64_t column = 0;
+    for (int j = 0; j < t->n_x && s.n < s.rows * s.columns; j++)
+        for (int64_t i = 0, size = wg_size(t->x[j]); i < size; i++)
+            if (!column_holds(t, &s, j, i, column++))
+                return false;
+    return true;
+}

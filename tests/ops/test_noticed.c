@@ -33,6 +33,14 @@ static wg_status run_over_operand(const wg_call *c)
     return WG_OK;
 }
 static wg_status run_by_threads(const wg_call *c) { return run_of(c, c->tape->threads > 1 ? 1 + 0x1p-50 : 1); }
+static wg_status run_not_linear(const wg_call *c)
+{
+    const double *x = c->from[0];
+    int64_t n = wg_type_count(&c->x[0]);
+    for (int64_t i = 0; i < n; i++)
+        ((double *)c->to[0])[i] = x[i] + (x[0] != 0 ? x[n - 1] : 0);
+    return WG_OK;
+}
 static wg_tensor pull_slightly_off(const wg_call *c, wg_tensor g) { return wg_multiply(1.001, pull(c, g)); }
 static wg_tensor pull_flipped(const wg_call *c, wg_tensor g) { return wg_negative(pull(c, g)); }
 static wg_tensor pull_squared(const wg_call *c, wg_tensor g) { return pull(c, wg_multiply(g, wg_abs(g))); }
@@ -67,6 +75,7 @@ static const struct {
     {{SQUARE, .run = run, .vjp = {pull}, .jvp = push, .saves = ""}, saves_are_honest},
     {{SQUARE, .run = run, .vjp = {pull}, .jvp = push, .saves = "x", .formula = formula_off}, formula_is_the_value},
     {{SQUARE, .run = run, .vjp = {pull_constant}, .jvp = push, .saves = "x"}, hessian_is_the_derivative},
+    {{SQUARE, .run = run_not_linear, .vjp = {pull}, .linear = WG_JOINTLY, .saves = "x"}, structure_is_what_a_nan_finds},
 };
 
 static bool holds(const wg_op *op, bool (*property)(trial *), char *why)

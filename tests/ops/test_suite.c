@@ -33,6 +33,7 @@ static const struct {
     {"saves are honest", saves_are_honest, NULL},
     {"hvp forward and reverse over reverse agree", hessian_products_agree, NULL},
     {"the hvp is the gradient's derivative", hessian_is_the_derivative, NULL},
+    {"its structure is what a NaN finds", structure_is_what_a_nan_finds, NULL},
     {"slopes hold at the points", NULL, slopes_at_points},
     {"slopes hold at the kinks", NULL, slopes_at_kinks},
     {"zero stays zero at the points", NULL, zeros_at_points},
