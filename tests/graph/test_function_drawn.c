@@ -126,7 +126,8 @@ START_TEST(every_kind_of_result_is_drawn)
         y = wg_sin(wg_multiply(y, 3));
     wg_split(x, 0, WG_LIST(1, 2), a);
     wg_tensor flipped = wg_flip(x, .axis = 0), sines = wg_sin(a[1]);
-    f = wg_compile(tape, WG_TENSORS(x, s, none), WG_TENSORS(y, x, flipped, sines, sines, wg_sin(x), wg_sin(x), wg_exp(none), c));
+    wg_tensor whole = wg_exp(wg_concat(WG_TENSORS(wg_cos(x), wg_sin(a[1]), x), .axis = 0));
+    f = wg_compile(tape, WG_TENSORS(x, s, none), WG_TENSORS(y, x, flipped, sines, sines, wg_sin(x), wg_sin(x), wg_exp(none), c, whole));
     ck_assert_msg(f, "%s", wg_error(tape));
     for (int format = WG_FORMAT_DOT; format <= WG_FORMAT_JSON; format++)
         for (int before = 0; before < 2; before++)
@@ -135,6 +136,7 @@ START_TEST(every_kind_of_result_is_drawn)
     char *dot = function_drawn(WG_FORMAT_DOT, (wg_function_draw_options){0});
     has(dot, "18 scalar operations");
     has(dot, "output 2");
+    has(dot, "<B>concat</B>");
     free(dot);
 }
 END_TEST
