@@ -2,6 +2,7 @@
 #include "graph/facts.h"
 
 #include "graph/observe.h"
+#include "graph/scan.h"
 
 /* ---- Questions about nodes of a tape ----------------------------------------------------------------------------- */
 static const char *name_of(const wg_node *node) { return node->extra && node->extra->name ? node->extra->name : ""; }
@@ -182,12 +183,15 @@ static bool commutes(const wg_op *op)
     return op->map && (!strcmp(op->map->value, "a + b") || !strcmp(op->map->value, "a * b"));
 }
 
-/* "2" of multiply(x, 2); "1, ·" of divide(1, x). */
+/* "2" of multiply(x, 2); "1, ·" of divide(1, x); "×200" of a loop that is one node. */
 static const char *numbers_of(const filling *s, const wg_node *node)
 {
     char text[200] = "";
     size_t used = 0;
     const uint32_t *in = wg_node_in(node);
+    int64_t rounds = wg_scan_count(node);
+    if (rounds)
+        used = (size_t)snprintf(text, sizeof text, "\xc3\x97%lld", (long long)rounds);
     for (int k = 0; k < node->n_in && used + 60 < sizeof text; k++) {
         const wg_node *x = in[k] == WG_ABSENT ? NULL : wg_node_at(s->tape, in[k]);
         if (!x || !is_number(x))

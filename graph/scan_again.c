@@ -482,6 +482,12 @@ static const wg_op scan_op = {
     .hidden = true,
 };
 
+int64_t wg_scan_count(const wg_node *node)
+{
+    const wg_closure_options *o = node->op == &scan_op ? wg_node_options(node) : NULL;
+    return o && o->more ? ((const loop *)o->more)->rounds.n : 0;
+}
+
 /* A list of captured nodes passes the end of a trial in the buffer of what is staged. */
 static wg_status captures_staged(wg_tape *tape, const wg_captures *c)
 {

@@ -253,6 +253,22 @@ START_TEST(what_a_check_blames_is_marked)
 }
 END_TEST
 
+static void shrunk(const wg_tensor *in, wg_tensor *out, void *user)
+{
+    (void)user;
+    out[0] = wg_sin(in[0]);
+}
+
+START_TEST(a_loop_that_is_one_node_says_how_often)
+{
+    wg_tensor last;
+    wg_scan(shrunk, WG_TENSORS(filled(tape, "x", WG_SHAPE(3), 1)), ((wg_tensors){0}), &last, 1, .length = 40, .snapshots = 2);
+    char *dot = drawn(wg_sum(last), WG_FORMAT_DOT, (wg_draw_options){0});
+    ck_assert_ptr_nonnull(strstr(dot, "<B>scan&#160;</B>\xc3\x97" "40<"));
+    free(dot);
+}
+END_TEST
+
 START_TEST(what_is_finite_has_no_start)
 {
     wg_tensor at = WG_NONE;
@@ -664,6 +680,7 @@ static Suite *drawing_suite(void)
     tcase_add_test(content, operations_in_a_row_are_joined_when_a_page_is_full);
     tcase_add_test(content, the_not_finite_one_is_where_it_starts);
     tcase_add_loop_test(content, what_a_check_blames_is_marked, 0, COUNT(checks));
+    tcase_add_test(content, a_loop_that_is_one_node_says_how_often);
     tcase_add_test(content, what_is_finite_has_no_start);
     tcase_add_test(content, a_table_has_a_line_for_everything);
     tcase_add_loop_test(content, text_stands_out_from_its_ground, 0, COUNT(readable));
