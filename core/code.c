@@ -1,6 +1,6 @@
-/* Writing C: the texts of entries, token by token, into source that a person would read. In a text T is the dtype of the
- * call, K(e) a number of it, o->beta an option; functions get the name they have for the dtype, expf or exp. Statements
- * are laid out one a line, by their braces and semicolons. */
+/* Writing C: the texts of entries, token by token, into source that a person would read. In a text T is the dtype of
+ * the call, K(e) a number of it, o->beta an option; functions get the name they have for the dtype, expf or exp.
+ * Statements are laid out one a line, by their braces and semicolons. */
 #include "core/code.h"
 
 #include <ctype.h>
@@ -119,10 +119,10 @@ void wg_source_integer(wg_source *s, wg_dtype dtype, int64_t value)
 /* ---- Words ------------------------------------------------------------------------------------------------------- */
 /* What <math.h> of C99 has, for a T. */
 static const char *const functions[] = {
-    "acos",  "acosh", "asin",  "asinh", "atan",  "atan2", "atanh", "cbrt",   "ceil",   "copysign", "cos",   "cosh",
-    "erf",   "erfc",  "exp",   "exp2",  "expm1", "fabs",  "floor", "fma",    "fmax",   "fmin",     "fmod",  "hypot",
-    "ldexp", "lgamma", "log",   "log10", "log1p", "log2",  "nearbyint", "pow", "rint", "round",  "scalbn",   "sin",   "sinh",
-    "sqrt",  "tan",   "tanh",  "tgamma", "trunc",
+    "acos",  "acosh",  "asin",  "asinh",  "atan", "atan2", "atanh", "cbrt",   "ceil",      "copysign", "cos",
+    "cosh",  "erf",    "erfc",  "exp",    "exp2", "expm1", "fabs",  "floor",  "fma",       "fmax",     "fmin",
+    "fmod",  "hypot",  "ldexp", "lgamma", "log",  "log10", "log1p", "log2",   "nearbyint", "pow",      "rint",
+    "round", "scalbn", "sin",   "sinh",   "sqrt", "tan",   "tanh",  "tgamma", "trunc",
 };
 
 static const struct {
@@ -231,7 +231,8 @@ static bool option_value(wg_code *w, const char *name, double *value)
 {
     wg_attr_kind kind = WG_ATTR_BOOL;
     const void *member = option_named(w, name, &kind);
-    bool found = member && (kind == WG_ATTR_BOOL || kind == WG_ATTR_AXIS || kind == WG_ATTR_INTEGER || kind == WG_ATTR_REAL);
+    bool found =
+        member && (kind == WG_ATTR_BOOL || kind == WG_ATTR_AXIS || kind == WG_ATTR_INTEGER || kind == WG_ATTR_REAL);
     if (!found) {
         failed(w, "an option that is no number,", name);
         return false;
@@ -274,7 +275,8 @@ static void helper_needed(wg_code *w, const wg_helper *h)
     }
     const char *type = wg_c_type(dtype), *suffix = dtype == WG_FLOAT32 ? "f" : "";
     if (h->n)
-        wg_source_put(put->to, "static %s %s_%s%s(%s %s", type, put->prefix, h->name, suffix, type, h->n == 1 ? "x" : "a");
+        wg_source_put(put->to, "static %s %s_%s%s(%s %s", type, put->prefix, h->name, suffix, type,
+                      h->n == 1 ? "x" : "a");
     if (h->n == 2)
         wg_source_put(put->to, ", %s b", type);
     wg_source_put(put->to, h->n ? ")\n{\n%s}\n\n" : "%s\n", own.data);
@@ -524,7 +526,8 @@ static void helper_put(writer *p, const wg_helper *h)
 {
     char name[2 * LONGEST];
     helper_needed(p->w, h);
-    snprintf(name, sizeof name, "%.60s_%s%s", p->w->helpers->prefix, h->name, h->n && p->w->dtype == WG_FLOAT32 ? "f" : "");
+    snprintf(name, sizeof name, "%.60s_%s%s", p->w->helpers->prefix, h->name,
+             h->n && p->w->dtype == WG_FLOAT32 ? "f" : "");
     token_put(p, name);
 }
 
@@ -669,7 +672,11 @@ const char *wg_code_output(const wg_call *c, int k)
 {
     const wg_op *op = c->op;
     int named = wg_op_outputs(op);
-    const char *name = op->count ? "y" : k >= named ? op->saved[k - named] : op->out[0] ? op->out[k] : is_operand(op, "y") ? "z" : "y";
+    const char *name = op->count             ? "y"
+                       : k >= named          ? op->saved[k - named]
+                       : op->out[0]          ? op->out[k]
+                       : is_operand(op, "y") ? "z"
+                                             : "y";
     wg_source text = {.tape = c->tape};
     if (op->count)
         wg_source_put(&text, "y%d", k);

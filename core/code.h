@@ -46,7 +46,8 @@ struct wg_code {
 /* Nothing is put once there was no memory, which is then the tape's error. */
 void wg_source_put(wg_source *s, const char *format, ...) WG_PRINTF(2, 3);
 void wg_source_bytes(wg_source *s, const char *data, size_t size);
-/* A number of the dtype as C: 0.5F, 3.0, NAN, true, INT64_C(7). Negative ones in parentheses if `inside` an expression. */
+/* A number of the dtype as C: 0.5F, 3.0, NAN, true, INT64_C(7). Negative ones in parentheses if `inside` an
+ * expression. */
 void wg_source_number(wg_source *s, wg_dtype dtype, double value, bool inside);
 void wg_source_integer(wg_source *s, wg_dtype dtype, int64_t value);
 /* "float", "int64_t". */
@@ -56,10 +57,11 @@ extern const wg_helper *const *const wg_helpers[]; /* lists, NULL at their ends 
 
 /* A text that is an expression, in one line. */
 wg_status wg_code_expression(wg_code *w, const char *text);
-/* The word for operand i: the entry's name for it, a number behind it where it is one of any number; NULL: no memory. */
+/* The word for operand i: the entry's name for it, a number behind it where it is one of any number; NULL: no
+ * memory. */
 const char *wg_code_operand(const wg_call *c, int i);
-/* The word for output k, saved ones behind the others: the entry's name for it, next_ before it where an operand has the same;
- * else y, or z where an operand is y; a number behind it where there is any number. */
+/* The word for output k, saved ones behind the others: the entry's name for it, next_ before it where an operand has
+ * the same; else y, or z where an operand is y; a number behind it where there is any number. */
 const char *wg_code_output(const wg_call *c, int k);
 /* "3 + 12 * i + j": the sum of the indices, each a letter, times their steps. */
 void wg_subscript_put(wg_source *s, int64_t offset, int n, const int64_t *step, const char *index);

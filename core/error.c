@@ -98,7 +98,8 @@ const wg_tensor *wg_here_in(const wg_tensor *list, int n, const char *file, int 
 }
 
 /* ---- Errors ---------------------------------------------------------------------------------------------------- */
-wg_status wg_tape_error(wg_tape *tape, wg_status status, uint32_t place, const char *name, const char *format, va_list va)
+wg_status wg_tape_error(wg_tape *tape, wg_status status, uint32_t place, const char *name, const char *format,
+                        va_list va)
 {
     char text[sizeof tape->message];
     int n = name && *name ? snprintf(text, sizeof text, "%.100s: ", name) : 0;

@@ -71,7 +71,8 @@ wg_tensor wg_leaf(wg_tape *tape, const wg_type *type, void *data, unsigned flags
         else if (shape.rank < 0 || shape.rank > WG_MAX_RANK)
             wg_report(tape, name, WG_ERROR_SHAPE, "%d dimensions; there are at most %d", shape.rank, WG_MAX_RANK);
         else
-            wg_report(tape, name, WG_ERROR_SHAPE, "no array has the shape %s", wg_shape_text(&shape, text, sizeof text));
+            wg_report(tape, name, WG_ERROR_SHAPE, "no array has the shape %s",
+                      wg_shape_text(&shape, text, sizeof text));
         return wg_invalid_on(tape);
     }
     if (!type->rank && !data)
@@ -93,7 +94,8 @@ wg_tensor wg_constant_of(wg_tape *tape, wg_dtype dtype, double value)
 {
     uint64_t bits;
     memcpy(&bits, &value, sizeof bits);
-    wg_constant *known = &tape->constant[((bits * UINT64_C(0x9e3779b97f4a7c15)) >> 58 ^ (uint64_t)dtype) % WG_CONSTANTS];
+    wg_constant *known =
+        &tape->constant[((bits * UINT64_C(0x9e3779b97f4a7c15)) >> 58 ^ (uint64_t)dtype) % WG_CONSTANTS];
     if (known->epoch && known->bits == bits && known->dtype == dtype && known->node < tape->nodes) {
         const wg_node *node = wg_node_at(tape, known->node);
         if (node->epoch == known->epoch && wg_node_is(node, WG_NODE_NUMBER) && node->of.serial == known->serial)
@@ -333,14 +335,16 @@ wg_status (wg_assign)(wg_tensor t, wg_tensor x)
     wg_node *to = wg_node_of(t, "wg_assign");
     const wg_node *from = to ? wg_node_of(x, "wg_assign") : NULL;
     if (!to || !from)
-        return tape && !tape->status ? wg_report(tape, "wg_assign", WG_ERROR_VALUE, "there is no tensor") : WG_ERROR_VALUE;
+        return tape && !tape->status ? wg_report(tape, "wg_assign", WG_ERROR_VALUE, "there is no tensor")
+                                     : WG_ERROR_VALUE;
     wg_type a = wg_node_type(to), b = wg_node_type(from);
     if (!wg_type_equal(&a, &b)) {
         wg_shape shape[2] = {wg_type_shape(&a), wg_type_shape(&b)};
         char text[2][200];
-        return wg_report(tape, "wg_assign", a.dtype == b.dtype ? WG_ERROR_SHAPE : WG_ERROR_DTYPE, "%s %s cannot take %s %s",
-                         wg_dtype_name(a.dtype), wg_shape_text(&shape[0], text[0], sizeof text[0]),
-                         wg_dtype_name(b.dtype), wg_shape_text(&shape[1], text[1], sizeof text[1]));
+        return wg_report(tape, "wg_assign", a.dtype == b.dtype ? WG_ERROR_SHAPE : WG_ERROR_DTYPE,
+                         "%s %s cannot take %s %s", wg_dtype_name(a.dtype),
+                         wg_shape_text(&shape[0], text[0], sizeof text[0]), wg_dtype_name(b.dtype),
+                         wg_shape_text(&shape[1], text[1], sizeof text[1]));
     }
     wg_arena_mark arena = wg_arena_at(tape);
     size_t bytes = (size_t)wg_node_count(from) * wg_dtype_size(a.dtype);

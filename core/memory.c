@@ -231,7 +231,10 @@ void wg_nodes_back(wg_tape *tape, uint32_t nodes, uint32_t chunks, uint32_t scop
 
 /* ---- Marks ----------------------------------------------------------------------------------------------------- */
 /* The epoch of the last of so many nodes; 0: there is none. */
-static uint32_t last_epoch(const wg_tape *tape, uint32_t nodes) { return nodes ? wg_node_at(tape, nodes - 1)->epoch : 0; }
+static uint32_t last_epoch(const wg_tape *tape, uint32_t nodes)
+{
+    return nodes ? wg_node_at(tape, nodes - 1)->epoch : 0;
+}
 
 wg_mark wg_tape_mark(wg_tape *tape)
 {
@@ -239,8 +242,14 @@ wg_mark wg_tape_mark(wg_tape *tape)
         return (wg_mark){0};
     wg_arena_mark arena = wg_arena_at(tape);
     tape->marked = tape->nodes;
-    return (wg_mark){.tape = tape, .block = arena.block, .used = arena.used, .nodes = tape->nodes, .chunks = tape->chunks,
-                     .scopes = tape->scopes, .scope = tape->scope_now, .unopened = tape->scope_unopened,
+    return (wg_mark){.tape = tape,
+                     .block = arena.block,
+                     .used = arena.used,
+                     .nodes = tape->nodes,
+                     .chunks = tape->chunks,
+                     .scopes = tape->scopes,
+                     .scope = tape->scope_now,
+                     .unopened = tape->scope_unopened,
                      .last = last_epoch(tape, tape->nodes)};
 }
 
@@ -252,7 +261,8 @@ static bool mark_alive(const wg_tape *tape, const wg_mark *mark)
            (mark->block != tape->block || !tape->block || mark->used <= tape->block->used);
 }
 
-/* After 2^32 - 1 rewinds epochs begin again. What was written is then of the first: so that no node to come seems older. */
+/* After 2^32 - 1 rewinds epochs begin again. What was written is then of the first: so that no node to come seems
+ * older. */
 static void epoch_next(wg_tape *tape)
 {
     if (++tape->epoch)

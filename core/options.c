@@ -1,5 +1,6 @@
 /* Options: a schema says where each member of an options struct is and of what kind. From that alone options are
- * checked and resolved before an operation's rules see them, set by name from outside the program, and shown as text. */
+ * checked and resolved before an operation's rules see them, set by name from outside the program, and shown as
+ * text. */
 #include "tape.h"
 
 #include <ctype.h>

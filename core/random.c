@@ -82,8 +82,14 @@ static WG_CLONES void draw_normal(uint64_t key, uint64_t stream, uint64_t block,
         z[2 * i + 1] = radius[i] * sin(angle[i]);
 }
 
-void wg_draw_uniform(uint64_t key, uint64_t stream, uint64_t first, double *u) { draw_uniform(key, stream, first / 2, u); }
-void wg_draw_normal(uint64_t key, uint64_t stream, uint64_t first, double *z) { draw_normal(key, stream, first / 2, z); }
+void wg_draw_uniform(uint64_t key, uint64_t stream, uint64_t first, double *u)
+{
+    draw_uniform(key, stream, first / 2, u);
+}
+void wg_draw_normal(uint64_t key, uint64_t stream, uint64_t first, double *z)
+{
+    draw_normal(key, stream, first / 2, z);
+}
 
 static WG_CLONES void finish_uniform(double low, double high, double least, double most, double *u)
 {

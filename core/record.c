@@ -1,6 +1,6 @@
-/* Recording: what happens when an operation is called. The operands are checked against the entry, the options resolved,
- * the result's type found, its value computed, its nodes appended: in that order, and on an error everything taken since is
- * given back. An elementwise operation of 0-d tensors goes a short way, for tapes of many scalars. */
+/* Recording: what happens when an operation is called. The operands are checked against the entry, the options
+ * resolved, the result's type found, its value computed, its nodes appended: in that order, and on an error everything
+ * taken since is given back. An elementwise operation of 0-d tensors goes a short way, for tapes of many scalars. */
 #include <time.h>
 
 #include "tape.h"
@@ -154,7 +154,8 @@ static wg_dtype shared_dtype(const wg_call *c)
     for (int pass = 0; pass < 2; pass++)
         for (int i = 0; i < c->n_in; i++) {
             unsigned flags = operand_of(c->op, i)->flags;
-            if (!wg_is_tensor(c->in[i]) || is_fixed_kind(flags) || (!pass && flags & (WG_INDEX_OR_FLOAT | WG_BOOL_OR_FLOAT)))
+            if (!wg_is_tensor(c->in[i]) || is_fixed_kind(flags) ||
+                (!pass && flags & (WG_INDEX_OR_FLOAT | WG_BOOL_OR_FLOAT)))
                 continue;
             return (wg_dtype)wg_node_at(c->tape, c->in[i].node)->dtype;
         }
@@ -165,16 +166,19 @@ static wg_status operand_dtype(const wg_call *c, int i, unsigned flags, wg_dtype
 {
     const char *is = wg_dtype_name(dtype);
     if (flags & WG_INTEGER)
-        return wg_is_integer(dtype) ? WG_OK : wg_fail(c, WG_ERROR_DTYPE, "%s is %s, not int32 or int64", wg_show(c, i), is);
+        return wg_is_integer(dtype) ? WG_OK
+                                    : wg_fail(c, WG_ERROR_DTYPE, "%s is %s, not int32 or int64", wg_show(c, i), is);
     if (flags & WG_BOOLEAN)
         return dtype == WG_BOOL ? WG_OK : wg_fail(c, WG_ERROR_DTYPE, "%s is %s, not bool", wg_show(c, i), is);
-    if (flags & WG_MIXED || (flags & WG_INDEX_OR_FLOAT && wg_is_integer(dtype)) || (flags & WG_BOOL_OR_FLOAT && dtype == WG_BOOL))
+    if (flags & WG_MIXED || (flags & WG_INDEX_OR_FLOAT && wg_is_integer(dtype)) ||
+        (flags & WG_BOOL_OR_FLOAT && dtype == WG_BOOL))
         return WG_OK;
     bool takes_any = flags & WG_ANY || (c->op->map && c->op->map->run[dtype]);
     if (!takes_any && !wg_is_float(dtype))
         return wg_fail(c, WG_ERROR_DTYPE, "%s is %s, not float32 or float64", wg_show(c, i), is);
     if (dtype != c->dtype)
-        return wg_fail(c, WG_ERROR_DTYPE, "%s is %s where the others are %s", wg_show(c, i), is, wg_dtype_name(c->dtype));
+        return wg_fail(c, WG_ERROR_DTYPE, "%s is %s where the others are %s", wg_show(c, i), is,
+                       wg_dtype_name(c->dtype));
     return WG_OK;
 }
 
@@ -315,8 +319,8 @@ static wg_status outputs_appended(wg_call *c, const void *options, void **to)
         if (!wg_type_fits(&c->y[k], &count, &bytes)) {
             wg_shape shape = wg_type_shape(&c->y[k]);
             char text[200];
-            return wg_fail(c, c->y[k].rank > WG_MAX_RANK ? WG_ERROR_SHAPE : WG_ERROR_MEMORY, "the result %s is too large",
-                           wg_shape_text(&shape, text, sizeof text));
+            return wg_fail(c, c->y[k].rank > WG_MAX_RANK ? WG_ERROR_SHAPE : WG_ERROR_MEMORY,
+                           "the result %s is too large", wg_shape_text(&shape, text, sizeof text));
         }
         wg_node *node = output_node(c, k, options, first);
         if (!node || !output_layout(c, node, k) || !(node->data = output_memory(c->tape, node, bytes)))
@@ -388,7 +392,8 @@ static wg_status copied_in_order(const wg_call *c)
 }
 
 /* ---- Views ------------------------------------------------------------------------------------------------------- */
-/* Appends a node that shares operand 0's buffer. WG_ERROR_UNSUPPORTED, and nothing done, where strides cannot say it. */
+/* Appends a node that shares operand 0's buffer. WG_ERROR_UNSUPPORTED, and nothing done, where strides cannot say
+ * it. */
 static wg_status view_appended(wg_call *c, const void *options, const int64_t **strides)
 {
     int64_t stride[WG_MAX_RANK] = {0}, offset = 0, count;
@@ -548,8 +553,8 @@ static wg_status call_possible(const wg_call *c, const wg_tensor *in)
     return WG_OK;
 }
 
-wg_status (wg_record_on)(wg_tape *tape, const wg_op *op, const void *options, const wg_tensor *in, int n_in, wg_tensor *out,
-                         int n_out)
+wg_status (wg_record_on)(wg_tape *tape, const wg_op *op, const void *options, const wg_tensor *in, int n_in,
+                        wg_tensor *out, int n_out)
 {
     for (int k = 0; k < n_out; k++)
         out[k] = tape ? wg_invalid_on(tape) : WG_INVALID;
@@ -602,10 +607,16 @@ static uint32_t record_scalar(wg_tape *tape, const wg_op *op, const wg_tensor *i
     wg_node *node = wg_node_append(tape, &index);
     if (!node)
         return WG_ABSENT;
-    *node = (wg_node){.op = op, .of.in = {at[0], at[1]}, .epoch = tape->epoch, .place = tape->rule_place, .owner = index,
-                      .scope = tape->rule_place ? tape->rule_scope : tape->scope_now, .n_in = (uint16_t)n_in,
+    *node = (wg_node){.op = op,
+                      .of.in = {at[0], at[1]},
+                      .epoch = tape->epoch,
+                      .place = tape->rule_place,
+                      .owner = index,
+                      .scope = tape->rule_place ? tape->rule_scope : tape->scope_now,
+                      .n_in = (uint16_t)n_in,
                       .derived = tape->deriving > 0,
-                      .dtype = (uint8_t)dtype, .n_out = 1,
+                      .dtype = (uint8_t)dtype,
+                      .n_out = 1,
                       .flags = (uint8_t)(WG_NODE_INLINE | WG_NODE_CONTIGUOUS |
                                          (tape->no_grad || !op->map->slope[0] ? WG_NODE_CUT : 0))};
     node->data = node->as.scalar;
@@ -678,7 +689,8 @@ static size_t again_bytes(size_t n)
     return sizeof(wg_call) + n * (sizeof(wg_type) + sizeof(wg_tensor) + 2 * sizeof(void *));
 }
 
-static void again_node(wg_tape *tape, uint32_t index, wg_tensor *t, wg_type *type, const void **from, const int64_t **stride)
+static void again_node(wg_tape *tape, uint32_t index, wg_tensor *t, wg_type *type, const void **from,
+                       const int64_t **stride)
 {
     *t = WG_NONE;
     *type = (wg_type){0};
@@ -708,8 +720,17 @@ wg_call *wg_call_again(wg_tape *tape, uint32_t index)
     const uint32_t *at = wg_node_in(node);
     for (size_t i = 0; i < n; i++)
         again_node(tape, i < n_in ? at[i] : index + (uint32_t)(i - n_in), &t[i], &type[i], &from[i], &stride[i]);
-    *c = (wg_call){.tape = tape, .op = node->op, .options = wg_node_options(node), .n_in = (int)n_in, .n_out = node->n_out,
-                   .in = t, .x = type, .stride = stride, .from = from, .y = type + n_in, .out = t + n_in};
+    *c = (wg_call){.tape = tape,
+                   .op = node->op,
+                   .options = wg_node_options(node),
+                   .n_in = (int)n_in,
+                   .n_out = node->n_out,
+                   .in = t,
+                   .x = type,
+                   .stride = stride,
+                   .from = from,
+                   .y = type + n_in,
+                   .out = t + n_in};
     c->to = (void *const *)(uintptr_t)(from + n_in);
     c->dtype = shared_dtype(c);
     return c;

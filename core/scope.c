@@ -1,5 +1,5 @@
-/* Scopes and names: where in the model a node was recorded, and what its value is called. A scope is an entry of a table,
- * with its parent; opening the same name in the same parent gives the same entry. */
+/* Scopes and names: where in the model a node was recorded, and what its value is called. A scope is an entry of a
+ * table, with its parent; opening the same name in the same parent gives the same entry. */
 #include "tape.h"
 
 static bool name_set(wg_tape *tape, uint32_t i, const char *name)
@@ -87,7 +87,10 @@ static uint32_t hash_of(uint32_t parent, const char *name, int index)
     return h ^ h >> 15;
 }
 
-static uint32_t *bucket_of(const wg_tape *tape, uint32_t hash) { return &tape->scope_bucket[hash & (tape->scope_buckets - 1)]; }
+static uint32_t *bucket_of(const wg_tape *tape, uint32_t hash)
+{
+    return &tape->scope_bucket[hash & (tape->scope_buckets - 1)];
+}
 
 /* At least as many buckets as scopes. */
 static bool buckets_grow(wg_tape *tape)

@@ -103,7 +103,8 @@ typedef struct {
 
 #define WG_CONSTANTS 64
 
-/* A value by which something was decided while the tape was recorded: that nodes [from, to) are what they are, maybe. */
+/* A value by which something was decided while the tape was recorded: that nodes [from, to) are what they are,
+ * maybe. */
 typedef struct {
     const char *name;  /* of the function that read it */
     uint32_t node;     /* whose value it is; WG_ABSENT: of nodes that are gone */
@@ -184,7 +185,10 @@ static inline size_t wg_node_bytes(const wg_node *node)
 {
     return (size_t)wg_node_count(node) * wg_dtype_size((wg_dtype)node->dtype);
 }
-static inline size_t wg_type_bytes(const wg_type *type) { return (size_t)wg_type_count(type) * wg_dtype_size(type->dtype); }
+static inline size_t wg_type_bytes(const wg_type *type)
+{
+    return (size_t)wg_type_count(type) * wg_dtype_size(type->dtype);
+}
 static inline bool wg_node_is(const wg_node *node, unsigned flag) { return node->flags & flag; }
 static inline const void *wg_node_options(const wg_node *node) { return node->extra ? node->extra->options : NULL; }
 static inline wg_tensor wg_invalid_on(wg_tape *tape)
@@ -201,8 +205,9 @@ void *wg_tape_owned(const wg_tape *tape, void (*release)(void *object));
 /* A table of `room` entries of `size` bytes, grown to hold `need`; false when there is no memory. */
 bool wg_tape_grow(wg_tape *tape, void **table, uint32_t *room, size_t need, size_t size);
 void *wg_arena(wg_tape *tape, size_t bytes); /* aligned to 64 from 64 bytes on, else to 8; NULL without an error */
-/* For the values of a tensor: in cache lines of their own. Before a loop gcc looks whether arrays overlap, to the length of a
- * vector register: short ones side by side would send it the scalar way, to other last bits for the same values. */
+/* For the values of a tensor: in cache lines of their own. Before a loop gcc looks whether arrays overlap, to the
+ * length of a vector register: short ones side by side would send it the scalar way, to other last bits for the same
+ * values. */
 static inline size_t wg_in_lines(size_t bytes) { return (bytes + WG_ALIGN - 1) & ~(size_t)(WG_ALIGN - 1); }
 static inline void *wg_arena_values(wg_tape *tape, size_t bytes)
 {
@@ -215,8 +220,8 @@ static inline wg_node *wg_node_append(wg_tape *tape, uint32_t *index)
     *index = tape->nodes;
     return *index / WG_CHUNK < tape->chunks || wg_chunk_append(tape) ? wg_node_at(tape, *index) : NULL;
 }
-/* Memory of node i for as long as the node lives: also where it survives a rewind that releases what the arena gives now.
- * NULL when there is none. */
+/* Memory of node i for as long as the node lives: also where it survives a rewind that releases what the arena gives
+ * now. NULL when there is none. */
 void *wg_node_memory(wg_tape *tape, uint32_t i, size_t bytes);
 /* Gives it back before, where it is not the arena's. */
 void wg_node_memory_back(wg_tape *tape, const void *memory);
@@ -253,7 +258,8 @@ void wg_store_number(wg_dtype dtype, double value, void *to);
 double wg_load_number(wg_dtype dtype, const void *from);
 
 /* ---- error.c ---- */
-wg_status wg_tape_error(wg_tape *tape, wg_status status, uint32_t place, const char *name, const char *format, va_list va);
+wg_status wg_tape_error(wg_tape *tape, wg_status status, uint32_t place, const char *name, const char *format,
+                        va_list va);
 wg_status wg_no_memory(wg_tape *tape, const char *name, size_t bytes);
 uint32_t wg_place(wg_tape *tape, const char *file, int line);
 /* A call's place is forgotten when it returns. One that makes other calls holds it while they do. */
@@ -269,10 +275,11 @@ static inline void wg_let_go_place(wg_tape *tape, uint32_t before) { tape->here 
 const char *wg_place_text(const wg_tape *tape, uint32_t place, char *text, size_t size); /* "train.c:42", "" */
 
 /* ---- decision.c ---- */
-/* Function `name` went by a value: node's, or WG_ABSENT: one that is gone. Nodes [from, to) may be as they are because of it. */
+/* Function `name` went by a value: node's, or WG_ABSENT: one that is gone. Nodes [from, to) may be as they are because
+ * of it. */
 void wg_decided(wg_tape *tape, const char *name, uint32_t node, uint32_t from, uint32_t to);
-/* The same of all nodes to come, where the value is given to the program: the call has a place, which one of the library's own
- * has not. */
+/* The same of all nodes to come, where the value is given to the program: the call has a place, which one of the
+ * library's own has not. */
 void wg_read_by_caller(wg_tape *tape, const char *name, uint32_t node);
 /* Forgets what was decided when there were more than `nodes`. */
 void wg_decisions_back(wg_tape *tape, uint32_t nodes);
@@ -313,7 +320,8 @@ wg_status wg_initialise(wg_tape *tape, const wg_type *type, void *data, wg_init 
 /* ---- record.c ---- */
 double wg_seconds(void); /* of a clock that only goes on */
 wg_status wg_call_failed(wg_tape *tape, const wg_op *op, wg_status status, const char *format, ...) WG_PRINTF(4, 5);
-/* Nodes and arena as they are, to give back what a rule or a failed call took. Handles made in between must not be used. */
+/* Nodes and arena as they are, to give back what a rule or a failed call took. Handles made in between must not be
+ * used. */
 typedef struct {
     wg_arena_mark arena;
     uint32_t nodes, chunks, scopes;
@@ -324,7 +332,8 @@ static inline wg_short_mark wg_short_at(const wg_tape *tape)
     return mark;
 }
 void wg_short_back(wg_tape *tape, wg_short_mark mark);
-/* Not an element is read or written: there is nothing to run. A kernel would still go over the rows of [4294967296, 0]. */
+/* Not an element is read or written: there is nothing to run. A kernel would still go over the rows of [4294967296,
+ * 0]. */
 bool wg_call_is_empty(const wg_call *c);
 /* The call that recorded a node, for its rules: operands, types, options and outputs, in the arena. */
 wg_call *wg_call_again(wg_tape *tape, uint32_t index);
@@ -338,8 +347,8 @@ wg_status wg_map_type(wg_call *c);
 wg_status wg_map_run(const wg_call *c);
 /* The same by another kernel, over the call's operands, up to 5, and its first output. */
 wg_status wg_map_loop(const wg_call *c, wg_kernel *kernel, const void *options);
-/* g times the slope with respect to operand `which`, of the result's shape, contiguous, into `to`. c is as for run: it has
- * the operands' `from` and `stride`, and in to[0] the result's values, which are read. */
+/* g times the slope with respect to operand `which`, of the result's shape, contiguous, into `to`. c is as for run: it
+ * has the operands' `from` and `stride`, and in to[0] the result's values, which are read. */
 wg_status wg_map_pull(const wg_call *c, int which, const void *g, void *to);
 
 /* ---- expression.c ---- */
@@ -367,10 +376,12 @@ static inline double wg_uniform_from(uint32_t high, uint32_t low)
 }
 #define WG_DRAWS 512 /* numbers that are drawn at a time; divides WG_PIECE */
 _Static_assert(WG_PIECE % WG_DRAWS == 0, "a piece is whole draws");
-/* WG_DRAWS numbers of the stream from element `first` on, which WG_DRAWS divides: uniform in (0, 1), and normal ones. */
+/* WG_DRAWS numbers of the stream from element `first` on, which WG_DRAWS divides: uniform in (0, 1), and normal
+ * ones. */
 void wg_draw_uniform(uint64_t key, uint64_t stream, uint64_t first, double *u);
 void wg_draw_normal(uint64_t key, uint64_t stream, uint64_t first, double *z);
-/* Element i is made of words 2 i and 2 i + 1 (uniform: in the open interval), or of block i / 2 (normal); of a float dtype. */
+/* Element i is made of words 2 i and 2 i + 1 (uniform: in the open interval), or of block i / 2 (normal); of a float
+ * dtype. */
 void wg_fill_uniform(wg_tape *tape, wg_type type, void *to, uint64_t stream, double low, double high);
 void wg_fill_normal(wg_tape *tape, wg_type type, void *to, uint64_t stream, double mean, double std);
 

@@ -1,5 +1,5 @@
-/* Types: dtypes, shapes, strides, and the walks that read or write a strided tensor in row-major order. A walk goes through
- * the index like an odometer, with the innermost axis as its plain loop; nothing here recurses. */
+/* Types: dtypes, shapes, strides, and the walks that read or write a strided tensor in row-major order. A walk goes
+ * through the index like an odometer, with the innermost axis as its plain loop; nothing here recurses. */
 #include "tape.h"
 
 /* ---- Dtypes ---------------------------------------------------------------------------------------------------- */
@@ -145,7 +145,8 @@ char *wg_shape_text(const wg_shape *shape, char *text, size_t size)
 wg_type wg_node_type(const wg_node *node)
 {
     wg_type type = {.dtype = (wg_dtype)node->dtype, .rank = node->rank};
-    for (int i = 0; i < WG_MAX_RANK; i++) /* the bound is known: nothing is copied by a routine made for long stretches */
+    for (int i = 0; i < WG_MAX_RANK; i++) /* the bound is known: nothing is copied by a routine made for long
+                                             stretches */
         type.dim[i] = i < node->rank ? node->as.layout->dim[i] : 0;
     return type;
 }
@@ -279,7 +280,8 @@ void wg_gather_range(const wg_type *type, const int64_t *stride, const void *fro
 #define TILE_READ 8
 #define TILE_WRITE 256
 
-/* The axis that lies side by side in memory where the last one does not, both long enough to be worth tiles; -1: none. */
+/* The axis that lies side by side in memory where the last one does not, both long enough to be worth tiles; -1:
+ * none. */
 static int tiled_axis(const wg_type *type, const int64_t *stride)
 {
     int inner = type->rank - 1;
@@ -308,7 +310,8 @@ static void copy_tile(size_t size, int64_t n, int64_t m, const void *from, int64
 }
 
 /* Plane by plane of axis `axis` and the last, each in tiles that read and write whole cache lines. */
-static void gather_tiles(const wg_type *type, const int64_t *stride, int axis, const unsigned char *from, unsigned char *to)
+static void gather_tiles(const wg_type *type, const int64_t *stride, int axis, const unsigned char *from,
+                         unsigned char *to)
 {
     int inner = type->rank - 1;
     int64_t own[WG_MAX_RANK], n = type->dim[axis], m = type->dim[inner], size = (int64_t)wg_dtype_size(type->dtype);

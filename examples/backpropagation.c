@@ -57,7 +57,8 @@ static void by_hand(const network *n, const double *target, bool classify, gradi
 {
     for (int k = 0; k < OUT; k++) {
         double a = wg_element(n->a2, k);
-        /* Mean squared error: dL/da = 2 (a - t) / OUT, da/dz = a (1 - a). Softmax with cross-entropy: the two collapse. */
+        /* Mean squared error: dL/da = 2 (a - t) / OUT, da/dz = a (1 - a). Softmax with cross-entropy: the two
+         * collapse. */
         g->d2[k] = classify ? a - target[k] : 2 * (a - target[k]) / OUT * a * (1 - a);
         g->b2[k] = g->d2[k];
     }
@@ -156,7 +157,8 @@ int main(void)
             .w2 = wg_param(tape, "output.weight", WG_SHAPE(HIDDEN, OUT), .dtype = WG_FLOAT64, .data = w2),
             .b2 = wg_param(tape, "output.bias", WG_SHAPE(OUT), .dtype = WG_FLOAT64),
         };
-        printf("%s%s", classify ? "\n" : "", classify ? "== Softmax and cross-entropy ==" : "== Sigmoid and mean squared error ==");
+        printf("%s%s", classify ? "\n" : "",
+               classify ? "== Softmax and cross-entropy ==" : "== Sigmoid and mean squared error ==");
         five_steps(&n, classify, pictures[classify]);
         failed |= wg_failed(tape);
         if (wg_failed(tape))

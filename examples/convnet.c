@@ -1,5 +1,5 @@
-/* A small convolutional net: two convolutions, two poolings and one product tell four kinds of strokes apart. The pictures
- * are drawn by the program, 12 x 12 pixels with noise: horizontal, vertical, rising and falling lines. */
+/* A small convolutional net: two convolutions, two poolings and one product tell four kinds of strokes apart. The
+ * pictures are drawn by the program, 12 x 12 pixels with noise: horizontal, vertical, rising and falling lines. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <wengert.h>

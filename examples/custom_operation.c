@@ -1,6 +1,6 @@
-/* An operation of your own: y = x^2 sin(1/x), 0 at 0, which is continuous everywhere and differentiable everywhere, with a
- * derivative that is not continuous. An elementwise entry is its formula and its slope, as C text; the vector kernels,
- * broadcasting, both derivatives and the derivatives of those follow. Then the entry is put to the test. */
+/* An operation of your own: y = x^2 sin(1/x), 0 at 0, which is continuous everywhere and differentiable everywhere,
+ * with a derivative that is not continuous. An elementwise entry is its formula and its slope, as C text; the vector
+ * kernels, broadcasting, both derivatives and the derivatives of those follow. Then the entry is put to the test. */
 #include <stdio.h>
 #include <wengert.h>
 #include <wengert/map.h>

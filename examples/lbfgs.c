@@ -13,7 +13,8 @@ static wg_tensor energy(wg_tensor x)
 {
     wg_tensor p = wg_divide(x, wg_norm(x, .axis = 1, .keepdims = true));
     wg_tensor cosines = wg_matmul(p, wg_matrix_transpose(p));
-    wg_tensor squares = wg_multiply(2, wg_subtract(1, cosines)), above = wg_triu(wg_full(x.tape, WG_BOOL, WG_SHAPE(N, N), 1), .k = 1);
+    wg_tensor squares = wg_multiply(2, wg_subtract(1, cosines)),
+              above = wg_triu(wg_full(x.tape, WG_BOOL, WG_SHAPE(N, N), 1), .k = 1);
     return wg_sum(wg_rsqrt(wg_masked_select(squares, above)));
 }
 
@@ -30,8 +31,8 @@ static lbfgsfloatval_t evaluate(void *user, const lbfgsfloatval_t *x, lbfgsfloat
     return value;
 }
 
-static int progress(void *user, const lbfgsfloatval_t *x, const lbfgsfloatval_t *g, lbfgsfloatval_t value, lbfgsfloatval_t x_norm,
-                    lbfgsfloatval_t g_norm, lbfgsfloatval_t step, int n, int k, int evaluations)
+static int progress(void *user, const lbfgsfloatval_t *x, const lbfgsfloatval_t *g, lbfgsfloatval_t value,
+                    lbfgsfloatval_t x_norm, lbfgsfloatval_t g_norm, lbfgsfloatval_t step, int n, int k, int evaluations)
 {
     (void)user, (void)x, (void)g, (void)x_norm, (void)step, (void)n;
     if (k % 10 == 1)

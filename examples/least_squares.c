@@ -1,7 +1,8 @@
-/* Nonlinear least squares by hand: Gauss and Newton's method and Levenberg and Marquardt's, with the Jacobian of the tape.
+/* Nonlinear least squares by hand: Gauss and Newton's method and Levenberg and Marquardt's, with the Jacobian of the
+ * tape.
  *
- * Both solve min |J s + r| for their step s; the latter also holds it back, sqrt(lambda) s = 0, and lets go as it succeeds. Far
- * from the solution the former may lose its way; near it they are the same. */
+ * Both solve min |J s + r| for their step s; the latter also holds it back, sqrt(lambda) s = 0, and lets go as it
+ * succeeds. Far from the solution the former may lose its way; near it they are the same. */
 #include <stdio.h>
 #include <wengert.h>
 
@@ -27,7 +28,8 @@ static void step_from(const strd_problem *s, wg_tape *tape, const double *b, dou
     wg_mark before = wg_tape_mark(tape);
     wg_tensor at = wg_array(tape, WG_FLOAT64, WG_SHAPE(s->p), b), r = strd_residuals(s, at), j;
     wg_jacobian(&r, 1, &at, 1, &j);
-    wg_tensor held = wg_array(tape, WG_FLOAT64, WG_SHAPE(s->p, s->p), root), zero = wg_full(tape, WG_FLOAT64, WG_SHAPE(s->p), 0);
+    wg_tensor held = wg_array(tape, WG_FLOAT64, WG_SHAPE(s->p, s->p), root),
+              zero = wg_full(tape, WG_FLOAT64, WG_SHAPE(s->p), 0);
     wg_copy_out(wg_lstsq(wg_concat(WG_TENSORS(j, held)), wg_concat(WG_TENSORS(wg_negative(r), zero))), step);
     wg_rewind(tape, before);
 }

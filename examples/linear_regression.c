@@ -1,5 +1,5 @@
-/* A straight line through noisy points: the least that gradient descent can do. Prints the line it found and the one that
- * the points came from. */
+/* A straight line through noisy points: the least that gradient descent can do. Prints the line it found and the one
+ * that the points came from. */
 #include <stdio.h>
 #include <wengert.h>
 

@@ -1,5 +1,5 @@
-/* Two clouds of points, told apart by a straight line: logistic regression by Newton's method. The gradient and the Hessian
- * come from the tape (one Hessian-vector product a column), the 3 x 3 system is solved by hand. */
+/* Two clouds of points, told apart by a straight line: logistic regression by Newton's method. The gradient and the
+ * Hessian come from the tape (one Hessian-vector product a column), the 3 x 3 system is solved by hand. */
 #include <stdio.h>
 #include <wengert.h>
 
@@ -40,7 +40,8 @@ int main(void)
     static double x[N][P], y[N];
     clouds(x, y);
     wg_tape *tape = wg_tape_new();
-    wg_tensor points = wg_array(tape, WG_FLOAT64, WG_SHAPE(N, P), x), classes = wg_array(tape, WG_FLOAT64, WG_SHAPE(N), y);
+    wg_tensor points = wg_array(tape, WG_FLOAT64, WG_SHAPE(N, P), x),
+              classes = wg_array(tape, WG_FLOAT64, WG_SHAPE(N), y);
     double w[P] = {0};
     wg_mark start = wg_tape_mark(tape);
     for (int step = 0; step < 8; step++, wg_rewind(tape, start)) {

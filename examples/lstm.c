@@ -1,5 +1,5 @@
-/* The adding problem (Hochreiter and Schmidhuber 1997): of a sequence of numbers, two are marked; what is their sum? The
- * network has to keep the first until it meets the second. Guessing the mean has a loss of 1/6. */
+/* The adding problem (Hochreiter and Schmidhuber 1997): of a sequence of numbers, two are marked; what is their sum?
+ * The network has to keep the first until it meets the second. Guessing the mean has a loss of 1/6. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <wengert.h>

@@ -1,5 +1,5 @@
-/* The soap film of least area over a square wire, by Newton's method with conjugate gradients: the Hessian of 3969 heights is
- * never held, only multiplied with vectors (wg_hvp), as exactly as the distance to the minimum asks for.
+/* The soap film of least area over a square wire, by Newton's method with conjugate gradients: the Hessian of 3969
+ * heights is never held, only multiplied with vectors (wg_hvp), as exactly as the distance to the minimum asks for.
  *
  * The wire follows Scherk's surface z = log(cos y / cos x) of 1834, which is minimal: the answer is known. */
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* A minimum under constraints, by NLopt's SLSQP: problem 71 of Hock and Schittkowski (1981), whose objective, constraints and
- * their gradients are graph code.
+/* A minimum under constraints, by NLopt's SLSQP: problem 71 of Hock and Schittkowski (1981), whose objective,
+ * constraints and their gradients are graph code.
  *
  *     min x1 x4 (x1 + x2 + x3) + x3   where   x1 x2 x3 x4 >= 25,   |x|^2 = 40,   1 <= x <= 5 */
 #include <nlopt.h>
@@ -42,7 +42,7 @@ int main(void)
 
     wg_check_report report = wg_check_nlopt(evaluate, x, 4, .user = &f); /* of any function of this signature */
     wg_check_print(&report, stdout);
-    if (wg_draw(objective(wg_name(wg_array(tape, WG_FLOAT64, WG_SHAPE(4), x), "x")), "nlopt.svg")) { /* no Graphviz, say */
+    if (wg_draw(objective(wg_name(wg_array(tape, WG_FLOAT64, WG_SHAPE(4), x), "x")), "nlopt.svg")) { /* no dot? */
         fprintf(stderr, "%s\n", wg_error(tape));
         wg_clear_error(tape);
     }

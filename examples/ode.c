@@ -53,8 +53,8 @@ int main(void)
         if (i % 100 == 0)
             printf("step %3d: misfit %.2e, %zu nodes on the tape\n", i, wg_item(misfit), wg_tape_nodes(tape));
     }
-    printf("found    a %.4f  b %.4f  c %.4f  d %.4f\n", wg_element(rates, 0), wg_element(rates, 1), wg_element(rates, 2),
-           wg_element(rates, 3));
+    printf("found    a %.4f  b %.4f  c %.4f  d %.4f\n", wg_element(rates, 0), wg_element(rates, 1),
+           wg_element(rates, 2), wg_element(rates, 3));
     printf("true     a 1.1000  b 0.8000  c 0.5000  d 0.9000\n");
     if (wg_failed(tape))
         fprintf(stderr, "%s\n", wg_error(tape));

@@ -1,7 +1,8 @@
 /* Optimal control: a pendulum is swung up by a motor too weak to lift it, with as little effort as that takes.
  *
- * The motion is a scan of Runge-Kutta steps, one torque each. It keeps a few of its states instead of everything that the
- * steps computed: the same gradient, bit for bit, from a fraction of the memory, for running each step again, at most twice. */
+ * The motion is a scan of Runge-Kutta steps, one torque each. It keeps a few of its states instead of everything that
+ * the steps computed: the same gradient, bit for bit, from a fraction of the memory, for running each step again, at
+ * most twice. */
 #include <stdio.h>
 #include <wengert.h>
 

@@ -1,8 +1,9 @@
-/* A network that solves a differential equation because its second derivative is in the loss: a pendulum let go at 2 radians,
- * angle'' = -sin(angle). No measurement of the motion is used; the network sees the equation at 64 times.
+/* A network that solves a differential equation because its second derivative is in the loss: a pendulum let go at 2
+ * radians, angle'' = -sin(angle). No measurement of the motion is used; the network sees the equation at 64 times.
  *
- * Each angle depends on its own time alone, so that one Taylor expansion along all of the times together gives every second
- * derivative, and reverse mode goes through that as through anything else. The integrator says how good it is in the end. */
+ * Each angle depends on its own time alone, so that one Taylor expansion along all of the times together gives every
+ * second derivative, and reverse mode goes through that as through anything else. The integrator says how good it is in
+ * the end. */
 #include <stdio.h>
 #include <wengert.h>
 
@@ -46,7 +47,8 @@ int main(void)
     wg_tensor t = wg_name(wg_array(tape, WG_FLOAT64, WG_SHAPE(N, 1), times), "t");
     network net;
     for (int i = 0; i < 3; i++) {
-        static const char *const names[] = {"first.weight", "first.bias", "second.weight", "second.bias", "last.weight", "last.bias"};
+        static const char *const names[] = {"first.weight", "first.bias",  "second.weight",
+                                            "second.bias",  "last.weight", "last.bias"};
         int64_t in = i ? WIDTH : 1, out = i < 2 ? WIDTH : 1;
         net.p[2 * i] = wg_param(tape, names[2 * i], WG_SHAPE(in, out), .dtype = WG_FLOAT64, .init = WG_XAVIER_NORMAL);
         net.p[2 * i + 1] = wg_param(tape, names[2 * i + 1], WG_SHAPE(out), .dtype = WG_FLOAT64);

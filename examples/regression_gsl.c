@@ -1,5 +1,6 @@
-/* Nonlinear regression with GSL's Levenberg-Marquardt solver, which asks for residuals and their Jacobian: both come from
- * the tape. The problems are NIST's, whose solutions are certified; the last column says how many digits are met. */
+/* Nonlinear regression with GSL's Levenberg-Marquardt solver, which asks for residuals and their Jacobian: both come
+ * from the tape. The problems are NIST's, whose solutions are certified; the last column says how many digits are
+ * met. */
 #include <gsl/gsl_blas.h>
 #include <gsl/gsl_multifit_nlinear.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* The minimum of Rosenbrock's function of a thousand variables, by Newton's method with a sparse Hessian.
  *
- * The Hessian has three diagonals. Where its entries are is read off the tape once; from then on three forward passes over
- * the gradient give all of them, and elimination without pivoting solves for the step. */
+ * The Hessian has three diagonals. Where its entries are is read off the tape once; from then on three forward passes
+ * over the gradient give all of them, and elimination without pivoting solves for the step. */
 #include <stdio.h>
 #include <wengert.h>
 

@@ -1,5 +1,5 @@
-/* A character-level transformer: one block of causal attention with rotary positions and a small network learns a verse by
- * heart, each character from those before it. The text is Christina Rossetti's, 1872. */
+/* A character-level transformer: one block of causal attention with rotary positions and a small network learns a verse
+ * by heart, each character from those before it. The text is Christina Rossetti's, 1872. */
 #include <stdio.h>
 #include <string.h>
 #include <wengert.h>

@@ -1,9 +1,10 @@
-/* The backward traversal that records nothing: from the last node down to the first, each node's cotangent is pulled back to
- * its operands by the operation's own rule, and its memory is given to the next adjoint as soon as it is consumed.
+/* The backward traversal that records nothing: from the last node down to the first, each node's cotangent is pulled
+ * back to its operands by the operation's own rule, and its memory is given to the next adjoint as soon as it is
+ * consumed.
  *
- * The adjoint of a 0-d node is kept in its slot, any other one in a buffer of the arena. An elementwise operation's slope
- * runs as a kernel straight into the adjoint; any other rule is graph code that runs unrecorded, and the last buffer it
- * makes is the adjoint itself where the sizes allow (the tape's hint). */
+ * The adjoint of a 0-d node is kept in its slot, any other one in a buffer of the arena. An elementwise operation's
+ * slope runs as a kernel straight into the adjoint; any other rule is graph code that runs unrecorded, and the last
+ * buffer it makes is the adjoint itself where the sizes allow (the tape's hint). */
 #include "graph/observe.h"
 #include "graph/traverse.h"
 
@@ -98,7 +99,8 @@ static wg_status deliver(sweep *s, uint32_t x, wg_tensor g, const wg_op *op)
     const wg_node *node = wg_node_at(tape, g.node);
     wg_type got = wg_node_type(node);
     if (!wg_type_equal(&got, &type))
-        return wg_call_failed(tape, op, WG_ERROR_SHAPE, "a derivative of another type than its operand: a bug of the rule");
+        return wg_call_failed(tape, op, WG_ERROR_SHAPE,
+                              "a derivative of another type than its operand: a bug of the rule");
     const void *values = node->data;
     if (!wg_node_is(node, WG_NODE_CONTIGUOUS)) {
         void *copy = wg_arena(tape, wg_node_bytes(node));

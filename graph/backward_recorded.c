@@ -1,5 +1,5 @@
-/* The backward traversal whose own operations are recorded, so that a derivative can be differentiated again: the same walk
- * as backward.c's, with tensors of the tape for adjoints and every rule as graph code. */
+/* The backward traversal whose own operations are recorded, so that a derivative can be differentiated again: the same
+ * walk as backward.c's, with tensors of the tape for adjoints and every rule as graph code. */
 #include "graph/traverse.h"
 
 #include "wengert/elementwise.h"

@@ -1,6 +1,7 @@
-/* A recorded stretch of tape for many values of one tensor at once: each node that depends on it is recorded again with a
- * leading axis, the lanes. Elementwise operations broadcast over it; entries that say how take it as they are or with their
- * axes counted one further (`.lanes`); of any other operation the call is made lane by lane, and its results stacked. */
+/* A recorded stretch of tape for many values of one tensor at once: each node that depends on it is recorded again with
+ * a leading axis, the lanes. Elementwise operations broadcast over it; entries that say how take it as they are or with
+ * their axes counted one further (`.lanes`); of any other operation the call is made lane by lane, and its results
+ * stacked. */
 #include "graph/batch.h"
 
 #include "wengert/shape.h"
@@ -36,7 +37,8 @@ static wg_type with_lanes(const batch *b, wg_type type)
     return type;
 }
 
-/* The options with each axis one further from the front, and shapes that begin with the lanes. False: they cannot be. */
+/* The options with each axis one further from the front, and shapes that begin with the lanes. False: they cannot
+ * be. */
 static bool options_shifted(const batch *b, const wg_schema *schema, const void *options, void *shifted)
 {
     memcpy(shifted, options, schema->size);
@@ -80,7 +82,8 @@ static bool together(const batch *b, const wg_call *c, wg_tensor *out)
         in[i] = c->in[i];
         if (wg_is_none(in[i]) || (wg_is_none(lanes) && !shift))
             continue;
-        if (!c->op->map && !shift && c->x[i].rank < 2) { /* a vector: lanes of rows are a matrix, those of columns are not */
+        if (!c->op->map && !shift && c->x[i].rank < 2) { /* a vector: lanes of rows are a matrix, those of columns are
+                                                            not */
             if (i || c->n_in != 2 || c->x[1].rank != 2 || !wg_is_none(lanes_of(b, c->in[1].node)))
                 return false;
             in[i] = lanes;
@@ -105,7 +108,8 @@ static bool together(const batch *b, const wg_call *c, wg_tensor *out)
 static wg_status one_by_one(const batch *b, const wg_call *c, wg_tensor *out)
 {
     size_t n_in = (size_t)c->n_in, n_out = (size_t)c->n_out, n = (size_t)b->n;
-    wg_tensor *in = wg_arena(b->tape, (n_in + n_out + n_out * n + 1) * sizeof *in), *one = in + n_in, *all = one + n_out;
+    wg_tensor *in = wg_arena(b->tape, (n_in + n_out + n_out * n + 1) * sizeof *in), *one = in + n_in,
+              *all = one + n_out;
     if (!in)
         return wg_no_memory(b->tape, "wg_jacobian", n_out * n * sizeof *in);
     for (int64_t j = 0; j < b->n; j++) {

@@ -104,7 +104,7 @@ static double one_sided(line *l, double h)
     return (4 * g - e) / 3;
 }
 
-/* ---- Directions --------------------------------------------------------------------------------------------------- */
+/* ---- Directions -------------------------------------------------------------------------------------------------- */
 /* Random direction d: every element moves, by its own amount and sign. */
 static void direction_draw(const wg_checking *k, int64_t d, double *direction, int64_t n)
 {
@@ -659,7 +659,7 @@ static uint64_t seed_of(const wg_check_grad_options *o)
     return o->seed ? o->seed : asked ? strtoull(asked, NULL, 10) : 1;
 }
 
-wg_check_report(wg_check_grad)(wg_check_function *f, const wg_tensor *inputs, int n, wg_check_grad_options options)
+wg_check_report (wg_check_grad)(wg_check_function *f, const wg_tensor *inputs, int n, wg_check_grad_options options)
 {
     wg_check_report report = {.seed = seed_of(&options)};
     if (!f || !inputs || n < 1 || n > WG_CHECK_INPUTS || !inputs[0].tape || wg_failed(inputs[0].tape)) {

@@ -83,7 +83,8 @@ static bool holds_alone(const wg_checking *k, uint32_t index, replay *r, int out
     if (!alone)
         return true;
     *alone = (wg_check_report){.n = r->n, .seed = k->seed};
-    bool gradient_only = k->report->transpose.verdict != WG_CHECK_FAILED && k->report->symmetry.verdict != WG_CHECK_FAILED;
+    bool gradient_only =
+        k->report->transpose.verdict != WG_CHECK_FAILED && k->report->symmetry.verdict != WG_CHECK_FAILED;
     wg_check_grad_options o = {
         .user = r, .seed = k->seed, .directions = DIRECTIONS, .gradient_only = gradient_only};
     for (int i = 0; i < r->n; i++)

@@ -1,6 +1,6 @@
-/* The gradient's own rounding, measured: at inputs that differ in their last digit, for a cotangent that is a little longer, it
- * is the same but for its rounding and its conditioning. (J. Vignes, "A stochastic arithmetic for reliable scientific
- * computation", Math. Comput. Simul. 35 (1993) 233.) */
+/* The gradient's own rounding, measured: at inputs that differ in their last digit, for a cotangent that is a little
+ * longer, it is the same but for its rounding and its conditioning. (J. Vignes, "A stochastic arithmetic for reliable
+ * scientific computation", Math. Comput. Simul. 35 (1993) 233.) */
 #include "graph/checking.h"
 
 #include <float.h>

@@ -103,7 +103,8 @@ static void print_blame(const wg_check_report *report, FILE *file)
             report->held);
 }
 
-static void print_identity(const wg_check_identity *is, const char *says, const char *left, const char *right, FILE *file)
+static void print_identity(const wg_check_identity *is, const char *says, const char *left, const char *right,
+                           FILE *file)
 {
     if (is->verdict == WG_CHECK_FAILED)
         fprintf(file, "  %s: %s = %.12g, %s = %.12g\n", says, left, is->left, right, is->right);

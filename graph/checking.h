@@ -53,8 +53,8 @@ static inline bool wg_check_forgive(wg_tape *tape)
     wg_clear_error(tape);
     return true;
 }
-/* How much each element of the gradient differs from itself where only rounding and conditioning make it differ. False: no
- * memory. */
+/* How much each element of the gradient differs from itself where only rounding and conditioning make it differ. False:
+ * no memory. */
 bool wg_check_noise(const wg_checking *k, const wg_tensor *grad, double **noise);
 /* Checks the forward derivative and the second one against the gradient, into the report. u is the cotangent. False: no
  * memory. */
@@ -70,7 +70,8 @@ bool wg_check_refuted(const wg_check_report *report);
  * the first whose derivative is wrong. */
 void wg_check_blame(const wg_checking *k, const wg_check_graph *graph);
 
-/* The stretch of tape from the inputs to the result, in the arena; is a node in it of a call on the way? False: no memory. */
+/* The stretch of tape from the inputs to the result, in the arena; is a node in it of a call on the way? False: no
+ * memory. */
 bool wg_check_way(const wg_checking *k, const wg_check_graph *graph, wg_stretch *s);
 bool wg_check_is_on_the_way(const wg_stretch *s, uint32_t i);
 

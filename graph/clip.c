@@ -28,7 +28,8 @@ static double squares(const wg_node *node, double unit)
     double sum = 0;
     int64_t n = wg_node_count(node);
     for (int64_t i = 0; i < n; i++) {
-        double value = node->dtype == WG_FLOAT32 ? (double)((const float *)node->data)[i] : ((const double *)node->data)[i];
+        double value =
+            node->dtype == WG_FLOAT32 ? (double)((const float *)node->data)[i] : ((const double *)node->data)[i];
         sum += value / unit * (value / unit);
     }
     return sum;
@@ -95,8 +96,8 @@ wg_status (wg_clip_grad_value)(const wg_tensor *params, int n, double limit)
         const wg_node *node = gradient_node(params[i]);
         int64_t count = node ? wg_node_count(node) : 0;
         for (int64_t k = 0; k < count; k++) {
-            double value = wg_load_number((wg_dtype)node->dtype,
-                                          (unsigned char *)node->data + (size_t)k * wg_dtype_size((wg_dtype)node->dtype));
+            double value = wg_load_number((wg_dtype)node->dtype, (unsigned char *)node->data +
+                                                                     (size_t)k * wg_dtype_size((wg_dtype)node->dtype));
             if (fabs(value) > limit)
                 wg_store_number((wg_dtype)node->dtype, copysign(limit, value),
                                 (unsigned char *)node->data + (size_t)k * wg_dtype_size((wg_dtype)node->dtype));

@@ -1,10 +1,10 @@
 /* A function of the caller's as one node of the tape.
  *
- * Forward, the function runs on views of its inputs, its results are set aside, and what it recorded is taken back: a node
- * with the results remains, whose operands are the inputs and whatever else with a gradient the function was seen to use.
- * For a derivative the function runs again, on views of those operands; nodes it takes from outside are replaced by the
- * views, so that the pullback is one of a stretch of tape that nobody else knows. A derivative that is to be differentiated
- * in turn is such a node itself, of the function 'run and pull back'. */
+ * Forward, the function runs on views of its inputs, its results are set aside, and what it recorded is taken back: a
+ * node with the results remains, whose operands are the inputs and whatever else with a gradient the function was seen
+ * to use. For a derivative the function runs again, on views of those operands; nodes it takes from outside are
+ * replaced by the views, so that the pullback is one of a stretch of tape that nobody else knows. A derivative that is
+ * to be differentiated in turn is such a node itself, of the function 'run and pull back'. */
 #include "graph/closure.h"
 
 /* ---- Views of the inputs ----------------------------------------------------------------------------------------- */
@@ -66,7 +66,8 @@ wg_tape *wg_inputs_tape(const char *name, wg_tensors x, wg_tensor *out, int n_ou
     return tape;
 }
 
-wg_status wg_body_call(wg_tape *tape, const char *name, wg_body *f, void *user, const wg_tensor *in, wg_tensor *out, int n_out)
+wg_status wg_body_call(wg_tape *tape, const char *name, wg_body *f, void *user, const wg_tensor *in, wg_tensor *out,
+                       int n_out)
 {
     for (int k = 0; k < n_out; k++)
         out[k] = WG_NONE;
@@ -145,7 +146,8 @@ static bool capture(wg_tape *tape, wg_captures *c, uint32_t node)
     return true;
 }
 
-wg_status wg_captured_since(wg_tape *tape, const char *name, uint32_t low, const wg_tensor *out, int n_out, wg_captures *c)
+wg_status wg_captured_since(wg_tape *tape, const char *name, uint32_t low, const wg_tensor *out, int n_out,
+                            wg_captures *c)
 {
     bool fits = true;
     for (uint32_t i = low; i < tape->nodes && fits; i++) {
@@ -162,7 +164,8 @@ wg_status wg_captured_since(wg_tape *tape, const char *name, uint32_t low, const
 }
 
 /* Nodes from `first` on that use a captured one use its alias instead. */
-static void captured_replaced(wg_tape *tape, uint32_t first, const wg_closure *f, const wg_tensor *alias, wg_tensor *out)
+static void captured_replaced(wg_tape *tape, uint32_t first, const wg_closure *f, const wg_tensor *alias,
+                              wg_tensor *out)
 {
     for (uint32_t i = first; i < tape->nodes && f->n_captured; i++) {
         wg_node *node = wg_node_at(tape, i);
@@ -204,7 +207,8 @@ typedef struct {
     uint32_t *captured;
 } staged;
 
-static wg_status stage(wg_tape *tape, const char *name, const wg_tensor *out, int n_out, const wg_captures *c, staged *s)
+static wg_status stage(wg_tape *tape, const char *name, const wg_tensor *out, int n_out, const wg_captures *c,
+                       staged *s)
 {
     size_t n = (size_t)n_out, types = wg_in_lines(n * sizeof *s->y), values = wg_in_lines(n * sizeof *s->values);
     size_t list = wg_in_lines((size_t)c->n * sizeof *s->captured), need = types + values + list;
@@ -232,7 +236,8 @@ static wg_status stage(wg_tape *tape, const char *name, const wg_tensor *out, in
 }
 
 /* f on aliases of the inputs, its results staged. */
-static wg_status tried(wg_tape *tape, const char *name, const wg_closure *f, const wg_tensor *in, staged *s, int *n_captured)
+static wg_status tried(wg_tape *tape, const char *name, const wg_closure *f, const wg_tensor *in, staged *s,
+                       int *n_captured)
 {
     size_t n = (size_t)(f->n_in + f->n_out);
     wg_tensor *alias = wg_arena(tape, (n ? n : 1) * sizeof *alias), *out = alias + f->n_in;
@@ -248,10 +253,11 @@ static wg_status tried(wg_tape *tape, const char *name, const wg_closure *f, con
     *n_captured = c.n;
     if (c.n && f->refuses && !status) {
         const char *given = wg_name_of(wg_node_tensor(tape, c.at[0]));
-        return wg_report(tape, name, WG_ERROR_VALUE,
-                         "the function uses %s%s, which is not among its inputs and would get no gradient: make it one of "
-                         "them, or wg_stop_gradient of it", *given ? "" : "a result of ",
-                         *given ? given : wg_node_at(tape, c.at[0])->op->name);
+        return wg_report(
+            tape, name, WG_ERROR_VALUE,
+            "the function uses %s%s, which is not among its inputs and would get no gradient: make it one of "
+            "them, or wg_stop_gradient of it",
+            *given ? "" : "a result of ", *given ? given : wg_node_at(tape, c.at[0])->op->name);
     }
     return status ? status : stage(tape, name, out, f->n_out, &c, s);
 }
@@ -321,8 +327,8 @@ static const wg_closure_options no_options;
 const wg_schema wg_closure_schema = {sizeof(wg_closure_options), &no_options, 0, NULL};
 
 /* ---- Derivatives ------------------------------------------------------------------------------------------------- */
-/* The functions 'run f and pull back' and 'run f and push forward', of f's n operands and `given` of the n_out cotangents or n
- * tangents. */
+/* The functions 'run f and pull back' and 'run f and push forward', of f's n operands and `given` of the n_out
+ * cotangents or n tangents. */
 typedef struct {
     const wg_closure *f;
     wg_tape *tape;
@@ -394,8 +400,8 @@ static const derived *derived_of(const wg_call *c, const bool *wanted, const wg_
 }
 
 /* Records body(operands, given) as a node of its own. */
-static wg_status derived_record(const wg_call *c, wg_body *body, const bool *wanted, const wg_tensor *given, int n_given,
-                                wg_tensor *out, int n_out)
+static wg_status derived_record(const wg_call *c, wg_body *body, const bool *wanted, const wg_tensor *given,
+                                int n_given, wg_tensor *out, int n_out)
 {
     const derived *d = derived_of(c, wanted, given, n_given);
     wg_tensor *in;

@@ -1,4 +1,5 @@
-/* A function of the caller's as one node of the tape: run, taken back, run again for its derivatives. Private to graph/. */
+/* A function of the caller's as one node of the tape: run, taken back, run again for its derivatives. Private to
+ * graph/. */
 #ifndef GRAPH_CLOSURE_H
 #define GRAPH_CLOSURE_H
 
@@ -35,18 +36,21 @@ void wg_trial_end(wg_tape *tape, const wg_trial *trial);
  * outputs are invalid ones until they are set. */
 wg_tape *wg_inputs_tape(const char *name, wg_tensors x, wg_tensor *out, int n_out);
 /* f(in), whose results must be tensors of this tape. */
-wg_status wg_body_call(wg_tape *tape, const char *name, wg_body *f, void *user, const wg_tensor *in, wg_tensor *out, int n_out);
+wg_status wg_body_call(wg_tape *tape, const char *name, wg_body *f, void *user, const wg_tensor *in, wg_tensor *out,
+                       int n_out);
 /* Nodes that a body uses though they are not among its inputs, and that have a gradient: ascending, in the arena. */
 typedef struct {
     uint32_t *at;
     int n, room;
 } wg_captures;
 /* Adds what nodes from `low` on, and the results, have from before it. */
-wg_status wg_captured_since(wg_tape *tape, const char *name, uint32_t low, const wg_tensor *out, int n_out, wg_captures *c);
+wg_status wg_captured_since(wg_tape *tape, const char *name, uint32_t low, const wg_tensor *out, int n_out,
+                            wg_captures *c);
 /* Views of the inputs: nodes of their own, at which a pullback ends. */
 wg_status wg_aliases(const wg_tensor *in, int n, wg_tensor *alias);
 /* f again, on aliases of its inputs and of what it has captured; they take the place of the captured nodes. */
-wg_status wg_closure_again(wg_tape *tape, const char *name, const wg_closure *f, const wg_tensor *alias, wg_tensor *out);
+wg_status wg_closure_again(wg_tape *tape, const char *name, const wg_closure *f, const wg_tensor *alias,
+                           wg_tensor *out);
 /* Runs f and takes it back; then records op, with the results for outputs, on the inputs and on what f captured. */
 wg_status wg_closure_record(wg_tape *tape, const char *name, const wg_op *op, const wg_closure *f, const void *more,
                             const wg_tensor *in, wg_tensor *out);

@@ -1,7 +1,7 @@
-/* Colourings of a Jacobian: columns of one colour share a forward pass, rows of one colour a backward pass. Greedy, first in
- * natural order, then smallest last (Matula and Beck 1983), by saturation (Brelaz 1979), and class by class from the last
- * colour to the first, which never takes more colours (Culberson 1992); each only while the lower bound, the longest row,
- * is not reached. */
+/* Colourings of a Jacobian: columns of one colour share a forward pass, rows of one colour a backward pass. Greedy,
+ * first in natural order, then smallest last (Matula and Beck 1983), by saturation (Brelaz 1979), and class by class
+ * from the last colour to the first, which never takes more colours (Culberson 1992); each only while the lower bound,
+ * the longest row, is not reached. */
 #include "graph/pattern.h"
 
 enum { ROUNDS = 8 }; /* of recolouring class by class */
@@ -154,7 +154,8 @@ static bool smallest_last(const meeting *m, int64_t *order)
     return true;
 }
 
-/* Next is always a column whose neighbours have the most different colours; of 63 and more, none is told from another. */
+/* Next is always a column whose neighbours have the most different colours; of 63 and more, none is told from
+ * another. */
 static bool most_saturated_first(const meeting *m, int64_t *order)
 {
     int64_t n = m->p->columns, most = 0, stamp = 0;
@@ -172,7 +173,8 @@ static bool most_saturated_first(const meeting *m, int64_t *order)
         int64_t c = order[i] = b.head[most];
         bucket_out(&b, c);
         b.degree[c] = -1;
-        uint64_t color = ~around[c] & (around[c] + 1) ? ~around[c] & (around[c] + 1) : UINT64_C(1) << 63; /* the lowest free */
+        /* The lowest free */
+        uint64_t color = ~around[c] & (around[c] + 1) ? ~around[c] & (around[c] + 1) : UINT64_C(1) << 63;
         visit v = {.of = c, .stamp = ++stamp};
         for (int64_t other; (other = next_neighbour(m, &v)) >= 0;) {
             if (b.degree[other] >= 0 && !(around[other] & color))
@@ -274,8 +276,8 @@ int wg_color_columns(wg_tape *tape, const wg_pattern *p, const wg_pattern *t, co
 /* ---- A Jacobian's plan ------------------------------------------------------------------------------------------- */
 static int64_t row_length(const wg_pattern *p, int64_t r) { return p->start[r + 1] - p->start[r]; }
 
-/* Dense rows taken out, to be found by passes of their own: how long a row may be to stay. Minimises a lower bound of all
- * passes, the longest row left plus the fullest column of the rows taken out. */
+/* Dense rows taken out, to be found by passes of their own: how long a row may be to stay. Minimises a lower bound of
+ * all passes, the longest row left plus the fullest column of the rows taken out. */
 typedef struct {
     int64_t limit, bound;
 } division;
@@ -323,7 +325,8 @@ static bool color_divided(wg_tape *tape, const wg_pattern *p, const wg_pattern *
     plan->column_color = wg_room_new(tape, p->columns, sizeof *plan->column_color);
     plan->row_color = wg_room_new(tape, p->rows, sizeof *plan->row_color);
     bool fine = dense && other && plan->column_color && plan->row_color;
-    wg_pattern *alone = NULL, *turned = NULL; /* the dense rows by themselves: columns full of others must not slow them */
+    wg_pattern *alone = NULL, *turned = NULL; /* the dense rows by themselves: columns full of others must not slow
+                                                 them */
     if (fine) {
         for (int64_t r = 0; r < p->rows; r++)
             other[r] = !(dense[r] = row_length(p, r) > limit);
@@ -399,8 +402,8 @@ static bool fewest(wg_tape *tape, const wg_pattern *p, const wg_pattern *t, way 
     return any;
 }
 
-/* Where dense rows were taken out, an entry of one is read from its row's backward pass, any other from its column's forward
- * pass; where dense columns were, the other way round. */
+/* Where dense rows were taken out, an entry of one is read from its row's backward pass, any other from its column's
+ * forward pass; where dense columns were, the other way round. */
 static bool sources_of(wg_tape *tape, const wg_pattern *p, bool by_column_first, wg_plan *plan)
 {
     plan->source = wg_room_new(tape, wg_pattern_count(p), sizeof *plan->source);

@@ -1,5 +1,5 @@
-/* Colourings of a Hessian, whose symmetry lets fewer passes do: an entry is read in its row or in its column, whichever is
- * alone with its colour.
+/* Colourings of a Hessian, whose symmetry lets fewer passes do: an entry is read in its row or in its column, whichever
+ * is alone with its colour.
  *
  * What a vertex knows of its coloured neighbours is one item a colour; so each step costs the number of colours, not of
  * neighbours' neighbours, and a vertex that is everybody's neighbour makes nothing quadratic.
@@ -9,7 +9,8 @@
 #include "graph/pattern.h"
 
 /* Of vertex v and colour c: how many neighbours of v have c; `edge`: the first of them (star colouring), an edge to one
- * (acyclic colouring), or the sum of all edges to them that are left (substitution). Edges are entries of the pattern. */
+ * (acyclic colouring), or the sum of all edges to them that are left (substitution). Edges are entries of the
+ * pattern. */
 typedef struct {
     int32_t color;
     bool dangerous; /* a neighbour of that colour has a second neighbour of v's colour */
@@ -76,8 +77,8 @@ static void star_forbid(const graph *g, int64_t v)
     }
 }
 
-/* The neighbours of v learn its colour. Where one end of an edge now has two neighbours of the other's colour, it is the hub
- * of a star: its leaves must not see its colour in another vertex's neighbour. */
+/* The neighbours of v learn its colour. Where one end of an edge now has two neighbours of the other's colour, it is
+ * the hub of a star: its leaves must not see its colour in another vertex's neighbour. */
 static void star_colored(const graph *g, int64_t v)
 {
     const wg_pattern *p = g->p;
@@ -101,8 +102,8 @@ static void star_colored(const graph *g, int64_t v)
 }
 
 /* ---- Acyclic ------------------------------------------------------------------------------------------------------
- * The edges between two colours are a forest: v may not have a colour that closes a cycle, that is, two neighbours of one
- * colour in one tree of that colour and v's. */
+ * The edges between two colours are a forest: v may not have a colour that closes a cycle, that is, two neighbours of
+ * one colour in one tree of that colour and v's. */
 static int64_t root_of(const graph *g, int64_t edge)
 {
     while (g->tree[edge] != edge)
@@ -288,8 +289,8 @@ static int64_t entry_at(const wg_pattern *p, int64_t r, int64_t c)
     return low;
 }
 
-/* From the leaves of each tree to its root: a leaf v sees one neighbour w of a colour, so that (v, w) is read there, and
- * taken off what w sees of v's colour. */
+/* From the leaves of each tree to its root: a leaf v sees one neighbour w of a colour, so that (v, w) is read there,
+ * and taken off what w sees of v's colour. */
 static bool acyclic_sources(const graph *g, wg_plan *plan)
 {
     const wg_pattern *p = g->p;

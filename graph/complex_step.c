@@ -1,8 +1,8 @@
-/* The replay by a complex step: f(x + i h) = f(x) + i h f'(x) to rounding for so small an h = 1e-30, with no subtraction and no
- * step to choose (W. Squire and G. Trapp, "Using complex variables to estimate derivatives of real functions", SIAM Review 40
- * (1998) 110). Elementwise operations are the complex functions of C, or the same formula on complex numbers, where they have no
- * choice to make by the real part; a linear one runs its own kernel on the real and, by itself, on the imaginary part. The pairs
- * of the double-double replay hold both. */
+/* The replay by a complex step: f(x + i h) = f(x) + i h f'(x) to rounding for so small an h = 1e-30, with no
+ * subtraction and no step to choose (W. Squire and G. Trapp, "Using complex variables to estimate derivatives of real
+ * functions", SIAM Review 40 (1998) 110). Elementwise operations are the complex functions of C, or the same formula on
+ * complex numbers, where they have no choice to make by the real part; a linear one runs its own kernel on the real
+ * and, by itself, on the imaginary part. The pairs of the double-double replay hold both. */
 #include <complex.h>
 
 #include "graph/replay.h"
@@ -107,8 +107,8 @@ static wg_dd in_pairs(void *form, const wg_dd *x)
 }
 
 /* ---- Linear ------------------------------------------------------------------------------------------------------ */
-/* The kernel on one part of each operand: `which` of them on their imaginary part over H, the others real; -1: all real,
- * -2: all imaginary, -3: zeros. Into to. */
+/* The kernel on one part of each operand: `which` of them on their imaginary part over H, the others real; -1: all
+ * real, -2: all imaginary, -3: zeros. Into to. */
 static bool kernel_run(wg_replay *r, uint32_t index, int which, double *to)
 {
     const wg_node *node = wg_node_at(r->tape, index);
@@ -135,7 +135,8 @@ static bool kernel_run(wg_replay *r, uint32_t index, int which, double *to)
     return fine;
 }
 
-/* With n elements of room for two. Of a product the sum, over the operands, of it with one exchanged for its imaginary part. */
+/* With n elements of room for two. Of a product the sum, over the operands, of it with one exchanged for its imaginary
+ * part. */
 static bool linear_in_pairs(wg_replay *r, uint32_t index, double *part, double *zero)
 {
     const wg_node *node = wg_node_at(r->tape, index);

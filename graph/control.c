@@ -29,7 +29,8 @@ static void handed_on(wg_tape *tape, const char *name, wg_tensor pred, uint32_t 
             wg_decided(tape, name, pred.node, out[k].node, out[k].node + 1);
 }
 
-wg_status (wg_cond)(wg_tensor pred, wg_body *f, wg_body *g, wg_tensors x, wg_tensor *out, int n_out, wg_cond_options options)
+wg_status (wg_cond)(wg_tensor pred, wg_body *f, wg_body *g, wg_tensors x, wg_tensor *out, int n_out,
+                   wg_cond_options options)
 {
     wg_tape *tape = wg_inputs_tape("wg_cond", (wg_tensors){&pred, 1}, out, n_out);
     if (!tape || (x.n && !wg_inputs_tape("wg_cond", x, out, n_out)))
@@ -80,7 +81,8 @@ static wg_status looped(wg_tape *tape, wg_body *cond, wg_body *body, wg_tensors 
         if (!status)
             status = chosen(tape, "wg_while_loop", pred, &goes_on);
         if (!status && goes_on && round >= o->most)
-            status = wg_report(tape, "wg_while_loop", WG_ERROR_NUMERIC, "it has not ended after %lld rounds", (long long)round);
+            status = wg_report(tape, "wg_while_loop", WG_ERROR_NUMERIC, "it has not ended after %lld rounds",
+                               (long long)round);
         if (!status && goes_on)
             status = wg_body_call(tape, "wg_while_loop", body, o->user, now, out, state.n);
         if (!status && goes_on)

@@ -1,4 +1,5 @@
-/* A function with a derivative of the caller's own, without an entry of its own: one node, whose rules call the caller's. */
+/* A function with a derivative of the caller's own, without an entry of its own: one node, whose rules call the
+ * caller's. */
 #include "graph/closure.h"
 
 #include "wengert/elementwise.h"
@@ -10,14 +11,15 @@ static wg_status types_kept(const wg_call *c, const char *what, const wg_tensor 
             continue;
         wg_type type = wg_type_of(got[i]);
         if (!wg_is_tensor(got[i]) || got[i].tape != c->tape)
-            return c->tape->status ? c->tape->status
-                                   : wg_fail(c, WG_ERROR_VALUE, "%s %d of the function is not a tensor of this tape", what, i);
+            return c->tape->status
+                       ? c->tape->status
+                       : wg_fail(c, WG_ERROR_VALUE, "%s %d of the function is not a tensor of this tape", what, i);
         if (wg_type_equal(&type, &want[i]))
             continue;
         wg_shape shape[2] = {wg_type_shape(&type), wg_type_shape(&want[i])};
         char text[2][200];
-        return wg_fail(c, type.dtype == want[i].dtype ? WG_ERROR_SHAPE : WG_ERROR_DTYPE, "%s %d is %s %s, not %s %s", what, i,
-                       wg_dtype_name(type.dtype), wg_shape_text(&shape[0], text[0], sizeof text[0]),
+        return wg_fail(c, type.dtype == want[i].dtype ? WG_ERROR_SHAPE : WG_ERROR_DTYPE, "%s %d is %s %s, not %s %s",
+                       what, i, wg_dtype_name(type.dtype), wg_shape_text(&shape[0], text[0], sizeof text[0]),
                        wg_dtype_name(want[i].dtype), wg_shape_text(&shape[1], text[1], sizeof text[1]));
     }
     return WG_OK;
@@ -87,11 +89,13 @@ static wg_status custom_pull(const wg_call *c, const bool *wanted, wg_tensor *ou
 /* vjp(g) = J' g is linear in g, and the vjp of that is J: pulled back from t, at any g. */
 static wg_status push_from_vjp(const wg_call *c, const wg_tensor *t, wg_tensor *out)
 {
-    wg_tensor *g = list_of(c, c->n_out), *grad = list_of(c, c->n_in), *y = list_of(c, c->n_in), *v = list_of(c, c->n_in);
+    wg_tensor *g = list_of(c, c->n_out), *grad = list_of(c, c->n_in), *y = list_of(c, c->n_in),
+              *v = list_of(c, c->n_in);
     if (!g || !grad || !y || !v)
         return WG_ERROR_MEMORY;
     for (int k = 0; k < c->n_out; k++)
-        if (wg_is_float(c->y[k].dtype) && !wg_is_tensor(g[k] = (wg_full)(c->tape, c->y[k].dtype, wg_type_shape(&c->y[k]), 1)))
+        if (wg_is_float(c->y[k].dtype) &&
+            !wg_is_tensor(g[k] = (wg_full)(c->tape, c->y[k].dtype, wg_type_shape(&c->y[k]), 1)))
             return WG_ERROR_MEMORY;
     int no_grad = c->tape->no_grad, n = 0;
     wg_call again = *c;

@@ -1,5 +1,5 @@
-/* The public derivatives: each is a pullback of wg_pull_plain or wg_pull_recorded with its own cotangents and its own place
- * for the results. */
+/* The public derivatives: each is a pullback of wg_pull_plain or wg_pull_recorded with its own cotangents and its own
+ * place for the results. */
 #include "graph/drawing.h"
 #include "graph/traverse.h"
 
@@ -23,10 +23,14 @@ static wg_tensor ones_like(wg_tape *tape, const wg_type *type)
     return t;
 }
 
-static const char *name_of(const wg_node *node) { return node->extra && node->extra->name ? node->extra->name : node->op->name; }
+static const char *name_of(const wg_node *node)
+{
+    return node->extra && node->extra->name ? node->extra->name : node->op->name;
+}
 
 /* ---- Backward into the parameters -------------------------------------------------------------------------------- */
-/* Where a parameter's gradient is summed: its own leaf, if it holds nothing yet, else a fresh one to be added at the end. */
+/* Where a parameter's gradient is summed: its own leaf, if it holds nothing yet, else a fresh one to be added at the
+ * end. */
 static wg_tensor gradient_place(wg_tape *tape, const wg_node *param)
 {
     if (!param->extra->has_grad)
@@ -149,15 +153,18 @@ static wg_status cotangents_fit(wg_tape *tape, const char *name, const wg_tensor
 {
     for (int k = 0; k < n; k++) {
         if (!wg_node_of(ys[k], name) || ys[k].tape != tape)
-            return tape->status ? tape->status : wg_report(tape, name, WG_ERROR_VALUE, "output %d is not a tensor of this tape", k);
+            return tape->status ? tape->status
+                                : wg_report(tape, name, WG_ERROR_VALUE, "output %d is not a tensor of this tape", k);
         if (wg_is_none(gs[k]))
             continue;
         const wg_node *g = wg_node_of(gs[k], name);
         if (!g || gs[k].tape != tape)
-            return tape->status ? tape->status : wg_report(tape, name, WG_ERROR_VALUE, "cotangent %d is not a tensor of this tape", k);
+            return tape->status ? tape->status
+                                : wg_report(tape, name, WG_ERROR_VALUE, "cotangent %d is not a tensor of this tape", k);
         wg_type y = wg_type_of(ys[k]), type = wg_node_type(g);
         if (!wg_is_float(y.dtype))
-            return wg_report(tape, name, WG_ERROR_DTYPE, "output %d is %s: it has no derivative", k, wg_dtype_name(y.dtype));
+            return wg_report(tape, name, WG_ERROR_DTYPE, "output %d is %s: it has no derivative", k,
+                             wg_dtype_name(y.dtype));
         if (!wg_type_equal(&y, &type))
             return wg_report(tape, name, y.dtype == type.dtype ? WG_ERROR_SHAPE : WG_ERROR_DTYPE,
                              "cotangent %d is not of its output's dtype and shape", k);
@@ -238,7 +245,8 @@ static wg_status vjp(wg_tape *tape, const char *name, const wg_tensor *ys, const
             continue;
         const wg_node *node = wg_node_of(xs[i], name);
         if (!node || xs[i].tape != tape)
-            return tape->status ? tape->status : wg_report(tape, name, WG_ERROR_VALUE, "input %d is not a tensor of this tape", i);
+            return tape->status ? tape->status
+                                : wg_report(tape, name, WG_ERROR_VALUE, "input %d is not a tensor of this tape", i);
         if (!wg_is_float((wg_dtype)node->dtype))
             continue;
         at[p.n_xs] = i;
@@ -253,8 +261,8 @@ static void all_none(wg_tensor *out, int n)
         out[i] = WG_NONE;
 }
 
-wg_status (wg_vjp)(const wg_tensor *ys, const wg_tensor *cotangents, int n_ys, const wg_tensor *xs, int n, wg_tensor *out,
-                   wg_vjp_options options)
+wg_status (wg_vjp)(const wg_tensor *ys, const wg_tensor *cotangents, int n_ys, const wg_tensor *xs, int n,
+                  wg_tensor *out, wg_vjp_options options)
 {
     all_none(out, n);
     wg_tape *tape = NULL;
@@ -268,7 +276,8 @@ wg_status (wg_vjp)(const wg_tensor *ys, const wg_tensor *cotangents, int n_ys, c
     return status;
 }
 
-static wg_status grad(wg_tensor y, const wg_node *node, const wg_tensor *xs, int n, wg_tensor *out, wg_grad_options options)
+static wg_status grad(wg_tensor y, const wg_node *node, const wg_tensor *xs, int n, wg_tensor *out,
+                      wg_grad_options options)
 {
     wg_tape *tape = y.tape;
     wg_type type = wg_node_type(node);
@@ -339,7 +348,8 @@ static wg_status hvp(wg_tensor y, const wg_tensor *xs, const wg_tensor *vs, int 
             return wg_report(tape, "wg_hvp", WG_ERROR_SHAPE, "vector %d is not of its input's dtype and shape", i);
     }
     if (tape->no_grad)
-        return wg_report(tape, "wg_hvp", WG_ERROR_UNSUPPORTED, "a second derivative needs the first recorded: not in WG_NO_GRAD");
+        return wg_report(tape, "wg_hvp", WG_ERROR_UNSUPPORTED,
+                         "a second derivative needs the first recorded: not in WG_NO_GRAD");
     wg_tensor *grad = taken(tape, "wg_hvp", n > 0 ? (size_t)n : 0, sizeof *grad);
     if (!grad)
         return WG_ERROR_MEMORY;

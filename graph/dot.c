@@ -59,7 +59,8 @@ static void write_edge(writer *w, const wg_edge *e, bool first)
     else if (wg_fact_is_leaf(node) && !wg_is_beside(from) && !first)
         wg_put(w->text, "weight=\"0\" "); /* what several take stands by the first of them */
     char form[96];
-    wg_put(w->text, "tooltip=\"%s\"];\n", e->labelled ? wg_form_text(&t->type, d->facts->usual, form, sizeof form) : " ");
+    wg_put(w->text, "tooltip=\"%s\"];\n",
+           e->labelled ? wg_form_text(&t->type, d->facts->usual, form, sizeof form) : " ");
 }
 
 void wg_write_dot_edge(writer *w, const wg_edge *e) { write_edge(w, e, true); }
@@ -82,7 +83,8 @@ static void write_with_sides(writer *w, uint32_t item)
     wg_put(w->text, "\" {\n");
     w->indent++;
     line_start(w);
-    wg_put(w->text, "graph [id=\"b%u\" class=\"\" rank=\"same\" style=\"invis\" label=\"\" margin=\"0\"];\n", w->d->item[item].node);
+    wg_put(w->text, "graph [id=\"b%u\" class=\"\" rank=\"same\" style=\"invis\" label=\"\" margin=\"0\"];\n",
+           w->d->item[item].node);
     for (uint32_t e = to->first_edge; e < end; e++)
         if (wg_is_beside(&w->d->item[w->d->edge[e].from]))
             wg_write_node(w, w->d->edge[e].from);
@@ -112,11 +114,12 @@ static void cluster_begin(writer *w, uint32_t scope)
     wg_put(w->text, s->times > 1 ? "&#160; </B>" : "</B>");
     if (s->times > 1)
         wg_put(w->text, "<FONT COLOR=\"%s\" POINT-SIZE=\"15\"><B>\xc3\x97%u</B></FONT>", C(ink), s->times);
-    wg_put(w->text,
-           "> labelloc=\"t\" labeljust=\"l\" fontsize=\"11\" fontcolor=\"%s\" style=\"rounded,filled\" fillcolor=\"%s\" "
-           "color=\"%s\" margin=\"%d\" %stooltip=\"scope ",
-           C(muted), s->depth % 2 ? C(scope) : C(closed), C(scope_line), s->times > 1 ? 20 : 10,
-           s->times > 1 ? "penwidth=\"2.4\" " : "");
+    wg_put(
+        w->text,
+        "> labelloc=\"t\" labeljust=\"l\" fontsize=\"11\" fontcolor=\"%s\" style=\"rounded,filled\" fillcolor=\"%s\" "
+        "color=\"%s\" margin=\"%d\" %stooltip=\"scope ",
+        C(muted), s->depth % 2 ? C(scope) : C(closed), C(scope_line), s->times > 1 ? 20 : 10,
+        s->times > 1 ? "penwidth=\"2.4\" " : "");
     wg_put_quoted(w->text, s->path);
     wg_put(w->text, "\"];\n");
 }
@@ -184,7 +187,9 @@ static void put_norms(writer *w)
     snprintf(low, sizeof low, "%.2g", d->top_norm * pow(10, -WG_DECADES));
     snprintf(high, sizeof high, "%.3g", d->top_norm);
     put_scale(w, "gradient 2-norm", low, high,
-              !d->facts->has_adjoints ? ", parameters" : d->side_by_side ? ", the pen is wider where it is larger" : "");
+              !d->facts->has_adjoints ? ", parameters"
+              : d->side_by_side       ? ", the pen is wider where it is larger"
+                                      : "");
 }
 
 static void put_overlay(writer *w)
@@ -299,7 +304,9 @@ static void put_about(writer *w)
 
 static void put_caption(writer *w)
 {
-    wg_put(w->text, "<<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"1\"><TR><TD HEIGHT=\"14\"></TD></TR>");
+    wg_put(
+        w->text,
+        "<<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"1\"><TR><TD HEIGHT=\"14\"></TD></TR>");
     if (w->scope)
         put_part(w);
     else
@@ -320,8 +327,9 @@ static void write_dots(writer *w, uint32_t item, bool above)
 {
     const char *way = above ? "before" : "behind";
     line_start(w);
-    wg_put(w->text, "%s%u [shape=\"plaintext\" label=<<FONT COLOR=\"%s\">\xe2\x80\xa6</FONT>> height=\"0.2\" tooltip=\" \"]; ", way,
-           item, C(muted));
+    wg_put(w->text,
+           "%s%u [shape=\"plaintext\" label=<<FONT COLOR=\"%s\">\xe2\x80\xa6</FONT>> height=\"0.2\" tooltip=\" \"]; ",
+           way, item, C(muted));
     if (above) {
         wg_put(w->text, "%s%u -> ", way, item);
         put_id(w, item);

@@ -64,7 +64,8 @@ void wg_put_tip_place(writer *w, const char *place);
 
 /* ---- dot_part.c ---- */
 bool wg_dot_inside(const writer *w, uint32_t item);
-/* An end of an edge: the node's id, or that of the word for what stands outside, on side 'o', where it comes from, or 'u'. */
+/* An end of an edge: the node's id, or that of the word for what stands outside, on side 'o', where it comes from, or
+ * 'u'. */
 void wg_put_dot_end(const writer *w, uint32_t item, char side);
 void wg_write_dot_outside(writer *w, uint32_t item, char side);
 

@@ -2,8 +2,8 @@
  *
  *     parameters | operation | what is kept | its derivative | gradients
  *
- * The forward pass runs down, the backward pass up. Its edges are written downwards and drawn from their ends, so that the
- * rows stay; there are no clusters, since Graphviz 2.43 draws a flat edge between two of them twice. */
+ * The forward pass runs down, the backward pass up. Its edges are written downwards and drawn from their ends, so that
+ * the rows stay; there are no clusters, since Graphviz 2.43 draws a flat edge between two of them twice. */
 #include "graph/dot.h"
 
 /* ---- What has a derivative --------------------------------------------------------------------------------------- */
@@ -43,7 +43,8 @@ static void write_derivative(writer *w, uint32_t item)
     put_back_id(w, item);
     wg_put(w->text, "\" class=\"back\" %slabel=<", shown->main ? "group=\"b\" " : "");
     if (norms)
-        wg_put(w->text, "<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"2\" CELLPADDING=\"0\"><TR><TD COLSPAN=\"2\">");
+        wg_put(w->text,
+               "<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"2\" CELLPADDING=\"0\"><TR><TD COLSPAN=\"2\">");
     wg_put(w->text, "<FONT COLOR=\"%s\" POINT-SIZE=\"12\"><B>\xe2\x88\x82&#160;", C(ink));
     wg_put_label(w->text, closed ? scope->name : fact_of(w, shown->node)->op);
     wg_put(w->text, "</B></FONT>");
@@ -198,14 +199,18 @@ static void write_headings(writer *w)
     if (top == WG_NOWHERE)
         return;
     line_start(w);
-    wg_put(w->text, "h0 [shape=\"plaintext\" fontcolor=\"%s\" label=<<B>forward \xe2\x86\x93</B>> group=\"m\" tooltip=\" \"]; h0 -> ",
+    wg_put(w->text,
+           "h0 [shape=\"plaintext\" fontcolor=\"%s\" label=<<B>forward \xe2\x86\x93</B>> group=\"m\" tooltip=\" \"]; "
+           "h0 -> ",
            C(muted));
     put_id(w, top);
     wg_put(w->text, " [style=\"invis\"];\n");
     if (back == WG_NOWHERE)
         return;
     line_start(w);
-    wg_put(w->text, "h1 [shape=\"plaintext\" fontcolor=\"%s\" label=<<B>backward \xe2\x86\x91</B>> group=\"b\" tooltip=\" \"]; h1 -> ",
+    wg_put(w->text,
+           "h1 [shape=\"plaintext\" fontcolor=\"%s\" label=<<B>backward \xe2\x86\x91</B>> group=\"b\" tooltip=\" \"]; "
+           "h1 -> ",
            C(muted));
     put_back_id(w, back);
     wg_put(w->text, " [style=\"invis\" weight=\"20\"]; { rank=\"same\"; h0; h1; }\n");

@@ -97,7 +97,8 @@ static void put_chain(writer *w, const wg_operand_fact *o, const wg_look *look)
     char form[96], text[200] = "";
     size_t used = 0;
     int n = 0;
-    for (uint32_t at = o->from; at != w->d->source[o->from] && n <= MOST_VIEWS; at = f->operand[f->node[at].operand].from)
+    for (uint32_t at = o->from; at != w->d->source[o->from] && n <= MOST_VIEWS;
+         at = f->operand[f->node[at].operand].from)
         if (n++ < MOST_VIEWS)
             name[n - 1] = f->node[at].op;
     for (int i = (n < MOST_VIEWS ? n : MOST_VIEWS) - 1; i >= 0; i--)
@@ -305,7 +306,8 @@ static void put_content(writer *w, const wg_place_in *scope, const wg_look *look
     size_t used = 0;
     const char *each = scope->times > 1 ? " each" : "";
     for (uint32_t i = 0; scope->ops <= WG_FEW && i < scope->ops; i++)
-        used += (size_t)snprintf(text + used, sizeof text - used, "%s%.40s", i ? ", " : "", fact_of(w, scope->few[i])->op);
+        used +=
+            (size_t)snprintf(text + used, sizeof text - used, "%s%.40s", i ? ", " : "", fact_of(w, scope->few[i])->op);
     if (scope->ops > WG_FEW)
         snprintf(text, sizeof text, "%u ops", scope->ops);
     wg_put_note(w, look, "%s%s", text, scope->ops > WG_FEW ? each : "");
@@ -321,7 +323,8 @@ static void write_closed(writer *w, uint32_t item)
     bool norms = wg_dot_norms(w) && !w->d->side_by_side && shown->norm_high >= 0;
     wg_node_begin(w, item, &look);
     if (norms)
-        wg_put(w->text, "<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"2\" CELLPADDING=\"0\"><TR><TD COLSPAN=\"2\">");
+        wg_put(w->text,
+               "<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"2\" CELLPADDING=\"0\"><TR><TD COLSPAN=\"2\">");
     wg_put(w->text, "<FONT COLOR=\"%s\" POINT-SIZE=\"12\"><B>", wg_color_in(look.ink, w->dark));
     wg_put_scope_name(w, scope);
     if (scope->times > 1)

@@ -1,4 +1,5 @@
-/* Parameters as DOT: a card of those that one operation takes, a line each; gradients beside them as colour and number. */
+/* Parameters as DOT: a card of those that one operation takes, a line each; gradients beside them as colour and
+ * number. */
 #include "graph/dot.h"
 
 #define MOST_ROWS 12 /* parameters written out on one card */
@@ -150,16 +151,19 @@ void wg_write_gradient(writer *w, uint32_t item)
     const uint32_t *row = shown->rows ? &w->d->row[shown->first_row] : &shown->node;
     line_start(w);
     wg_put(w->text,
-           "g%u [id=\"g%u\" class=\"grad\" label=<<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"2\" CELLPADDING=\"1\">",
+           "g%u [id=\"g%u\" class=\"grad\" label=<<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"2\" "
+           "CELLPADDING=\"1\">",
            shown->node, shown->node);
     for (uint32_t r = 0; r < rows && r < MOST_ROWS; r++)
         if (!fact_of(w, row[r])->frozen)
             put_row(w, row[r], 0, &look, true);
     if (rows > MOST_ROWS)
         put_note_row(w, look.note, "and %u more", rows - MOST_ROWS);
-    wg_put(w->text, "</TABLE>> shape=\"%s\" style=\"%s\" fillcolor=\"%s\" color=\"%s\" margin=\"0.06,0.03\" tooltip=\"gradient of ",
-           fact_of(w, row[0])->kind == WG_FACT_PARAMETER ? "cylinder" : "ellipse", look.style,
-           wg_color_in(look.fill, w->dark), wg_color_in(look.line, w->dark));
+    wg_put(
+        w->text,
+        "</TABLE>> shape=\"%s\" style=\"%s\" fillcolor=\"%s\" color=\"%s\" margin=\"0.06,0.03\" tooltip=\"gradient of ",
+        fact_of(w, row[0])->kind == WG_FACT_PARAMETER ? "cylinder" : "ellipse", look.style,
+        wg_color_in(look.fill, w->dark), wg_color_in(look.line, w->dark));
     wg_put_quoted(w->text, wg_fact_output(w->d->facts, row[0])->name);
     wg_put(w->text, "\"];\n");
 }

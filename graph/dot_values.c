@@ -8,7 +8,8 @@ static void take_in(wg_statistics *s, const wg_statistics *more)
     double a = (double)(s->n - s->nan - s->infinite), b = (double)(more->n - more->nan - more->infinite), n = a + b;
     if (b > 0) {
         double step = more->mean - s->mean;
-        double squares = s->deviation * s->deviation * a + more->deviation * more->deviation * b + step * step * a * b / n;
+        double squares =
+            s->deviation * s->deviation * a + more->deviation * more->deviation * b + step * step * a * b / n;
         s->low = a > 0 ? fmin(s->low, more->low) : more->low;
         s->high = a > 0 ? fmax(s->high, more->high) : more->high;
         s->mean += step * b / n;

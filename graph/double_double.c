@@ -544,14 +544,16 @@ OPERATION(isfinite) { UNUSED_BRANCH; return num(isfinite(x[0].hi)); }
 
 /* ---- By name ----------------------------------------------------------------------------------------------------- */
 #define FUNCTIONS(F)                                                                                                   \
-    F(abs) F(acos) F(acosh) F(add) F(asin) F(asinh) F(atan) F(atan2) F(atanh) F(cbrt) F(ceil) F(copysign) F(cos)       \
-    F(cosh) F(cospi) F(digamma) F(divide) F(equal) F(erf) F(erfc) F(erfcx) F(erfinv) F(exp) F(exp2) F(expm1) F(floor)            \
-    F(floor_divide) F(fma) F(fmod) F(gaussian) F(greater) F(greater_equal) F(hypot) F(i0) F(i0e) F(i1) F(i1e) F(isfinite) F(isinf) F(isnan)      \
-    F(j0) F(j1) F(ldexp) F(lerp) F(less) F(less_equal) F(lgamma) F(log) F(log10) F(log1p) F(log2) F(log_ndtr) F(log_sigmoid) F(logaddexp)   \
-    F(logaddexp2) F(logical_and) F(logical_not) F(logical_or) F(logical_xor) F(maximum) F(minimum) F(multiply)         \
-    F(ndtr) F(ndtri) F(negative) F(not_equal) F(polygamma_at) F(positive) F(pow) F(reciprocal) F(remainder) F(round) F(sigmoid) F(sign)         \
-    F(sin) F(sinh) F(sinpi) F(sqrt) F(square) F(strong_multiply) F(subtract) F(tan) F(tanh) F(tanhshrink) F(trunc)     \
-    F(where)
+    F(abs)                                                                                                             \
+    F(acos) F(acosh) F(add) F(asin) F(asinh) F(atan) F(atan2) F(atanh) F(cbrt) F(ceil) F(copysign) F(cos) F(cosh)      \
+        F(cospi) F(digamma) F(divide) F(equal) F(erf) F(erfc) F(erfcx) F(erfinv) F(exp) F(exp2) F(expm1) F(floor)      \
+            F(floor_divide) F(fma) F(fmod) F(gaussian) F(greater) F(greater_equal) F(hypot) F(i0) F(i0e) F(i1) F(i1e)  \
+                F(isfinite) F(isinf) F(isnan) F(j0) F(j1) F(ldexp) F(lerp) F(less) F(less_equal) F(lgamma) F(log)      \
+                    F(log10) F(log1p) F(log2) F(log_ndtr) F(log_sigmoid) F(logaddexp) F(logaddexp2) F(logical_and)     \
+                        F(logical_not) F(logical_or) F(logical_xor) F(maximum) F(minimum) F(multiply) F(ndtr) F(ndtri) \
+                            F(negative) F(not_equal) F(polygamma_at) F(positive) F(pow) F(reciprocal) F(remainder)     \
+                                F(round) F(sigmoid) F(sign) F(sin) F(sinh) F(sinpi) F(sqrt) F(square)                  \
+                                    F(strong_multiply) F(subtract) F(tan) F(tanh) F(tanhshrink) F(trunc) F(where)
 #define ENTRY(name) {#name, dd_##name},
 
 wg_dd_function *wg_dd_find(const char *name)

@@ -323,7 +323,8 @@ wg_status (wg_function_draw)(wg_function *f, const char *path, wg_function_draw_
     return status;
 }
 
-wg_status (wg_function_draw_to)(wg_function *f, wg_format format, wg_sink *sink, void *user, wg_function_draw_options options)
+wg_status (wg_function_draw_to)(wg_function *f, wg_format format, wg_sink *sink, void *user,
+                               wg_function_draw_options options)
 {
     if (!f || f->tape->status)
         return f ? f->tape->status : WG_ERROR_VALUE;

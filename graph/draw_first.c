@@ -1,6 +1,6 @@
-/* WENGERT_DRAW=mlp.html ./train: a program, unchanged, draws the graph of a tape's first backward pass, with the gradients
- * that it gave, and goes on. The variable is asked for once a tape, so a pass costs a branch; nothing is kept but on the
- * tape. Of several tapes each draws, and the file is that of the last: it is always one whole picture. */
+/* WENGERT_DRAW=mlp.html ./train: a program, unchanged, draws the graph of a tape's first backward pass, with the
+ * gradients that it gave, and goes on. The variable is asked for once a tape, so a pass costs a branch; nothing is kept
+ * but on the tape. Of several tapes each draws, and the file is that of the last: it is always one whole picture. */
 #include "graph/drawing.h"
 
 #include <stdlib.h>

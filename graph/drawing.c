@@ -1,5 +1,6 @@
-/* The drawing model. In a few passes over the facts: to which scope each node belongs, which equal scopes are drawn once, what
- * each node is drawn as, which scopes are closed, which tensors run between. Nothing recurses over the graph. */
+/* The drawing model. In a few passes over the facts: to which scope each node belongs, which equal scopes are drawn
+ * once, what each node is drawn as, which scopes are closed, which tensors run between. Nothing recurses over the
+ * graph. */
 #include "graph/drawing.h"
 
 /* Room for n entries and one to spare. */
@@ -106,7 +107,8 @@ static bool is_left_out(const wg_drawing *d, uint32_t i)
     return d->same[i] != i || d->source[i] != i || on_a_card(d, i) || (param && d->options.params == WG_PARAMS_HIDE);
 }
 
-/* Of "relu (model.c:12): its vjp for ...": the last such operation, as a check goes from the result back; WG_NOWHERE. */
+/* Of "relu (model.c:12): its vjp for ...": the last such operation, as a check goes from the result back;
+ * WG_NOWHERE. */
 static uint32_t blamed_find(const wg_facts *f, const wg_check_report *check)
 {
     const char *blame = check && check->failed ? check->blame : "";
@@ -217,7 +219,8 @@ static wg_status options_good(const wg_drawing *d, const char *name)
         return wg_report(d->tape, name, WG_ERROR_VALUE, "%.100s is not a link of http, https, file or vscode",
                          d->options.link);
     if (background && strcmp(background, "none"))
-        return wg_report(d->tape, name, WG_ERROR_VALUE, "the background is \"none\" or the theme's, not %.40s", background);
+        return wg_report(d->tape, name, WG_ERROR_VALUE, "the background is \"none\" or the theme's, not %.40s",
+                         background);
     if (d->options.overlay == WG_SHOW_GRAD && !d->facts->has_gradients)
         return wg_report(d->tape, name, WG_ERROR_VALUE, "no gradients on this tape; call wg_backward first");
     if (d->options.overlay == WG_SHOW_TIME && !d->facts->has_times)

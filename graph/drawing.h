@@ -1,5 +1,6 @@
-/* The drawing model: what is to be seen of a graph, computed once from its facts. Writers (DOT, JSON, the table, the tree)
- * only write it. Everything lives in the tape's arena and is given back when the picture is done. Private to graph/. */
+/* The drawing model: what is to be seen of a graph, computed once from its facts. Writers (DOT, JSON, the table, the
+ * tree) only write it. Everything lives in the tape's arena and is given back when the picture is done. Private to
+ * graph/. */
 #ifndef GRAPH_DRAWING_H
 #define GRAPH_DRAWING_H
 
@@ -86,7 +87,8 @@ typedef struct {
     uint32_t *row;             /* nodes of the parameters on cards */
     uint32_t *order;           /* items as they are written: each behind its card and its inputs */
     uint32_t ordered;
-    /* What stands in a scope, in order: by scope the first, by entry the next. Entries are items, and scopes from `items` on. */
+    /* What stands in a scope, in order: by scope the first, by entry the next. Entries are items, and scopes from
+     * `items` on. */
     uint32_t *first_in, *next_in;
     uint32_t folded;           /* scopes that are drawn by an equal one */
     uint32_t closed_by_itself; /* scopes and runs */
@@ -125,8 +127,8 @@ bool wg_scopes_fold(wg_drawing *d);
 /* ---- drawing_close.c ---- */
 /* Nodes that would be drawn with scopes deeper than `depth` closed. */
 uint32_t wg_drawn_at(const wg_drawing *d, int depth);
-/* Closes scopes that are too deep for the options or for a page, and joins operations in a row where that is not enough.
- * False: no memory. */
+/* Closes scopes that are too deep for the options or for a page, and joins operations in a row where that is not
+ * enough. False: no memory. */
 bool wg_scopes_close(wg_drawing *d);
 #define WG_PAGE 150 /* drawn nodes that fit one */
 

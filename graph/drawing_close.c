@@ -1,5 +1,5 @@
-/* Which scopes are drawn closed, as one node: those that are named, those that are too deep for the options or for a page.
- * Where no scope is left to close, operations in a row are joined. */
+/* Which scopes are drawn closed, as one node: those that are named, those that are too deep for the options or for a
+ * page. Where no scope is left to close, operations in a row are joined. */
 #include "graph/drawing.h"
 
 #define A_RUN 4         /* operations in a row that are worth joining */

@@ -179,7 +179,8 @@ bool wg_contents_make(wg_drawing *d)
     memset(memory, 0xff, (n + 1) * sizeof *memory);
     d->first_in = memory;
     d->next_in = d->first_in + d->scopes;
-    uint32_t *last = d->next_in + d->items + d->scopes, *known = last + d->scopes; /* scopes that stand in their parents */
+    /* Scopes that stand in their parents */
+    uint32_t *last = d->next_in + d->items + d->scopes, *known = last + d->scopes;
     for (uint32_t i = 0; i < d->ordered; i++) {
         uint32_t chain[64];
         int length = 0;

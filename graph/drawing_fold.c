@@ -1,6 +1,6 @@
-/* Equal neighbouring scopes drawn once: a transformer's blocks, an unrolled network's steps. Two scopes are equal where their
- * operations, options, shapes and wiring are, names apart: first by a hash of what is in each, then node by node. They are
- * drawn once where they form a chain: what one takes from the scope before, every one takes so.
+/* Equal neighbouring scopes drawn once: a transformer's blocks, an unrolled network's steps. Two scopes are equal where
+ * their operations, options, shapes and wiring are, names apart: first by a hash of what is in each, then node by node.
+ * They are drawn once where they form a chain: what one takes from the scope before, every one takes so.
  *
  * The operations of a scope and of those in it stand side by side in `order`, scope by scope, so that the k-th of one
  * corresponds to the k-th of an equal one. */
@@ -14,12 +14,14 @@ typedef struct {
     uint32_t *rank;          /* by scope: in the order of a walk down the tree */
     uint64_t *own;           /* by node: hash of all but the wiring */
     uint64_t *hash;          /* by scope */
-    uint32_t *chain, *last;  /* by scope: the first of its chain; the last so far of the chain that it is the first of */
+    uint32_t *chain, *last;  /* by scope: the first of its chain; the last so far of the chain that it is the first
+                                of */
     uint32_t *before;        /* by scope: the one before it in the chain; WG_NOWHERE */
     uint32_t *takers;        /* by node: operands that are it */
     uint32_t *partner;       /* by leaf: what corresponds to it in the other scope, in comparison `when` */
     uint32_t *when, *inside; /* by node: the comparison; how many operands that are it were seen in it */
-    uint32_t *start;         /* by place in the first of a chain: what stands for the scope before it, in comparison `since` */
+    uint32_t *start;         /* by place in the first of a chain: what stands for the scope before it, in comparison
+                                `since` */
     uint32_t *since;
     uint32_t comparison;
 } folding;
@@ -29,7 +31,8 @@ static bool tables_made(folding *g)
 {
     const wg_drawing *d = g->d;
     size_t nodes = d->facts->nodes, scopes = d->scopes;
-    uint32_t **const by_node[] = {&g->order, &g->at, &g->takers, &g->partner, &g->when, &g->inside, &g->start, &g->since};
+    uint32_t **const by_node[] = {&g->order, &g->at,     &g->takers, &g->partner,
+                                  &g->when,  &g->inside, &g->start,  &g->since};
     uint32_t **const by_scope[] = {&g->first, &g->end, &g->rank, &g->chain, &g->last, &g->before};
     uint32_t *memory = wg_arena(d->tape, (8 * (nodes + 1) + 6 * (scopes + 1)) * sizeof *memory);
     g->own = wg_arena(d->tape, (nodes + 1) * sizeof *g->own);
@@ -176,8 +179,8 @@ static bool leaves_pair(const folding *g, uint32_t x, uint32_t y)
     return true;
 }
 
-/* An operand of b comes from place p of a. In a it must come from there in the scope before, or, where a is the first, from
- * something outside that stands for it. */
+/* An operand of b comes from place p of a. In a it must come from there in the scope before, or, where a is the first,
+ * from something outside that stands for it. */
 static bool continues_chain(const folding *g, uint32_t a, const wg_operand_fact *x, const wg_operand_fact *y)
 {
     const wg_facts *f = g->d->facts;

@@ -1,6 +1,6 @@
-/* Solutions of equations, differentiated as such: by steps of Newton's method, recorded where they no longer move. A step
- * x - J(x)^-1 r(x) from an x that is off by e comes out off by e^2. From the solution as a constant, e is of first order in a
- * change of the parameters; after two steps it is of fourth. */
+/* Solutions of equations, differentiated as such: by steps of Newton's method, recorded where they no longer move. A
+ * step x - J(x)^-1 r(x) from an x that is off by e comes out off by e^2. From the solution as a constant, e is of first
+ * order in a change of the parameters; after two steps it is of fourth. */
 #include "graph/closure.h"
 
 #include "wengert/elementwise.h"
@@ -177,6 +177,7 @@ wg_tensor (wg_fixed_point)(wg_body *f, wg_tensor x0, wg_fixed_point_options opti
 
 wg_tensor (wg_root)(wg_body *f, wg_tensor x0, wg_root_options options)
 {
-    equation e = {.name = "wg_root", .f = f, .user = options.user, .tolerance = options.tolerance, .most = options.most};
+    equation e = {
+        .name = "wg_root", .f = f, .user = options.user, .tolerance = options.tolerance, .most = options.most};
     return equation_solved(e, x0);
 }

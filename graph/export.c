@@ -1,5 +1,5 @@
-/* Compiled functions as C files. The plan of a compiled function is made again from the tape, but ends in C text: constants,
- * then a function for each step, then one that calls them in order. */
+/* Compiled functions as C files. The plan of a compiled function is made again from the tape, but ends in C text:
+ * constants, then a function for each step, then one that calls them in order. */
 #include "graph/export.h"
 #include "graph/file.h"
 #include "graph/traverse.h"
@@ -130,11 +130,13 @@ static void shapes_put(wg_export *e, wg_source *to)
     const wg_function *f = e->f;
     for (int i = 0; i < f->n_in + e->n_params; i++) {
         wg_type type = input_type(e, i);
-        wg_source_put(to, " *     %s  %s %s, read\n", e->input[i], wg_dtype_name(type.dtype), wg_export_shape(e, &type));
+        wg_source_put(to, " *     %s  %s %s, read\n", e->input[i], wg_dtype_name(type.dtype),
+                      wg_export_shape(e, &type));
     }
     for (int k = 0; k < f->n_out + f->n_grad; k++) {
         wg_type type = *f->slot[f->n_in + k].type;
-        wg_source_put(to, " *     %s  %s %s, written\n", e->output[k], wg_dtype_name(type.dtype), wg_export_shape(e, &type));
+        wg_source_put(to, " *     %s  %s %s, written\n", e->output[k], wg_dtype_name(type.dtype),
+                      wg_export_shape(e, &type));
     }
 }
 
@@ -146,8 +148,9 @@ static void pattern_put(wg_export *e)
     static const char *const names[] = {"start", "row", "column"};
     const int64_t *const lists[] = {s->start, s->row, s->column};
     const int64_t n[] = {s->rows + 1, s->n, s->n};
-    wg_source_put(&e->header, "/* The matrix [%lld, %lld] of %lld values: entry k is in row row[k] and column column[k]; "
-                              "those of row r are start[r]\n * to start[r + 1] - 1. */\n",
+    wg_source_put(&e->header,
+                  "/* The matrix [%lld, %lld] of %lld values: entry k is in row row[k] and column column[k]; "
+                  "those of row r are start[r]\n * to start[r + 1] - 1. */\n",
                   (long long)s->rows, (long long)s->columns, (long long)s->n);
     for (int i = 0; i < 3; i++) {
         int64_t room = n[i] ? n[i] : 1;
@@ -182,7 +185,8 @@ static void function_put(wg_export *e, wg_source *to)
     arguments_put(e, to);
     wg_source_put(to, ")\n{\n");
     if (works && !e->options.workspace)
-        wg_source_put(to, "    static %s_workspace memory;\n    %s_workspace *const work = &memory;\n", e->prefix, e->prefix);
+        wg_source_put(to, "    static %s_workspace memory;\n    %s_workspace *const work = &memory;\n", e->prefix,
+                      e->prefix);
     if (!works && e->options.workspace)
         wg_source_put(to, "    (void)work;\n");
     for (int i = 0; i < e->f->n_in + e->n_params; i++)
@@ -199,8 +203,8 @@ static void function_put(wg_export *e, wg_source *to)
 static void entry_put(wg_export *e, wg_source *to)
 {
     const char *between = "";
-    wg_source_put(to, "\nsize_t %s_bytes(void);\nint %s_run(const void *const *in, void *const *out, void *work);\n", e->prefix,
-                  e->prefix);
+    wg_source_put(to, "\nsize_t %s_bytes(void);\nint %s_run(const void *const *in, void *const *out, void *work);\n",
+                  e->prefix, e->prefix);
     wg_source_put(to, "size_t %s_bytes(void) { return sizeof(%s_workspace); }\n", e->prefix, e->prefix);
     wg_source_put(to, "int %s_run(const void *const *in, void *const *out, void *work)\n{\n    return %s(", e->prefix,
                   e->prefix);
@@ -223,9 +227,10 @@ static void file_put(wg_export *e, wg_source *to)
         wg_source_put(to, "/* A compiled function of %u steps, made by Wengert. C99; needs <math.h>%s.", e->n_steps,
                       e->calls_blas ? " and a CBLAS" : "");
         if (e->options.test)
-            wg_source_put(to, "\n *     cc -std=c99 -O2 -D%s %s.c%s -lm && ./a.out\n * checks it.", e->test_macro, e->file,
-                          e->calls_blas ? " -lopenblas" : "");
-        wg_source_put(to, " */\n#include \"%s.h\"\n\n%s%s", e->file, e->calls_blas ? "#include <cblas.h>\n" : "", includes);
+            wg_source_put(to, "\n *     cc -std=c99 -O2 -D%s %s.c%s -lm && ./a.out\n * checks it.", e->test_macro,
+                          e->file, e->calls_blas ? " -lopenblas" : "");
+        wg_source_put(to, " */\n#include \"%s.h\"\n\n%s%s", e->file, e->calls_blas ? "#include <cblas.h>\n" : "",
+                      includes);
     }
     wg_source_bytes(to, e->constants.data, e->constants.size);
     wg_source_bytes(to, e->helpers.to->data, e->helpers.to->size);
@@ -247,7 +252,8 @@ static wg_status outputs_gathered(wg_export *e, wg_tensors outputs, wg_tensor **
             return status;
     }
     if (g.n != f->n_grad)
-        return wg_report(f->tape, "wg_export_c", WG_ERROR_VALUE, "%d parameters had a gradient, and now %d have", f->n_grad, g.n);
+        return wg_report(f->tape, "wg_export_c", WG_ERROR_VALUE, "%d parameters had a gradient, and now %d have",
+                         f->n_grad, g.n);
     size_t n = (size_t)f->n_out + (size_t)g.n;
     *all = wg_arena(f->tape, n * sizeof **all);
     if (!*all)
@@ -318,9 +324,12 @@ static wg_status files_written(wg_export *e, const wg_source *source, void *argu
     if (e->options.entry)
         return wg_file_write(e->p.tape, "wg_export_c", path, source->data, source->size);
     size_t n = strlen(path);
-    const char *beside = wg_export_text(e, "%.*s.h", (int)(n - 2), path), *guard = wg_export_text(e, "%s_H", upper_of(e, e->prefix));
-    wg_source_put(&header, "/* The function of %s.c. */\n#ifndef %s\n#define %s\n\n#include <stdbool.h>\n#include <stdint.h>\n\n"
-                           "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n",
+    const char *beside = wg_export_text(e, "%.*s.h", (int)(n - 2), path),
+               *guard = wg_export_text(e, "%s_H", upper_of(e, e->prefix));
+    wg_source_put(&header,
+                  "/* The function of %s.c. */\n#ifndef %s\n#define %s\n\n"
+                  "#include <stdbool.h>\n#include <stdint.h>\n\n"
+                  "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n",
                   e->file, guard, guard);
     wg_source_bytes(&header, e->header.data, e->header.size);
     wg_source_put(&header, "\n#ifdef __cplusplus\n}\n#endif\n\n#endif\n");
@@ -336,6 +345,7 @@ wg_status (wg_export_c)(wg_function *f, const char *path, wg_export_c_options op
         return WG_ERROR_VALUE;
     size_t n = path ? strlen(path) : 0;
     if (n < 3 || strcmp(path + n - 2, ".c"))
-        return wg_report(f->tape, "wg_export_c", WG_ERROR_VALUE, "the path %s does not end in .c", path ? path : "NULL");
+        return wg_report(f->tape, "wg_export_c", WG_ERROR_VALUE, "the path %s does not end in .c",
+                         path ? path : "NULL");
     return wg_export_text_of(f, path, &options, files_written, (void *)(uintptr_t)path);
 }

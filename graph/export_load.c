@@ -47,7 +47,8 @@ static wg_status loaded_into(wg_export *e, void *object, const char *name)
     bytes_function *bytes = NULL;
     run_function *run = NULL;
     if (!function_found(object, name, "bytes", &bytes) || !function_found(object, name, "run", &run))
-        return wg_report(f->tape, "wg_function_load_c", WG_ERROR_FILE, "the object has no %s_run that was exported", name);
+        return wg_report(f->tape, "wg_function_load_c", WG_ERROR_FILE, "the object has no %s_run that was exported",
+                         name);
     loaded *l = wg_hold_take(f, sizeof *l);
     wg_instruction *only = wg_hold_take(f, sizeof *only);
     size_t n_in = (size_t)f->n_in + (size_t)e->n_params, n_out = (size_t)f->n_out + (size_t)f->n_grad;

@@ -1,5 +1,5 @@
-/* Elementwise steps of exported C. Each node is one statement made of its entry's text; the statements of arrays are in one
- * nest of loops, over as few axes as the strides of all operands allow. */
+/* Elementwise steps of exported C. Each node is one statement made of its entry's text; the statements of arrays are in
+ * one nest of loops, over as few axes as the strides of all operands allow. */
 #include "graph/export.h"
 
 #define MOST_OPERANDS 5 /* of a node: three, a result and a cotangent */
@@ -221,13 +221,15 @@ static void parameters_put(const loop *l, wg_source *to, wg_source *call)
         const char *member = wg_export_member((wg_dtype)d);
         if (!l->cells[d] || !wg_export_mentions(&l->text, member))
             continue;
-        wg_source_put(to, "%s%s%s *restrict %s", between, l->written[d] ? "" : "const ", wg_c_type((wg_dtype)d), member);
+        wg_source_put(to, "%s%s%s *restrict %s", between, l->written[d] ? "" : "const ", wg_c_type((wg_dtype)d),
+                      member);
         wg_source_put(call, "%swork->%s", between, member);
         between = ", ";
     }
     for (int i = 0; i < l->n_params; i++) {
         uint32_t root = l->param[i];
-        const char *type = wg_c_type((wg_dtype)wg_plan_node(&l->e->p, root)->dtype), *name = wg_export_array(l->e, root);
+        const char *type = wg_c_type((wg_dtype)wg_plan_node(&l->e->p, root)->dtype),
+                   *name = wg_export_array(l->e, root);
         if (!wg_export_mentions(&l->text, name)) /* the slope does not need it */
             continue;
         wg_source_put(to, "%s%s%s *restrict %s", between, is_inside(l, root) ? "" : "const ", type, name);

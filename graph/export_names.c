@@ -9,10 +9,13 @@
 static bool is_reserved(const char *name)
 {
     static const char words[] =
-        " auto break case char const continue default do double else enum extern float for goto if inline int long main "
-        "register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while bool "
+        " auto break case char const continue default do double else enum extern float for goto if inline int long "
+        "main "
+        "register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while "
+        "bool "
         "true false int32_t int64_t work memory f32 f64 i32 i64 truth printf i j k l m n o p q NAN INFINITY EOF NULL "
-        "acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh erf erfc exp exp2 expm1 fabs fdim floor fma "
+        "acos acosh asin asinh atan atan2 atanh cbrt ceil copysign cos cosh erf erfc exp exp2 expm1 fabs fdim floor "
+        "fma "
         "fmax fmin fmod frexp gamma hypot ilogb isfinite isinf isnan isnormal j0 j1 jn ldexp lgamma llrint llround log "
         "log10 log1p log2 logb lrint lround modf nan nearbyint nextafter nexttoward pow remainder remquo rint round "
         "scalb scalbln scalbn signbit significand sin sinh sqrt tan tanh tgamma trunc y0 y1 yn ";

@@ -1,6 +1,6 @@
-/* What an exported function does, in which order, and where its values are. Elementwise calls that follow each other are one
- * step: of 0-d values a stretch of plain statements, of arrays of one shape one loop. What only that step sees is a
- * variable; the rest of what is made shares a workspace, an array for each dtype, by lifetimes. */
+/* What an exported function does, in which order, and where its values are. Elementwise calls that follow each other
+ * are one step: of 0-d values a stretch of plain statements, of arrays of one shape one loop. What only that step sees
+ * is a variable; the rest of what is made shares a workspace, an array for each dtype, by lifetimes. */
 #include "graph/export.h"
 
 #define MOST_SCALARS 200 /* statements of a function: compilers take more than twice the time for twice as many */
@@ -48,7 +48,8 @@ void wg_export_give(wg_export *e, wg_dtype dtype, size_t at, size_t n)
 const int64_t *wg_export_stride(const wg_export *e, uint32_t i)
 {
     const wg_node *node = wg_plan_node(&e->p, i);
-    return !node->rank || wg_node_is(node, WG_NODE_CONTIGUOUS) || wg_is_dense_copy(&e->p, i) ? NULL : wg_node_stride(node);
+    return !node->rank || wg_node_is(node, WG_NODE_CONTIGUOUS) || wg_is_dense_copy(&e->p, i) ? NULL
+                                                                                             : wg_node_stride(node);
 }
 
 /* Are all elements of a constant the same? Then it is a number where it is read, however many there are. */
@@ -113,7 +114,8 @@ static bool same_dims(const wg_node *a, const wg_node *b)
     return a->rank == b->rank && (!a->rank || !memcmp(a->as.layout->dim, b->as.layout->dim, a->rank * sizeof(int64_t)));
 }
 
-/* May node i be done in the loop that begins with node `first`? What that makes is read where the loop is, and nowhere else. */
+/* May node i be done in the loop that begins with node `first`? What that makes is read where the loop is, and nowhere
+ * else. */
 static bool joins(const wg_export *e, uint32_t i, uint32_t first)
 {
     const wg_node *node = wg_plan_node(&e->p, i);

@@ -1,5 +1,5 @@
-/* Steps of exported C: each is a function of the pointers it reads and writes, and a call of it in the body. Two steps with the
- * same text, as equal layers have, are one function. */
+/* Steps of exported C: each is a function of the pointers it reads and writes, and a call of it in the body. Two steps
+ * with the same text, as equal layers have, are one function. */
 #include "graph/export.h"
 
 #include <ctype.h>
@@ -12,7 +12,8 @@ const char *wg_export_function_put(wg_export *e, const char *wish, bool may_fail
     for (uint32_t k = 0; k < e->n_done; k++)
         if (e->done[k].size == text->size && !memcmp(e->functions.data + e->done[k].at, text->data, text->size))
             return e->done[k].name;
-    const char *own = wg_export_name(e, wg_export_text(e, "%s_%u", wish, ++e->n_put)); /* which no constant has either */
+    /* Which no constant has either */
+    const char *own = wg_export_name(e, wg_export_text(e, "%s_%u", wish, ++e->n_put));
     const char *name = wg_export_text(e, "%s_%s", e->prefix, own);
     wg_source_put(&e->functions, "static %s %s(", may_fail ? "int" : "void", name);
     if (e->n_done < e->most_done) /* else it is put again */
@@ -61,7 +62,8 @@ static void copy_put(wg_export *e, uint32_t i, const char *to)
         dense[k] = step;
     wg_source_put(&text, "const %s *restrict x, %s *restrict y)\n{\n", name, name);
     if (!stride) {
-        wg_source_put(&text, "    for (int i = 0; i < %lld; i++)\n        y[i] = x[i];\n", (long long)wg_type_count(&type));
+        wg_source_put(&text, "    for (int i = 0; i < %lld; i++)\n        y[i] = x[i];\n",
+                      (long long)wg_type_count(&type));
     } else {
         for (int k = 0; k < type.rank; k++) {
             wg_source_put(&text, "%*sfor (int %c = 0; %c < %lld; %c++)\n", 4 * (k + 1), "", index[k], index[k],
@@ -271,7 +273,8 @@ static void output_copied(wg_export *e, int k)
         return;
     e->at = NULL;
     if (wg_export_is_cell(e, root) && !type.rank)
-        wg_source_put(&e->body, "    *%s = work->%s[%zu];\n", e->output[k], wg_export_member(type.dtype), e->value[root].at);
+        wg_source_put(&e->body, "    *%s = work->%s[%zu];\n", e->output[k], wg_export_member(type.dtype),
+                      e->value[root].at);
     else if (wg_type_count(&type))
         copy_put(e, i, e->output[k]);
 }

@@ -1,5 +1,5 @@
-/* The main that checks an exported file: it has the inputs of now, runs the function on them and compares with the outputs of
- * now, each against the largest there is in its array. */
+/* The main that checks an exported file: it has the inputs of now, runs the function on them and compares with the
+ * outputs of now, each against the largest there is in its array. */
 #include "graph/export.h"
 
 /* An array of the file; data NULL: of zeros that are written to. */

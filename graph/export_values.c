@@ -28,7 +28,8 @@ const char *wg_export_member(wg_dtype dtype)
 static void number_put(wg_source *to, wg_dtype dtype, const void *data, int64_t i)
 {
     if (wg_is_float(dtype))
-        wg_source_number(to, dtype, dtype == WG_FLOAT32 ? (double)((const float *)data)[i] : ((const double *)data)[i], false);
+        wg_source_number(to, dtype, dtype == WG_FLOAT32 ? (double)((const float *)data)[i] : ((const double *)data)[i],
+                         false);
     else
         wg_source_integer(to, dtype, dtype == WG_INT64   ? ((const int64_t *)data)[i]
                                      : dtype == WG_INT32 ? ((const int32_t *)data)[i]
@@ -41,7 +42,11 @@ void wg_export_numbers(wg_export *e, wg_source *to, const wg_type *type, const v
     int64_t n = wg_type_count(type);
     wg_source_put(to, "{");
     for (int64_t i = 0; i < n; i++) {
-        wg_source_put(to, "%s", n <= NUMBERS_A_LINE ? i ? ", " : "" : i % NUMBERS_A_LINE ? ", " : i ? ",\n    " : "\n    ");
+        wg_source_put(to, "%s",
+                      n <= NUMBERS_A_LINE  ? i ? ", " : ""
+                      : i % NUMBERS_A_LINE ? ", "
+                      : i                  ? ",\n    "
+                                           : "\n    ");
         number_put(to, type->dtype, data, i);
     }
     wg_source_put(to, n ? "}" : "0}");
@@ -68,8 +73,8 @@ static void constant_put(wg_export *e, uint32_t root)
     int64_t n = wg_type_count(&type);
     if (!values)
         return;
-    wg_source_put(&e->constants, "/* %s */\nstatic const %s %s[%lld] = ", wg_export_shape(e, &type), wg_c_type(type.dtype),
-                  e->value[root].name, (long long)(n ? n : 1));
+    wg_source_put(&e->constants, "/* %s */\nstatic const %s %s[%lld] = ", wg_export_shape(e, &type),
+                  wg_c_type(type.dtype), e->value[root].name, (long long)(n ? n : 1));
     wg_export_numbers(e, &e->constants, &type, values);
     wg_source_put(&e->constants, ";\n\n");
 }

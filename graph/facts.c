@@ -1,4 +1,5 @@
-/* The facts of a graph, taken from the tape: in a few passes over the nodes that the roots depend on, nothing recurses. */
+/* The facts of a graph, taken from the tape: in a few passes over the nodes that the roots depend on, nothing
+ * recurses. */
 #include "graph/facts.h"
 
 #include "graph/observe.h"
@@ -281,8 +282,8 @@ static double flops_of(wg_tape *tape, uint32_t first)
 /* ---- What a backward pass reads ---------------------------------------------------------------------------------- */
 static bool reads_all(const wg_op *op) { return op->map && !op->saves; }
 
-/* Marks the buffers that the chain rule of a call reads: operands and results by the names that its entry lists, what it
- * saved beside its outputs. */
+/* Marks the buffers that the chain rule of a call reads: operands and results by the names that its entry lists, what
+ * it saved beside its outputs. */
 static void need(const filling *s, uint32_t first)
 {
     const wg_node *node = wg_node_at(s->tape, first);
@@ -400,14 +401,26 @@ static bool node_add(const filling *s, uint32_t i)
     bool root = is_root(s, i), leaf = is_leaf(node);
     wg_place_text(s->tape, node->place, place, sizeof place);
     wg_fact *fact = &f->node[f->nodes++];
-    *fact = (wg_fact){.kind = kind_of(node), .op = node->op->name ? node->op->name : "operation",
-                      .scope = scope_of(s, node), .place = copied(s, place, strlen(place)),
-                      .options = leaf ? "" : options_of(s, node, root), .numbers = leaf ? "" : numbers_of(s, node),
-                      .reduction = root && !leaf ? reduction_of(node) : "", .saves = saves_of(s, node), .fused = "", .memory = "",
-                      .frozen = wg_node_is(node, WG_NODE_FROZEN), .cut = !leaf && wg_node_is(node, WG_NODE_CUT),
-                      .unused = !s->reached[i], .ordered = !leaf && is_ordered(s, node), .kept = kept_by(s, i),
-                      .flops = leaf ? -1 : flops_of(f->tape, i), .seconds = -1, .seconds_backward = -1,
-                      .backward = !leaf && node->derived, .output = f->outputs};
+    *fact = (wg_fact){.kind = kind_of(node),
+                      .op = node->op->name ? node->op->name : "operation",
+                      .scope = scope_of(s, node),
+                      .place = copied(s, place, strlen(place)),
+                      .options = leaf ? "" : options_of(s, node, root),
+                      .numbers = leaf ? "" : numbers_of(s, node),
+                      .reduction = root && !leaf ? reduction_of(node) : "",
+                      .saves = saves_of(s, node),
+                      .fused = "",
+                      .memory = "",
+                      .frozen = wg_node_is(node, WG_NODE_FROZEN),
+                      .cut = !leaf && wg_node_is(node, WG_NODE_CUT),
+                      .unused = !s->reached[i],
+                      .ordered = !leaf && is_ordered(s, node),
+                      .kept = kept_by(s, i),
+                      .flops = leaf ? -1 : flops_of(f->tape, i),
+                      .seconds = -1,
+                      .seconds_backward = -1,
+                      .backward = !leaf && node->derived,
+                      .output = f->outputs};
     f->has_backward |= fact->backward;
     if (!leaf)
         wg_observed_seconds(s->tape, i, &fact->seconds, &fact->seconds_backward);

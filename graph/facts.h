@@ -1,6 +1,6 @@
-/* A recorded graph as plain facts, apart from any tape: what was computed from what, where, of which shapes, and what is
- * known of the values. They are taken from a tape or read from a file of facts; everything that draws knows only them.
- * They live in a tape's arena. Private to graph/. */
+/* A recorded graph as plain facts, apart from any tape: what was computed from what, where, of which shapes, and what
+ * is known of the values. They are taken from a tape or read from a file of facts; everything that draws knows only
+ * them. They live in a tape's arena. Private to graph/. */
 #ifndef GRAPH_FACTS_H
 #define GRAPH_FACTS_H
 
@@ -68,8 +68,8 @@ typedef struct {
     wg_tape *tape; /* of the memory */
     const char *title;
     const char *about; /* a line for the caption; "" */
-    const uint32_t *at; /* by the first node of a call on the tape: its place among the nodes, or WG_NOWHERE; NULL where they
-                           are of no tape */
+    const uint32_t *at; /* by the first node of a call on the tape: its place among the nodes, or WG_NOWHERE; NULL where
+                           they are of no tape */
     wg_fact *node; /* those that the roots depend on, in the order of recording; then the unused parameters */
     uint32_t nodes, used;
     wg_operand_fact *operand;
@@ -87,10 +87,11 @@ typedef struct {
     bool has_times;
 } wg_facts;
 
-/* Of what the roots were computed from. `measure`: the values too. NULL, and the error reported for the function `name`. */
+/* Of what the roots were computed from. `measure`: the values too. NULL, and the error reported for the function
+ * `name`. */
 wg_facts *wg_facts_of_tape(const wg_tensor *root, int roots, const char *name, const char *title, bool measure);
-/* What a compiled function does, a node an instruction, edges named by the buffers; `before`: what it was made from, its
- * derivatives with it. Within an aside. NULL, and the error reported. */
+/* What a compiled function does, a node an instruction, edges named by the buffers; `before`: what it was made from,
+ * its derivatives with it. Within an aside. NULL, and the error reported. */
 wg_facts *wg_facts_of_function(wg_function *f, bool before, const char *name, const char *title);
 /* Read back from a file of JSON. NULL, and the error reported. */
 wg_facts *wg_facts_of_json(wg_tape *tape, const char *name, const char *path);
@@ -99,7 +100,10 @@ const char *wg_fact_kind_name(wg_fact_kind kind);
 /* Counts what follows from the nodes: parameters, the usual dtype. */
 void wg_facts_count(wg_facts *f);
 
-static inline const wg_tensor_fact *wg_fact_output(const wg_facts *f, uint32_t node) { return &f->output[f->node[node].output]; }
+static inline const wg_tensor_fact *wg_fact_output(const wg_facts *f, uint32_t node)
+{
+    return &f->output[f->node[node].output];
+}
 static inline bool wg_fact_is_leaf(const wg_fact *node) { return node->kind >= WG_FACT_INPUT; }
 /* Elements and bytes of a tensor. */
 int64_t wg_tensor_elements(const wg_tensor_fact *t);

@@ -1,6 +1,7 @@
-/* The facts of a compiled function: those of the graph that it was made from, told by what it does. Its plan is made once
- * more from what was recorded; then each instruction is a node, whose operands are the values that it takes from others, and
- * whose outputs are those that others take. What passes between the operations of one instruction is not told of. */
+/* The facts of a compiled function: those of the graph that it was made from, told by what it does. Its plan is made
+ * once more from what was recorded; then each instruction is a node, whose operands are the values that it takes from
+ * others, and whose outputs are those that others take. What passes between the operations of one instruction is not
+ * told of. */
 #include "graph/facts.h"
 #include "graph/plan.h"
 
@@ -179,11 +180,25 @@ static bool leaf_add(telling *s, uint32_t root)
         f->output[f->outputs].has_value = true;
         f->output[f->outputs].value = wg_load_number((wg_dtype)node->dtype, node->data);
     }
-    f->node[f->nodes++] = (wg_fact){.kind = param ? WG_FACT_PARAMETER : input || *own ? WG_FACT_INPUT : WG_FACT_CONSTANT,
-                                    .op = "leaf", .scope = "", .place = "", .options = "", .numbers = "", .reduction = "",
-                                    .saves = "", .fused = "", .memory = "", .frozen = param && wg_node_is(node, WG_NODE_FROZEN),
-                                    .flops = -1, .seconds = -1, .seconds_backward = -1, .operand = f->operands,
-                                    .output = f->outputs, .outputs = 1};
+    f->node[f->nodes++] = (wg_fact){.kind = param           ? WG_FACT_PARAMETER
+                                            : input || *own ? WG_FACT_INPUT
+                                                            : WG_FACT_CONSTANT,
+                                    .op = "leaf",
+                                    .scope = "",
+                                    .place = "",
+                                    .options = "",
+                                    .numbers = "",
+                                    .reduction = "",
+                                    .saves = "",
+                                    .fused = "",
+                                    .memory = "",
+                                    .frozen = param && wg_node_is(node, WG_NODE_FROZEN),
+                                    .flops = -1,
+                                    .seconds = -1,
+                                    .seconds_backward = -1,
+                                    .operand = f->operands,
+                                    .output = f->outputs,
+                                    .outputs = 1};
     f->outputs++;
     return name != NULL;
 }
@@ -269,9 +284,20 @@ static bool instruction_add(telling *s, uint32_t k, double seconds)
     char text[64];
     wg_fact *fact = &f->node[f->nodes++];
     snprintf(text, sizeof text, "step %u", (unsigned)k + 1);
-    *fact = (wg_fact){.kind = WG_FACT_OPERATION, .op = own->what, .scope = from->scope, .place = from->place, .options = "",
-                      .numbers = "", .reduction = "", .saves = "", .fused = "", .backward = from->backward, .flops = note->flops,
-                      .seconds = seconds, .seconds_backward = -1, .operand = f->operands};
+    *fact = (wg_fact){.kind = WG_FACT_OPERATION,
+                      .op = own->what,
+                      .scope = from->scope,
+                      .place = from->place,
+                      .options = "",
+                      .numbers = "",
+                      .reduction = "",
+                      .saves = "",
+                      .fused = "",
+                      .backward = from->backward,
+                      .flops = note->flops,
+                      .seconds = seconds,
+                      .seconds_backward = -1,
+                      .operand = f->operands};
     if (note->steps == 1) {
         fact->options = from->options;
         fact->numbers = from->numbers;
@@ -298,9 +324,22 @@ static bool copy_add(telling *s, int r, size_t k, double seconds)
     else
         snprintf(text, sizeof text, "step %zu: gradient of %.60s", k + 1, param_name(s, r - s->p->f->n_out));
     wg_fact *fact = &f->node[f->nodes++];
-    *fact = (wg_fact){.kind = WG_FACT_OPERATION, .op = "copy", .scope = "", .place = "", .options = "", .numbers = "",
-                      .reduction = "", .saves = "", .fused = "", .memory = kept(s, text), .flops = -1, .seconds = seconds,
-                      .seconds_backward = -1, .operand = f->operands, .output = f->outputs, .outputs = 1};
+    *fact = (wg_fact){.kind = WG_FACT_OPERATION,
+                      .op = "copy",
+                      .scope = "",
+                      .place = "",
+                      .options = "",
+                      .numbers = "",
+                      .reduction = "",
+                      .saves = "",
+                      .fused = "",
+                      .memory = kept(s, text),
+                      .flops = -1,
+                      .seconds = seconds,
+                      .seconds_backward = -1,
+                      .operand = f->operands,
+                      .output = f->outputs,
+                      .outputs = 1};
     operand_add(s, root_of(s, s->results[r].node), 0, "");
     f->output[f->outputs++] =
         (wg_tensor_fact){.type = wg_node_type(wg_plan_node(s->p, s->results[r].node)), .name = "", .finite = true};
@@ -382,13 +421,13 @@ static bool told(telling *s, const char *title)
         return false;
     for (size_t k = 0; k < s->function->n_instructions; k++)
         steps += s->function->note[k].steps;
-    size_t used = (size_t)snprintf(text, sizeof text, "compiled: %zu step%s for %u recorded operation%s \xc2\xb7 %s held",
-                                   s->function->n_instructions, s->function->n_instructions == 1 ? "" : "s",
-                                   (unsigned)steps, steps == 1 ? "" : "s",
-                                   wg_bytes_text((double)s->function->bytes, bytes, sizeof bytes));
+    size_t used =
+        (size_t)snprintf(text, sizeof text, "compiled: %zu step%s for %u recorded operation%s \xc2\xb7 %s held",
+                         s->function->n_instructions, s->function->n_instructions == 1 ? "" : "s", (unsigned)steps,
+                         steps == 1 ? "" : "s", wg_bytes_text((double)s->function->bytes, bytes, sizeof bytes));
     if (s->places)
-        snprintf(text + used, sizeof text - used, " \xc2\xb7 b1%s%.0u: shared memory, by where it begins", s->places > 1 ? " to b" : "",
-                 s->places > 1 ? (unsigned)s->places : 0);
+        snprintf(text + used, sizeof text - used, " \xc2\xb7 b1%s%.0u: shared memory, by where it begins",
+                 s->places > 1 ? " to b" : "", s->places > 1 ? (unsigned)s->places : 0);
     f->used = f->nodes;
     f->has_backward = true; /* it is one picture, whatever it computes */
     wg_facts_count(f);
@@ -418,7 +457,8 @@ wg_facts *wg_facts_of_function(wg_function *f, bool before, const char *name, co
     wg_plan p;
     const wg_tensor *results;
     wg_facts *facts = wg_arena(f->tape, sizeof *facts), *recorded = NULL;
-    wg_status status = facts ? wg_function_again(f, name, &again, &p, &results) : wg_no_memory(f->tape, name, sizeof *facts);
+    wg_status status =
+        facts ? wg_function_again(f, name, &again, &p, &results) : wg_no_memory(f->tape, name, sizeof *facts);
     if (!facts)
         return NULL;
     bool same = !status && again.n_instructions == f->n_instructions && again.n_grad == f->n_grad;
@@ -427,7 +467,12 @@ wg_facts *wg_facts_of_function(wg_function *f, bool before, const char *name, co
     if (same)
         recorded = recorded_facts(&again, results, name, title);
     *facts = (wg_facts){0};
-    telling s = {.f = facts, .recorded = recorded, .p = &p, .function = f, .results = results, .n_results = again.n_out + again.n_grad};
+    telling s = {.f = facts,
+                 .recorded = recorded,
+                 .p = &p,
+                 .function = f,
+                 .results = results,
+                 .n_results = again.n_out + again.n_grad};
     if (recorded && !before && !told(&s, title)) {
         wg_no_memory(f->tape, name, sizeof *facts);
         recorded = NULL;

@@ -1,5 +1,5 @@
-/* Facts read back from the JSON that they were written as. No number of the file is trusted: a node takes only what stands
- * before it, sizes do not overflow, and what has no place in a graph is refused with the node's id. */
+/* Facts read back from the JSON that they were written as. No number of the file is trusted: a node takes only what
+ * stands before it, sizes do not overflow, and what has no place in a graph is refused with the node's id. */
 #include <jansson.h>
 
 #include "graph/facts.h"
@@ -79,7 +79,8 @@ static bool id_of(const json_t *text, uint32_t end, uint32_t *id)
     unsigned long value;
     char more;
     const char *word = json_is_string(text) ? json_string_value(text) : "";
-    if (strlen(word) > 11 || strspn(word, "n0123456789") != strlen(word) || sscanf(word, "n%lu%c", &value, &more) != 1 || value >= end)
+    if (strlen(word) > 11 || strspn(word, "n0123456789") != strlen(word) ||
+        sscanf(word, "n%lu%c", &value, &more) != 1 || value >= end)
         return false;
     *id = (uint32_t)value;
     return true;
@@ -216,9 +217,10 @@ static bool node_read(reading *r)
     if (!id_of(json_object_get(object, "id"), r->node + 1, &id) || id != r->node || !kind_of(object, &node->kind))
         return refuse(r, "node %u: not of a known kind, or not in order", r->node);
     node->op = wg_fact_is_leaf(node) ? "leaf" : text_of(r, object, "op");
-    const char **const texts[] = {&node->scope, &node->place, &node->options, &node->numbers, &node->reduction, &node->saves,
-                                  &node->fused, &node->memory};
-    static const char *const names[] = {"scope", "place", "options", "numbers", "reduction", "saves", "fused", "memory"};
+    const char **const texts[] = {&node->scope,     &node->place, &node->options, &node->numbers,
+                                  &node->reduction, &node->saves, &node->fused,   &node->memory};
+    static const char *const names[] = {"scope",     "place", "options", "numbers",
+                                        "reduction", "saves", "fused",   "memory"};
     for (int i = 0; i < 8; i++)
         if (!(*texts[i] = text_of(r, object, names[i])))
             return false;
@@ -281,7 +283,8 @@ static bool all_read(reading *r, const json_t *whole)
     size_t nodes = json_array_size(r->nodes);
     if (!nodes || nodes >= WG_NOWHERE / 4 || !json_is_array(r->edges) || !json_array_size(roots))
         return refuse(r, "not the facts of a graph: it has no nodes, edges or roots");
-    if (!(f->title = text_of(r, whole, "title")) || !(f->about = text_of(r, whole, "about")) || !rooms(r, json_array_size(roots)))
+    if (!(f->title = text_of(r, whole, "title")) || !(f->about = text_of(r, whole, "about")) ||
+        !rooms(r, json_array_size(roots)))
         return false;
     for (r->node = 0; r->node < nodes; r->node++)
         if (!node_read(r))

@@ -1,5 +1,6 @@
-/* Forward mode: the tangents of the inputs are pushed up the recorded tape, node by node, by each operation's own rule. What
- * it computes is recorded, and can be differentiated in turn. Only nodes between the inputs and the outputs take part. */
+/* Forward mode: the tangents of the inputs are pushed up the recorded tape, node by node, by each operation's own rule.
+ * What it computes is recorded, and can be differentiated in turn. Only nodes between the inputs and the outputs take
+ * part. */
 #include "graph/traverse.h"
 
 #include "wengert/elementwise.h"
@@ -50,7 +51,10 @@ static wg_tensor again(const wg_call *c, const wg_tensor *in)
     return at[c->which];
 }
 
-static wg_tensor zeros_like(const wg_call *c, int i) { return wg_leaf(c->tape, &c->x[i], NULL, WG_NODE_CUT, c->op->name); }
+static wg_tensor zeros_like(const wg_call *c, int i)
+{
+    return wg_leaf(c->tape, &c->x[i], NULL, WG_NODE_CUT, c->op->name);
+}
 
 /* All float operands replaced by their tangents. */
 static wg_tensor push_jointly(const wg_call *c, wg_tensor *in)
@@ -93,7 +97,8 @@ static wg_tensor pushed(const wg_call *c, wg_tensor *in)
 /* ---- One call ---------------------------------------------------------------------------------------------------- */
 static bool output_wanted(const push *s, uint32_t i)
 {
-    return i <= s->at.high && !wg_node_is(wg_node_at(s->at.tape, i), WG_NODE_CUT) && *wg_state(&s->at, i) & WG_STATE_NEEDED;
+    return i <= s->at.high && !wg_node_is(wg_node_at(s->at.tape, i), WG_NODE_CUT) &&
+           *wg_state(&s->at, i) & WG_STATE_NEEDED;
 }
 
 static wg_status output_tangent(push *s, const wg_call *c, uint32_t i, int k, wg_tensor t)
@@ -210,7 +215,8 @@ static wg_status inputs_fit(wg_tape *tape, const wg_tensor *xs, const wg_tensor 
         if (!wg_is_tensor(tangents[i]) || tangents[i].tape != tape)
             return wg_report(tape, "wg_jvp", WG_ERROR_VALUE, "tangent %d is not a tensor of this tape", i);
         if (!wg_is_float(x.dtype))
-            return wg_report(tape, "wg_jvp", WG_ERROR_DTYPE, "input %d is %s: it has no tangent", i, wg_dtype_name(x.dtype));
+            return wg_report(tape, "wg_jvp", WG_ERROR_DTYPE, "input %d is %s: it has no tangent", i,
+                             wg_dtype_name(x.dtype));
         if (!wg_type_equal(&x, &t))
             return wg_report(tape, "wg_jvp", WG_ERROR_SHAPE, "tangent %d is not of its input's dtype and shape", i);
     }
@@ -237,14 +243,15 @@ static wg_status outputs_read(const push *s, const wg_tensor *ys, int n_ys, wg_t
     return WG_OK;
 }
 
-static wg_status jvp(wg_tape *tape, const wg_tensor *ys, int n_ys, const wg_tensor *xs, const wg_tensor *tangents, int n,
-                     wg_tensor *out)
+static wg_status jvp(wg_tape *tape, const wg_tensor *ys, int n_ys, const wg_tensor *xs, const wg_tensor *tangents,
+                     int n, wg_tensor *out)
 {
     push s = {.at = {.tape = tape, .name = "wg_jvp", .low = UINT32_MAX}};
     for (int k = 0; k < n_ys; k++) {
         if (!wg_node_of(ys[k], "wg_jvp") || ys[k].tape != tape)
-            return tape->status ? tape->status
-                                : wg_report(tape, "wg_jvp", WG_ERROR_VALUE, "output %d is not a tensor of this tape", k);
+            return tape->status
+                       ? tape->status
+                       : wg_report(tape, "wg_jvp", WG_ERROR_VALUE, "output %d is not a tensor of this tape", k);
         s.at.high = ys[k].node > s.at.high ? ys[k].node : s.at.high;
     }
     wg_status status = inputs_fit(tape, xs, tangents, n);

@@ -85,8 +85,9 @@ static wg_status slot_checked(wg_function *f, wg_tensor t, const char *what, int
 {
     const wg_node *node = wg_is_tensor(t) && t.tape != f->tape ? NULL : wg_node_of(t, "wg_compile");
     if (!node)
-        return f->tape->status ? f->tape->status
-                               : wg_report(f->tape, "wg_compile", WG_ERROR_VALUE, "%s %d is not a tensor of this tape", what, i);
+        return f->tape->status
+                   ? f->tape->status
+                   : wg_report(f->tape, "wg_compile", WG_ERROR_VALUE, "%s %d is not a tensor of this tape", what, i);
     wg_type type = wg_node_type(node);
     return slot_typed(f, slot, &type);
 }
@@ -97,7 +98,8 @@ static wg_status slots_made(wg_function *f, wg_tensors inputs, wg_tensors output
     for (int i = 0; i < inputs.n && !status; i++) {
         status = slot_checked(f, inputs.at[i], "input", i, i);
         if (!status && !wg_node_is(wg_node_at(f->tape, inputs.at[i].node), WG_NODE_CONTIGUOUS))
-            status = wg_report(f->tape, "wg_compile", WG_ERROR_VALUE, "input %d is a view whose elements are not in order", i);
+            status = wg_report(f->tape, "wg_compile", WG_ERROR_VALUE,
+                               "input %d is a view whose elements are not in order", i);
     }
     for (int k = 0; k < outputs.n && !status; k++)
         status = slot_checked(f, outputs.at[k], "output", k, inputs.n + k);
@@ -132,7 +134,8 @@ wg_status wg_gradients_recorded(wg_function *f, wg_tensors outputs, wg_gradients
 {
     wg_tape *tape = f->tape;
     if (outputs.n != 1)
-        return wg_report(tape, "wg_compile", WG_ERROR_VALUE, "backward is asked of %d outputs; it takes one", outputs.n);
+        return wg_report(tape, "wg_compile", WG_ERROR_VALUE, "backward is asked of %d outputs; it takes one",
+                         outputs.n);
     wg_tensor loss = outputs.at[0], one = WG_NONE;
     wg_type type = wg_type_of(loss);
     if (!wg_is_float(type.dtype) || wg_type_count(&type) != 1)
@@ -223,7 +226,8 @@ wg_tensor *wg_made_from(const wg_function *f, const char *name)
     return list;
 }
 
-wg_status wg_function_again(const wg_function *f, const char *name, wg_function *again, wg_plan *p, const wg_tensor **results)
+wg_status wg_function_again(const wg_function *f, const char *name, wg_function *again, wg_plan *p,
+                            const wg_tensor **results)
 {
     *again = (wg_function){.tape = f->tape, .n_in = f->n_in, .n_out = f->n_out, .backward = f->backward, .reads = true,
                            .recorded = f->recorded};

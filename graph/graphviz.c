@@ -1,5 +1,6 @@
-/* Graphviz's "dot" as a child process: DOT goes into its standard input, the picture comes out of its standard output, and it
- * is killed when it takes too long. The library libgvc is not used: it keeps global state and cannot be stopped. */
+/* Graphviz's "dot" as a child process: DOT goes into its standard input, the picture comes out of its standard output,
+ * and it is killed when it takes too long. The library libgvc is not used: it keeps global state and cannot be
+ * stopped. */
 #include "graph/drawing.h"
 
 #ifdef WG_WITH_GRAPHVIZ
@@ -110,7 +111,8 @@ wg_status wg_graphviz(wg_tape *tape, const char *name, const wg_text *dot, const
         return wg_report(tape, name, WG_ERROR_UNSUPPORTED,
                          "Graphviz's \"dot\" not found (apt install graphviz); a .dot file can be written without it");
     if (failed)
-        return wg_report(tape, name, WG_ERROR_UNSUPPORTED, "Graphviz's \"dot\" cannot be started: %s", strerror(failed));
+        return wg_report(tape, name, WG_ERROR_UNSUPPORTED, "Graphviz's \"dot\" cannot be started: %s",
+                         strerror(failed));
     bool done = child_talk(&c, dot, patience, out);
     int status = child_end(&c, !done);
     if (out->failed)
@@ -118,10 +120,11 @@ wg_status wg_graphviz(wg_tape *tape, const char *name, const wg_text *dot, const
     if (!done)
         return wg_report(tape, name, WG_ERROR_UNSUPPORTED, "Graphviz's \"dot\" was stopped after %g seconds", patience);
     if (status || !out->size)
-        return wg_report(tape, name, WG_ERROR_UNSUPPORTED,
-                         "Graphviz's \"dot\" failed (%s %d); it is to be of version 2.30 or newer (as \"dot -V\" tells), and "
-                         "a .dot file can be written without it",
-                         status < 0 ? "killed," : "exit code", status);
+        return wg_report(
+            tape, name, WG_ERROR_UNSUPPORTED,
+            "Graphviz's \"dot\" failed (%s %d); it is to be of version 2.30 or newer (as \"dot -V\" tells), and "
+            "a .dot file can be written without it",
+            status < 0 ? "killed," : "exit code", status);
     return WG_OK;
 }
 #else

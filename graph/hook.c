@@ -1,5 +1,5 @@
-/* Identities whose chain rule is the caller's: entries like any others, so that traversals know nothing of them. And what an
- * operation keeps for its own chain rule. */
+/* Identities whose chain rule is the caller's: entries like any others, so that traversals know nothing of them. And
+ * what an operation keeps for its own chain rule. */
 #include "graph/traverse.h"
 
 /* The result shares operand 0's buffer. */
@@ -34,9 +34,11 @@ static wg_tensor on_gradient_dx(const wg_call *c, wg_tensor g)
         return g;
     wg_type is = wg_type_of(changed), wanted = c->x[0];
     if (!wg_is_tensor(changed))
-        return wg_is_number(changed) ? wg_fail_tensor(c, WG_ERROR_VALUE, "the hook gave a number, not a tensor") : changed;
+        return wg_is_number(changed) ? wg_fail_tensor(c, WG_ERROR_VALUE, "the hook gave a number, not a tensor")
+                                     : changed;
     if (!wg_type_equal(&is, &wanted))
-        return wg_fail_tensor(c, WG_ERROR_SHAPE, "the hook gave a tensor of another type than the gradient %s", wg_show(c, 0));
+        return wg_fail_tensor(c, WG_ERROR_SHAPE, "the hook gave a tensor of another type than the gradient %s",
+                              wg_show(c, 0));
     return changed;
 }
 

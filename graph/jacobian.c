@@ -1,5 +1,5 @@
-/* Whole matrices of derivatives: a backward pass for each row, or a forward pass for each column. A plain pass leaves its
- * row or column in the result and gives back all else it took; the results of recorded passes are stacked. */
+/* Whole matrices of derivatives: a backward pass for each row, or a forward pass for each column. A plain pass leaves
+ * its row or column in the result and gives back all else it took; the results of recorded passes are stacked. */
 #include "graph/batch.h"
 #include "graph/traverse.h"
 
@@ -18,7 +18,8 @@ typedef struct {
     wg_tensor *out;        /* [n_ys, n] */
 } matrix;
 
-static bool one_tape_each(wg_tape *tape, const char *name, const char *kind, const wg_tensor *list, int n, wg_dtype dtype)
+static bool one_tape_each(wg_tape *tape, const char *name, const char *kind, const wg_tensor *list, int n,
+                          wg_dtype dtype)
 {
     for (int i = 0; i < n; i++) {
         const wg_node *node = list[i].tape == tape ? wg_node_of(list[i], name) : NULL;
@@ -48,8 +49,9 @@ wg_tape *wg_one_tape(const char *name, const wg_tensor *ys, int n_ys, const wg_t
     if (!first)
         return NULL;
     wg_dtype dtype = (wg_dtype)first->dtype;
-    return one_tape_each(tape, name, "output", ys, n_ys, dtype) && one_tape_each(tape, name, "input", xs, n, dtype) ? tape
-                                                                                                                    : NULL;
+    return one_tape_each(tape, name, "output", ys, n_ys, dtype) && one_tape_each(tape, name, "input", xs, n, dtype)
+               ? tape
+               : NULL;
 }
 
 static wg_status failure_of(const wg_tape *tape) { return tape && tape->status ? tape->status : WG_ERROR_VALUE; }
@@ -67,8 +69,10 @@ static wg_status block_type(const matrix *m, int k, int i, wg_type *type)
 {
     wg_type y = wg_type_of(m->ys[k]), x = wg_type_of(m->xs[i]);
     if (y.rank + x.rank > WG_MAX_RANK)
-        return wg_report(m->tape, m->name, WG_ERROR_SHAPE, "output %d and input %d have %d dimensions together; there are at "
-                         "most %d: flatten one of them", k, i, y.rank + x.rank, WG_MAX_RANK);
+        return wg_report(m->tape, m->name, WG_ERROR_SHAPE,
+                         "output %d and input %d have %d dimensions together; there are at "
+                         "most %d: flatten one of them",
+                         k, i, y.rank + x.rank, WG_MAX_RANK);
     *type = y;
     type->rank += x.rank;
     for (int a = 0; a < x.rank; a++)
@@ -99,8 +103,8 @@ static wg_status used(const matrix *m, int i)
     if (found)
         return WG_OK;
     const char *name = wg_name_of(m->xs[i]);
-    return wg_report(m->tape, m->name, WG_ERROR_VALUE, "no output depends on input %d%s%s%s", i, *name ? " (" : "", name,
-                     *name ? ")" : "");
+    return wg_report(m->tape, m->name, WG_ERROR_VALUE, "no output depends on input %d%s%s%s", i, *name ? " (" : "",
+                     name, *name ? ")" : "");
 }
 
 static wg_status all_used(const matrix *m)
@@ -143,8 +147,8 @@ static wg_status plain_row(const matrix *m, int k, int64_t e, wg_tensor *result,
 }
 
 /* ---- Rows together ----------------------------------------------------------------------------------------------- */
-/* The pullback of output k is recorded once, and made again for MOST_LANES rows at a time. Worth it while a call is mostly
- * recording: few rows, or large tensors, are pulled back one by one. */
+/* The pullback of output k is recorded once, and made again for MOST_LANES rows at a time. Worth it while a call is
+ * mostly recording: few rows, or large tensors, are pulled back one by one. */
 #define MOST_LANES 64
 #define LEAST_LANES 12
 #define SMALL 1024 /* elements of an output or an input */
@@ -195,7 +199,8 @@ static bool rows_together(const matrix *m, int k)
 {
     wg_type y = wg_type_of(m->ys[k]);
     wg_aside aside = wg_aside_begin(m->tape);
-    wg_tensor g = wg_full(m->tape, y.dtype, wg_type_shape(&y), 1), *row = wg_arena(m->tape, (size_t)(m->n + 1) * sizeof *row);
+    wg_tensor g = wg_full(m->tape, y.dtype, wg_type_shape(&y), 1),
+              *row = wg_arena(m->tape, (size_t)(m->n + 1) * sizeof *row);
     bool fine = wg_is_tensor(g) && row && !wg_vjp(&m->ys[k], &g, 1, m->xs, m->n, row, .create_graph = true);
     uint32_t high = (uint32_t)wg_tape_nodes(m->tape) - 1;
     m->tape->no_grad++;

@@ -1,5 +1,5 @@
-/* The facts of a graph as JSON: one object, a line a node, an edge, a scope. The same graph gives the same bytes; what is not
- * known is left out. */
+/* The facts of a graph as JSON: one object, a line a node, an edge, a scope. The same graph gives the same bytes; what
+ * is not known is left out. */
 #include "graph/drawing.h"
 
 const char *wg_fact_kind_name(wg_fact_kind kind)
@@ -158,8 +158,8 @@ void wg_write_json(const wg_drawing *d, wg_text *text)
     wg_put(text, ",\"roots\":[");
     for (uint32_t r = 0; r < f->roots; r++)
         wg_put(text, "%s\"n%u\"", r ? "," : "", f->root[r]);
-    wg_put(text, "],\"dtype\":\"%s\",\"parameters\":%lld,\"parameter_bytes\":%.0f,\n\"nodes\":[", wg_dtype_name(f->usual),
-           (long long)f->parameters, f->parameter_bytes);
+    wg_put(text, "],\"dtype\":\"%s\",\"parameters\":%lld,\"parameter_bytes\":%.0f,\n\"nodes\":[",
+           wg_dtype_name(f->usual), (long long)f->parameters, f->parameter_bytes);
     for (uint32_t i = 0; i < f->nodes; i++) {
         wg_put(text, i ? ",\n" : "\n");
         put_node(text, f, i);

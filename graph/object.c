@@ -1,6 +1,7 @@
-/* Shared objects made of C text by the system's compiler, kept in a folder that only its owner may use. An object is found by a
- * hash of the text, the compiler, its flags and the machine, and taken only if the text beside it is the same to the byte. Both
- * are written beside their places and moved there, the text last: whoever finds it finds an object that is whole. */
+/* Shared objects made of C text by the system's compiler, kept in a folder that only its owner may use. An object is
+ * found by a hash of the text, the compiler, its flags and the machine, and taken only if the text beside it is the
+ * same to the byte. Both are written beside their places and moved there, the text last: whoever finds it finds an
+ * object that is whole. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +17,8 @@
 
 #define MOST_BYTES ((size_t)1 << 30) /* of a text */
 #define FLAGS                                                                                                          \
-    "-std=c99", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-fPIC", "-shared", "-w"
+    "-std=c99", "-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-fPIC",         \
+        "-shared", "-w"
 
 static const char asked[] = "wg_function_load_c"; /* in errors */
 
@@ -93,7 +95,8 @@ static wg_status compiled(wg_tape *tape, const char *source, const char *object,
             return failed(tape, "lost the compiler", arguments[0]);
     if (WIFEXITED(how) && !WEXITSTATUS(how))
         return WG_OK;
-    return wg_report(tape, asked, WG_ERROR_FILE, "the compiler %s failed; what it says is in %s", arguments[0], wg_path_text(log));
+    return wg_report(tape, asked, WG_ERROR_FILE, "the compiler %s failed; what it says is in %s", arguments[0],
+                     wg_path_text(log));
 }
 
 /* ---- Names ------------------------------------------------------------------------------------------------------- */
@@ -117,7 +120,8 @@ static void machine_hashed(uint64_t hash[2])
 }
 
 typedef struct {
-    char text[PATH_MAX], object[PATH_MAX], source[PATH_MAX], made[PATH_MAX], log[PATH_MAX]; /* the last three: while it is made */
+    /* The last three: while it is made */
+    char text[PATH_MAX], object[PATH_MAX], source[PATH_MAX], made[PATH_MAX], log[PATH_MAX];
 } paths;
 
 static wg_status paths_found(wg_tape *tape, const wg_source *text, paths *p)

@@ -1,5 +1,5 @@
-/* What a plain backward pass would throw away, kept while it is watched: statistics of each adjoint, the time that each call
- * took forward and backward. The tape holds a pointer to it, NULL while nothing is watched. */
+/* What a plain backward pass would throw away, kept while it is watched: statistics of each adjoint, the time that each
+ * call took forward and backward. The tape holds a pointer to it, NULL while nothing is watched. */
 #include "graph/observe.h"
 
 #include "wengert/pictures.h"

@@ -1,6 +1,6 @@
-/* Ordinary differential equations: explicit Runge-Kutta steps, recorded. A step that the error estimate refuses is taken back
- * before the next is tried, so that the tape holds the accepted ones alone; their lengths are fractions of the time between
- * two of the times asked for, numbers that are not differentiated. */
+/* Ordinary differential equations: explicit Runge-Kutta steps, recorded. A step that the error estimate refuses is
+ * taken back before the next is tried, so that the tape holds the accepted ones alone; their lengths are fractions of
+ * the time between two of the times asked for, numbers that are not differentiated. */
 #include "graph/odeint.h"
 
 #include "wengert/elementwise.h"
@@ -102,7 +102,8 @@ static wg_tensor settled(wg_integration *s, wg_tensor y, wg_mark mark)
     s->warm = false;
     y = wg_leaf(s->tape, &s->type, NULL, WG_NODE_CUT, "wg_odeint");
     if (wg_is_tensor(y))
-        memcpy(wg_node_at(s->tape, y.node)->data, s->room, (size_t)wg_type_count(&s->type) * wg_dtype_size(s->type.dtype));
+        memcpy(wg_node_at(s->tape, y.node)->data, s->room,
+               (size_t)wg_type_count(&s->type) * wg_dtype_size(s->type.dtype));
     return y;
 }
 
@@ -208,7 +209,8 @@ static wg_status options_checked(wg_tape *tape, const wg_odeint_options *o)
     if (!(o->rtol >= 0 && o->atol >= 0 && o->rtol + o->atol > 0))
         return wg_report(tape, "wg_odeint", WG_ERROR_VALUE, "the tolerances are %g and %g", o->rtol, o->atol);
     if (o->steps < 1 || o->most < 1)
-        return wg_report(tape, "wg_odeint", WG_ERROR_VALUE, "%lld steps, at most %lld", (long long)o->steps, (long long)o->most);
+        return wg_report(tape, "wg_odeint", WG_ERROR_VALUE, "%lld steps, at most %lld", (long long)o->steps,
+                         (long long)o->most);
     if (o->method != WG_DOPRI5 && o->method != WG_RK4)
         return wg_report(tape, "wg_odeint", WG_ERROR_VALUE, "method %d", (int)o->method);
     return WG_OK;
@@ -225,8 +227,8 @@ wg_tensor (wg_odeint)(wg_body *f, wg_tensor y0, wg_tensor t, wg_odeint_options o
     if (!f)
         wg_report(tape, "wg_odeint", WG_ERROR_VALUE, "the function is NULL");
     else if (!wg_is_float(type.dtype) || wg_type_of(t).dtype != type.dtype)
-        wg_report(tape, "wg_odeint", WG_ERROR_DTYPE, "y0 is %s and t %s, not one float dtype", wg_dtype_name(type.dtype),
-                  wg_dtype_name(wg_type_of(t).dtype));
+        wg_report(tape, "wg_odeint", WG_ERROR_DTYPE, "y0 is %s and t %s, not one float dtype",
+                  wg_dtype_name(type.dtype), wg_dtype_name(wg_type_of(t).dtype));
     else if (!options_checked(tape, &options))
         times_checked(tape, t);
     wg_tensor y = wg_invalid_on(tape);

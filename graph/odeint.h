@@ -6,8 +6,8 @@
 
 #define WG_ODE_STAGES 7
 
-/* A Runge-Kutta method: stage i at time c[i], of the stages before by a[i]; y by b; the error by d = b - b^. The last stage of
- * one that is `first_same_as_last` is the first of the next step. */
+/* A Runge-Kutta method: stage i at time c[i], of the stages before by a[i]; y by b; the error by d = b - b^. The last
+ * stage of one that is `first_same_as_last` is the first of the next step. */
 typedef struct {
     int stages;
     bool first_same_as_last;

@@ -1,7 +1,7 @@
 /* The continuous adjoint of an ordinary differential equation: with a = dL/dy along the solution of dy/dt = f(t, y, p),
  * da/dt = -a df/dy and dL/dp = the integral of a df/dp, integrated together with y from the last time back to the first
- * (Pontryagin et al. 1962; Chen et al. 2018, algorithm 1). y starts from its recorded value at each of the times. Nothing of the
- * way there is kept, and nothing of the way back. */
+ * (Pontryagin et al. 1962; Chen et al. 2018, algorithm 1). y starts from its recorded value at each of the times.
+ * Nothing of the way there is kept, and nothing of the way back. */
 #include "graph/odeint.h"
 
 #include "wengert/elementwise.h"
@@ -92,7 +92,8 @@ static wg_tensor by_time(const adjoint *s, int64_t i, wg_tensor a)
 {
     const wg_call *c = s->c;
     wg_tensor *alias = wg_arena(c->tape, (size_t)(s->n + 2) * sizeof *alias);
-    wg_tensor k = alias ? evaluated(s, wg_select(c->in[1], 0, i), wg_select(c->out[0], 0, i), alias) : wg_invalid_on(c->tape);
+    wg_tensor k =
+        alias ? evaluated(s, wg_select(c->in[1], 0, i), wg_select(c->out[0], 0, i), alias) : wg_invalid_on(c->tape);
     return wg_sum(wg_multiply(a, k));
 }
 

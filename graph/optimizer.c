@@ -1,5 +1,5 @@
-/* Optimisers: which leaves a step reads and writes, and when. The arithmetic is in ops/optimizer.c, one pass over memory for
- * each parameter; this file keeps the parameters, their moments and the count of steps. */
+/* Optimisers: which leaves a step reads and writes, and when. The arithmetic is in ops/optimizer.c, one pass over
+ * memory for each parameter; this file keeps the parameters, their moments and the count of steps. */
 #include "ops/optimizer.h"
 
 #include "core/tape.h"
@@ -44,9 +44,10 @@ static int64_t *steps_of(const wg_optimizer *o)
 static wg_status sgd_step(const wg_optimizer *o, wg_tensor param, const wg_tensor *moment, wg_tensor grad)
 {
     const wg_sgd_options *with = &o->options.sgd;
-    return wg_sgd_step(param, moment[0], grad,
-                       (wg_sgd_step_options){.lr = o->lr, .momentum = with->momentum, .weight_decay = with->weight_decay,
-                                             .nesterov = with->nesterov});
+    return wg_sgd_step(
+        param, moment[0], grad,
+        (wg_sgd_step_options){
+            .lr = o->lr, .momentum = with->momentum, .weight_decay = with->weight_decay, .nesterov = with->nesterov});
 }
 
 static wg_status adam_step(const wg_optimizer *o, wg_tensor param, const wg_tensor *moment, wg_tensor grad,
@@ -54,8 +55,12 @@ static wg_status adam_step(const wg_optimizer *o, wg_tensor param, const wg_tens
 {
     double t = (double)*steps_of(o) + 1;
     return wg_adam_step(param, moment[0], moment[1], grad,
-                        (wg_adam_step_options){.lr = o->lr, .beta1 = with->beta1, .beta2 = with->beta2, .eps = with->eps,
-                                               .weight_decay = with->weight_decay, .decoupled = decoupled,
+                        (wg_adam_step_options){.lr = o->lr,
+                                               .beta1 = with->beta1,
+                                               .beta2 = with->beta2,
+                                               .eps = with->eps,
+                                               .weight_decay = with->weight_decay,
+                                               .decoupled = decoupled,
                                                .correction1 = -expm1(t * log(with->beta1)),
                                                .correction2 = -expm1(t * log(with->beta2))});
 }
@@ -80,7 +85,8 @@ static wg_status rmsprop_step(const wg_optimizer *o, wg_tensor param, const wg_t
                                                      .momentum = with->momentum, .weight_decay = with->weight_decay});
 }
 
-static const kind plain_sgd = {"wg_sgd", sgd_step, {NULL, NULL}}, momentum_sgd = {"wg_sgd", sgd_step, {"velocity", NULL}};
+static const kind plain_sgd = {"wg_sgd", sgd_step, {NULL, NULL}},
+                  momentum_sgd = {"wg_sgd", sgd_step, {"velocity", NULL}};
 static const kind adam = {"wg_adam", adam_coupled, {"m", "v"}}, adamw = {"wg_adamw", adam_decoupled, {"m", "v"}};
 static const kind plain_rmsprop = {"wg_rmsprop", rmsprop_step, {"square", NULL}};
 static const kind momentum_rmsprop = {"wg_rmsprop", rmsprop_step, {"square", "velocity"}};

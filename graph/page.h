@@ -17,8 +17,9 @@ typedef struct {
     int n;
 } wg_pictures;
 
-/* The pictures of a page: first the drawing that was asked for, then those at other depths, then one for each scope that is
- * closed in any of them. Those that would be too large are left out. NULL, and the error reported: no memory. */
+/* The pictures of a page: first the drawing that was asked for, then those at other depths, then one for each scope
+ * that is closed in any of them. Those that would be too large are left out. NULL, and the error reported: no
+ * memory. */
 wg_pictures *wg_page_pictures(const wg_drawing *d, const char *name);
 
 #endif

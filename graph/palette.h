@@ -1,5 +1,5 @@
-/* The palette of all pictures: one table, light and dark side by side. A literal stands for one role only, so that the dark
- * picture is the light one with its literals replaced. */
+/* The palette of all pictures: one table, light and dark side by side. A literal stands for one role only, so that the
+ * dark picture is the light one with its literals replaced. */
 #ifndef GRAPH_PALETTE_H
 #define GRAPH_PALETTE_H
 
@@ -43,6 +43,9 @@ typedef enum { WG_PALETTE(WG_COLOR_NAME) WG_COLORS } wg_color;
 /* The light literal; the dark one that replaces it. */
 const char *wg_color_light(wg_color color);
 const char *wg_color_dark(wg_color color);
-static inline const char *wg_color_in(wg_color color, int dark) { return dark ? wg_color_dark(color) : wg_color_light(color); }
+static inline const char *wg_color_in(wg_color color, int dark)
+{
+    return dark ? wg_color_dark(color) : wg_color_light(color);
+}
 
 #endif

@@ -1,4 +1,5 @@
-/* Structures of sparse matrices: rows of ascending column numbers, shared by reference where operations do not change them. */
+/* Structures of sparse matrices: rows of ascending column numbers, shared by reference where operations do not change
+ * them. */
 #include "graph/pattern.h"
 
 #include <stdlib.h>
@@ -158,7 +159,8 @@ wg_pattern *wg_pattern_entries(wg_tape *tape, int64_t rows, int64_t columns, int
 /* ---- Made row by row --------------------------------------------------------------------------------------------- */
 wg_weave wg_weave_begin(wg_tape *tape, int64_t rows, int64_t columns, int64_t *mark, int64_t marks)
 {
-    wg_weave w = {.tape = tape, .made = pattern_new(tape, rows, columns, rows), .mark = mark, .room = rows, .marks = marks};
+    wg_weave w = {
+        .tape = tape, .made = pattern_new(tape, rows, columns, rows), .mark = mark, .room = rows, .marks = marks};
     w.failed = !w.made;
     return w;
 }

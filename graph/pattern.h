@@ -5,13 +5,14 @@
 #include "core/tape.h"
 #include "wengert/sparse.h"
 
-/* ---- Memory that knows its size, outside the arena: NULL, without an error, where there is none -------------------- */
+/* ---- Memory that knows its size, outside the arena: NULL, without an error, where there is none ------------------ */
 void *wg_room_new(wg_tape *tape, int64_t n, size_t size); /* zeroed */
 void *wg_room_grown(wg_tape *tape, void *room, int64_t n, size_t size); /* a larger one; NULL: the old one is kept */
 void wg_room_free(wg_tape *tape, void *room);
 
 /* ---- Patterns ---- */
-/* Row r holds the columns index[start[r] ... start[r + 1]), ascending. Where all rows are `uniform` they share one set. */
+/* Row r holds the columns index[start[r] ... start[r + 1]), ascending. Where all rows are `uniform` they share one
+ * set. */
 typedef struct {
     int64_t rows, columns;
     int64_t *start, *index;
@@ -25,7 +26,8 @@ static inline const int64_t *wg_pattern_row(const wg_pattern *p, int64_t r, int6
     *n = p->start[at + 1] - p->start[at];
     return p->index + p->start[at];
 }
-static inline int64_t wg_pattern_count(const wg_pattern *p) { return p->start[p->rows]; } /* of one that is not uniform */
+/* Of one that is not uniform */
+static inline int64_t wg_pattern_count(const wg_pattern *p) { return p->start[p->rows]; }
 
 /* All of these give NULL, without an error, where there is no memory. */
 wg_pattern *wg_pattern_identity(wg_tape *tape, int64_t rows, int64_t columns, int64_t first); /* row r: first + r */
@@ -57,8 +59,8 @@ void wg_weave_row(wg_weave *w);         /* the row is whole */
 wg_pattern *wg_weave_end(wg_weave *w);  /* NULL: no memory */
 
 /* ---- sparsity_linear.c ---- */
-/* Which elements of operands [first, first + n) an output of a linear call is made of: rows are the output's elements, columns
- * the operands' one after the other. NULL, and an error of the tape, where it cannot be told. */
+/* Which elements of operands [first, first + n) an output of a linear call is made of: rows are the output's elements,
+ * columns the operands' one after the other. NULL, and an error of the tape, where it cannot be told. */
 wg_pattern *wg_linear_pattern(const wg_call *c, int output, int first, int n);
 
 /* ---- sparsity.c ---- */
@@ -66,21 +68,22 @@ wg_pattern *wg_linear_pattern(const wg_call *c, int output, int first, int n);
 wg_pattern *wg_pattern_of(wg_tape *tape, const char *name, const wg_tensor *ys, int n_ys, const wg_tensor *xs, int n);
 
 /* ---- Colourings: the number of colours, or -1 without memory ---- */
-/* Columns such that no two of a colour meet in one of the rows that `active` marks (NULL: all); -1 for a column that none
- * of those rows has. t is p transposed. `quick`: in natural order, at once. */
+/* Columns such that no two of a colour meet in one of the rows that `active` marks (NULL: all); -1 for a column that
+ * none of those rows has. t is p transposed. `quick`: in natural order, at once. */
 int wg_color_columns(wg_tape *tape, const wg_pattern *p, const wg_pattern *t, const bool *active, bool quick,
                      int32_t *color);
 
 /* The columns smallest last, or by saturation; neighbours are those that meet in a row. False: no memory. */
 bool wg_color_order(wg_tape *tape, const wg_pattern *p, const wg_pattern *t, bool saturation, int64_t *order);
 
-/* What is taken from where in the compressed matrix: the forward passes' results [colours, rows], then the backward ones'
- * [colours, columns]. */
+/* What is taken from where in the compressed matrix: the forward passes' results [colours, rows], then the backward
+ * ones' [colours, columns]. */
 typedef struct {
     int32_t *column_color, *row_color; /* NULL: no pass of the kind */
     int columns, rows;                 /* colours */
     int64_t *source;                   /* [n]: where entry k is read */
-    int64_t *from, *to;                /* substitutions to be made before: element `to` less element `from`, in this order */
+    int64_t *from, *to;                /* substitutions to be made before: element `to` less element `from`, in this
+                                          order */
     int64_t substitutions;
 } wg_plan;
 

@@ -1,9 +1,9 @@
-/* From nodes of the tape to instructions. Every value that the outputs need has a root, the node whose storage holds it: its
- * own, or of a view, its base's. The storage of a root is a leaf's memory, an input's or output's, bound at each run, or a
- * part of one workspace, given to another root when nothing reads it any more.
+/* From nodes of the tape to instructions. Every value that the outputs need has a root, the node whose storage holds
+ * it: its own, or of a view, its base's. The storage of a root is a leaf's memory, an input's or output's, bound at
+ * each run, or a part of one workspace, given to another root when nothing reads it any more.
  *
- * What depends on no input, no parameter and no draw is a constant: the value it has on the tape is copied, and what computed
- * it is left out, as is whatever no output needs. */
+ * What depends on no input, no parameter and no draw is a constant: the value it has on the tape is copied, and what
+ * computed it is left out, as is whatever no output needs. */
 #include "graph/plan.h"
 
 /* ---- What is needed ---------------------------------------------------------------------------------------------- */
@@ -36,7 +36,9 @@ static void mark_needed(wg_plan *p, const wg_tensor *outputs)
             p->value[p->value[i].same].flags |= flags & WG_VALUE_NEEDED;
             continue;
         }
-        if (!(flags & (WG_VALUE_NEEDED | WG_VALUE_CALLED)) || (!wg_is_made(p, i) && !(wg_is_view_node(node) && (flags & (WG_VALUE_VARIES | WG_VALUE_INPUT)) == WG_VALUE_VARIES)))
+        if (!(flags & (WG_VALUE_NEEDED | WG_VALUE_CALLED)) ||
+            (!wg_is_made(p, i) &&
+             !(wg_is_view_node(node) && (flags & (WG_VALUE_VARIES | WG_VALUE_INPUT)) == WG_VALUE_VARIES)))
             continue;
         if (node->out) {
             p->value[i - node->out].flags |= WG_VALUE_CALLED;
@@ -394,14 +396,15 @@ static bool view_copied(wg_plan *p, uint32_t i)
     return g != NULL;
 }
 
-/* A constant that is small, and broadcast to a result that is, lies there as often as it is read: a number as an operand
- * costs no more than an array. */
+/* A constant that is small, and broadcast to a result that is, lies there as often as it is read: a number as an
+ * operand costs no more than an array. */
 #define MOST_SPREAD 1024 /* elements */
 
 static bool is_spread(const wg_plan *p, uint32_t x, int64_t count)
 {
     const wg_node *node = wg_plan_node(p, x);
-    return wg_node_count(node) != count && count <= MOST_SPREAD && wg_is_dense_copy(p, x) && !wg_node_is(node, WG_NODE_PARAM);
+    return wg_node_count(node) != count && count <= MOST_SPREAD && wg_is_dense_copy(p, x) &&
+           !wg_node_is(node, WG_NODE_PARAM);
 }
 
 static bool spread(wg_plan *p, uint32_t x, const wg_type *y, const void **where)
@@ -640,8 +643,8 @@ static wg_status inputs_checked(const wg_plan *p, const wg_tensor *inputs)
 {
     for (int i = 0; i < p->f->n_in; i++)
         if (wg_node_at(p->tape, inputs[i].node)->n_out > 1)
-            return wg_report(p->tape, "wg_compile", WG_ERROR_UNSUPPORTED, "input %d is one of several outputs of wg_%s", i,
-                             wg_node_at(p->tape, inputs[i].node)->op->name);
+            return wg_report(p->tape, "wg_compile", WG_ERROR_UNSUPPORTED, "input %d is one of several outputs of wg_%s",
+                             i, wg_node_at(p->tape, inputs[i].node)->op->name);
     return WG_OK;
 }
 

@@ -80,12 +80,12 @@ wg_status wg_gradients_recorded(wg_function *f, wg_tensors outputs, wg_gradients
 /* Memory that lives as long as the function, aligned to 64 bytes; NULL, and the error reported, where there is none. */
 void *wg_hold_take(wg_function *f, size_t bytes);
 
-/* The kernel that does an elementwise call, or the chain rule of one, on dense arrays, and what it takes for options; NULL for
- * any other call. */
+/* The kernel that does an elementwise call, or the chain rule of one, on dense arrays, and what it takes for options;
+ * NULL for any other call. */
 wg_kernel *wg_dense_kernel(const wg_call *c, const void **options);
 
-/* An elementwise call as text: that of the operation's value, or of the slope (`which`, else -1) that the last operand is
- * multiplied by. NULL for any other call. */
+/* An elementwise call as text: that of the operation's value, or of the slope (`which`, else -1) that the last operand
+ * is multiplied by. NULL for any other call. */
 typedef struct {
     const wg_op *op;
     const char *text;
@@ -97,7 +97,7 @@ bool wg_elementwise_of(const wg_call *c, wg_elementwise *e);
 /* The same of a node whose operands are all 0-d, where it takes no options. */
 wg_kernel *wg_scalar_kernel(const wg_node *node);
 
-/* ---- Being made ---------------------------------------------------------------------------------------------------- */
+/* ---- Being made -------------------------------------------------------------------------------------------------- */
 #define WG_NO_SLOT (-1)
 #define WG_NEVER UINT32_MAX
 
@@ -127,8 +127,8 @@ typedef struct {
     size_t at, bytes;
 } wg_span;
 
-/* Parts of one size that were given back and not yet joined with what is free beside them: they are taken again first, which
- * keeps both cheap however many parts there are. */
+/* Parts of one size that were given back and not yet joined with what is free beside them: they are taken again first,
+ * which keeps both cheap however many parts there are. */
 enum { WG_POOLS = 24 };
 typedef struct {
     size_t bytes;
@@ -169,12 +169,12 @@ static inline bool wg_is_view_node(const wg_node *node) { return wg_node_is(node
 static inline bool wg_is_made(const wg_plan *p, uint32_t i)
 {
     unsigned flags = p->value[i].flags;
-    return (flags & (WG_VALUE_VARIES | WG_VALUE_INPUT)) == WG_VALUE_VARIES && p->value[i].same == i && !wg_is_leaf_node(wg_plan_node(p, i)) &&
-           !wg_is_view_node(wg_plan_node(p, i));
+    return (flags & (WG_VALUE_VARIES | WG_VALUE_INPUT)) == WG_VALUE_VARIES && p->value[i].same == i &&
+           !wg_is_leaf_node(wg_plan_node(p, i)) && !wg_is_view_node(wg_plan_node(p, i));
 }
 
-/* A 0-d value that changes has a cell of the workspace for good: there may be very many, and a free list of them would cost
- * more than they do. Inputs are loaded into theirs, outputs stored from theirs. */
+/* A 0-d value that changes has a cell of the workspace for good: there may be very many, and a free list of them would
+ * cost more than they do. Inputs are loaded into theirs, outputs stored from theirs. */
 static inline bool wg_has_cell(const wg_plan *p, uint32_t i)
 {
     return !wg_plan_node(p, i)->rank && p->value[i].root == i &&
@@ -221,7 +221,8 @@ bool wg_notes_made(wg_plan *p, size_t first, uint32_t begin, uint32_t end);
 /* ---- plan_joins.c ---- */
 /* Marks the joins, which are the homes of what is made there. False: no memory. */
 bool wg_joins_found(wg_plan *p);
-/* Are node i's results, one behind the other, its operands, one behind the other? *fits becomes false without memory. */
+/* Are node i's results, one behind the other, its operands, one behind the other? *fits becomes false without
+ * memory. */
 bool wg_is_in_line(wg_plan *p, uint32_t i, bool *fits);
 /* The instruction of join `first`, which copies what was not made there. False: no memory. */
 bool wg_join_made(wg_plan *p, uint32_t first);
@@ -247,17 +248,19 @@ bool wg_stores_made(wg_plan *p);
 /* The nodes that `outputs` need, and what about them is known before anything is placed. Takes memory of the arena. */
 wg_status wg_plan_marked(wg_plan *p, const wg_tensor *inputs, const wg_tensor *outputs);
 
-/* Fills in everything of p->f but the slots' types: what computes `outputs` (their number is that of its output and gradient
- * slots) from `inputs`. The rest of the plan is in the arena. */
+/* Fills in everything of p->f but the slots' types: what computes `outputs` (their number is that of its output and
+ * gradient slots) from `inputs`. The rest of the plan is in the arena. */
 wg_status wg_plan_make(wg_plan *p, const wg_tensor *inputs, const wg_tensor *outputs);
 
 /* ---- function.c ---- */
-/* The inputs, then the outputs, as they were recorded, in the arena; NULL, and the error reported, where they are gone. */
+/* The inputs, then the outputs, as they were recorded, in the arena; NULL, and the error reported, where they are
+ * gone. */
 wg_tensor *wg_made_from(const wg_function *f, const char *name);
-/* Makes what f is made of once more, with its plan, from what was recorded, which is to be there; `again` is f's like, of
- * which wg_function_drop gives back the memory, made or not. Records derivatives: within an aside. `results`: the outputs,
- * then the gradients. */
-wg_status wg_function_again(const wg_function *f, const char *name, wg_function *again, wg_plan *p, const wg_tensor **results);
+/* Makes what f is made of once more, with its plan, from what was recorded, which is to be there; `again` is f's like,
+ * of which wg_function_drop gives back the memory, made or not. Records derivatives: within an aside. `results`: the
+ * outputs, then the gradients. */
+wg_status wg_function_again(const wg_function *f, const char *name, wg_function *again, wg_plan *p,
+                            const wg_tensor **results);
 void wg_function_drop(wg_function *f);
 
 #endif

@@ -1,7 +1,8 @@
-/* Chains of a compiled function: elementwise steps on arrays of one size, one behind the other, are done block by block, all
- * steps on one block before the next, so that what passes between them stays in the first-level cache. A value that nothing
- * outside the chain reads is never written to memory. Pieces are those of unfused work, blocks whole vectors, and so the bits
- * are the same. What lies in memory is asked for a block ahead: else each block would wait for its first step's operands. */
+/* Chains of a compiled function: elementwise steps on arrays of one size, one behind the other, are done block by
+ * block, all steps on one block before the next, so that what passes between them stays in the first-level cache. A
+ * value that nothing outside the chain reads is never written to memory. Pieces are those of unfused work, blocks whole
+ * vectors, and so the bits are the same. What lies in memory is asked for a block ahead: else each block would wait for
+ * its first step's operands. */
 #include "graph/plan.h"
 
 #define MOST_FROM 5
@@ -55,8 +56,8 @@ static void fill(const place *p, int64_t n, unsigned char *to)
 }
 
 /* Part `share` of as many as there are links of the block that begins with element `first`: it comes while links are at
- * work. Asking for memory behind an array's end does nothing. Inlined always, as a call that only asks has no effect that
- * gcc would keep it for. */
+ * work. Asking for memory behind an array's end does nothing. Inlined always, as a call that only asks has no effect
+ * that gcc would keep it for. */
 static inline __attribute__((always_inline)) void fetch(const chain *c, int share, int64_t first)
 {
     for (int k = 0; k < c->n_streams; k++) {
@@ -122,7 +123,8 @@ static int64_t chain_count(const wg_plan *p, uint32_t i)
     for (int k = 0; fits && k < node->n_in; k++) {
         const wg_node *x = in[k] == WG_ABSENT ? NULL : wg_plan_node(p, in[k]);
         bool single = x && is_single(x);
-        bool dense = x && wg_node_count(x) == count && (wg_node_is(x, WG_NODE_CONTIGUOUS) || wg_is_dense_copy(p, in[k]));
+        bool dense =
+            x && wg_node_count(x) == count && (wg_node_is(x, WG_NODE_CONTIGUOUS) || wg_is_dense_copy(p, in[k]));
         fits = single || dense;
     }
     found = fits ? count : 0;
@@ -170,8 +172,8 @@ static int chain_length(const wg_plan *p, uint32_t first, uint32_t *next)
     return n;
 }
 
-/* What step i takes is read until the chain's last step `last`: while its later blocks are still to come, the chain writes the
- * first blocks of all of its results. */
+/* What step i takes is read until the chain's last step `last`: while its later blocks are still to come, the chain
+ * writes the first blocks of all of its results. */
 static void operands_last(wg_plan *p, uint32_t i, uint32_t last)
 {
     const wg_node *node = wg_plan_node(p, i);
@@ -194,7 +196,8 @@ void wg_chains_found(wg_plan *p)
         if (n > 1)
             p->value[i].flags |= WG_VALUE_CHAIN;
         for (uint32_t k = i; n > 1 && k < next; k++)
-            if (wg_is_step(p, k) && p->value[k].home == k && p->value[k].slot == WG_NO_SLOT && p->value[k].last < step + (uint32_t)n)
+            if (wg_is_step(p, k) && p->value[k].home == k && p->value[k].slot == WG_NO_SLOT &&
+                p->value[k].last < step + (uint32_t)n)
                 p->value[k].flags |= WG_VALUE_INNER;
         for (uint32_t k = i; n > 1 && k < next; k++)
             if (wg_is_step(p, k))
@@ -205,8 +208,8 @@ void wg_chains_found(wg_plan *p)
 }
 
 /* ---- Making them ------------------------------------------------------------------------------------------------- */
-/* Which buffer holds which value, and up to which step; which value each stream is. There are as many buffers as a chain's
- * results and single operands. */
+/* Which buffer holds which value, and up to which step; which value each stream is. There are as many buffers as a
+ * chain's results and single operands. */
 typedef struct {
     uint32_t value[MOST_BUFFERS], last[MOST_BUFFERS];
     uint32_t streamed[MOST_STREAMS];
@@ -294,7 +297,8 @@ bool wg_chain_made(wg_plan *p, uint32_t first, uint32_t step, uint32_t *next)
     if (!c || !links || !stream)
         return false;
     size_t widest = 1;
-    *c = (chain){.tape = p->tape, .count = wg_node_count(wg_plan_node(p, first)), .n = n, .link = links, .stream = stream};
+    *c = (chain){
+        .tape = p->tape, .count = wg_node_count(wg_plan_node(p, first)), .n = n, .link = links, .stream = stream};
     for (uint32_t i = first; i < *next; i++) {
         if (!wg_is_step(p, i))
             continue;

@@ -1,6 +1,7 @@
-/* What a run would have to decide again. C code that reads a value while it records may record something else for another
- * one; so may functions that choose, repeat or solve. A compiled function does what was recorded, whatever its inputs are:
- * where what its outputs need was recorded after such a reading of a value that changes from run to run, it is refused. */
+/* What a run would have to decide again. C code that reads a value while it records may record something else for
+ * another one; so may functions that choose, repeat or solve. A compiled function does what was recorded, whatever its
+ * inputs are: where what its outputs need was recorded after such a reading of a value that changes from run to run, it
+ * is refused. */
 #include "graph/plan.h"
 
 /* "loss", "input 0", "the result of wg_greater" */
@@ -44,11 +45,12 @@ static wg_status refused(const wg_plan *p, const wg_decision *d, uint32_t later)
     const wg_node *node = wg_plan_node(p, later);
     bool is_leaf = wg_is_leaf_node(node);
     place_text(p, node->place, place[1], sizeof place[1]);
-    return wg_report(p->tape, "wg_compile", WG_ERROR_VALUE,
-                     "%s%s looked at %s, and %s%s%s, recorded later, may be there for what it saw, while a run does not "
-                     "look again; wg_where chooses at each run, and .reads = true compiles what was recorded",
-                     d->name, place[0], value_text(p, d->node, value, sizeof value), is_leaf ? "a " : "wg_",
-                     is_leaf ? "constant" : node->op->name, place[1]);
+    return wg_report(
+        p->tape, "wg_compile", WG_ERROR_VALUE,
+        "%s%s looked at %s, and %s%s%s, recorded later, may be there for what it saw, while a run does not "
+        "look again; wg_where chooses at each run, and .reads = true compiles what was recorded",
+        d->name, place[0], value_text(p, d->node, value, sizeof value), is_leaf ? "a " : "wg_",
+        is_leaf ? "constant" : node->op->name, place[1]);
 }
 
 uint32_t wg_plan_deciding(const wg_plan *p)

@@ -24,7 +24,8 @@ static const char *what_of(wg_plan *p, uint32_t begin, uint32_t end, uint32_t st
         if (!wg_is_step(p, i))
             continue;
         const char *name = wg_plan_node(p, i)->op->name;
-        used += (size_t)snprintf(text + used, sizeof text - used, "%s%.30s", named ? ", " : "", named == NAMED ? "..." : name);
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%.30s", named ? ", " : "",
+                                 named == NAMED ? "..." : name);
         named++;
     }
     return text_kept(p, text);

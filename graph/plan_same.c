@@ -1,8 +1,8 @@
 /* What a compiled function computes once though the tape has it twice, and what it need not compute at all.
  *
  * Values are numbered in the order of the tape (hash-consing, Ershov 1958): a call of the same operation, with the same
- * options, on values that are the same, is the same value. So is x where the entry says that nothing happens to it: x 1, x / 1,
- * x - 0, -(-x), ||x||. No rewrite changes a bit of a result. */
+ * options, on values that are the same, is the same value. So is x where the entry says that nothing happens to it: x
+ * 1, x / 1, x - 0, -(-x), ||x||. No rewrite changes a bit of a result. */
 #include "graph/plan.h"
 
 /* ---- The table --------------------------------------------------------------------------------------------------- */
@@ -118,8 +118,8 @@ static bool operands_equal(const wg_plan *p, const wg_node *x, const wg_node *y)
 static bool calls_equal(const call_key *a, const call_key *b)
 {
     const wg_node *x = wg_plan_node(a->p, a->node), *y = wg_plan_node(b->p, b->node);
-    return x->op == y->op && x->n_in == y->n_in && x->n_out == y->n_out && x->dtype == y->dtype && operands_equal(a->p, x, y) &&
-           options_equal(x->op->options, wg_node_options(x), wg_node_options(y));
+    return x->op == y->op && x->n_in == y->n_in && x->n_out == y->n_out && x->dtype == y->dtype &&
+           operands_equal(a->p, x, y) && options_equal(x->op->options, wg_node_options(x), wg_node_options(y));
 }
 
 static unsigned mixed(unsigned hash, uint64_t with)
@@ -202,9 +202,9 @@ static void made_the_same(wg_plan *p, uint32_t i, uint32_t as)
     v->offset = p->value[as].offset;
 }
 
-/* ---- Parts -------------------------------------------------------------------------------------------------------- */
-/* Results that lie one behind the other in the only operand are read there. Single numbers are not: side by side in cells of
- * their own they are cheaper to read. */
+/* ---- Parts ------------------------------------------------------------------------------------------------------- */
+/* Results that lie one behind the other in the only operand are read there. Single numbers are not: side by side in
+ * cells of their own they are cheaper to read. */
 static bool parts_seen(wg_plan *p, uint32_t i, bool *fits)
 {
     const wg_node *node = wg_plan_node(p, i);

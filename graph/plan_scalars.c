@@ -1,7 +1,7 @@
-/* The 0-d steps of a compiled function. A stretch of them is done level by level: a step's level is one above the highest of
- * its operands, and the steps of one level and one kernel, independent of each other, are one call of that kernel on an array
- * whose elements they are. So a thousand equal loops of scalar code run as one loop of vector code. Results lie side by side
- * in the order in which they are made; operands are gathered, unless they lie so as well. */
+/* The 0-d steps of a compiled function. A stretch of them is done level by level: a step's level is one above the
+ * highest of its operands, and the steps of one level and one kernel, independent of each other, are one call of that
+ * kernel on an array whose elements they are. So a thousand equal loops of scalar code run as one loop of vector code.
+ * Results lie side by side in the order in which they are made; operands are gathered, unless they lie so as well. */
 #include "graph/plan.h"
 
 #include <stdlib.h>
@@ -123,8 +123,8 @@ bool wg_scalars_placed(wg_plan *p, size_t *bytes)
 }
 
 /* ---- Running them ------------------------------------------------------------------------------------------------ */
-/* A program is words of code. Each call: the kernel, how its operands are told, the cell of its first result and how many
- * there are; then its operands. Cells are told by their number, of the dtype's size, in the workspace. */
+/* A program is words of code. Each call: the kernel, how its operands are told, the cell of its first result and how
+ * many there are; then its operands. Cells are told by their number, of the dtype's size, in the workspace. */
 typedef enum {
     SIDE_BY_SIDE, /* one word: the first's cell */
     SCATTERED,    /* a word each: their cells */
@@ -293,7 +293,8 @@ static void batch_measured(const wg_plan *p, const uint32_t *nodes, uint32_t n, 
     }
 }
 
-static uint32_t *batch_made(wg_plan *p, program *made, uint32_t *code, uint32_t *addresses, const uint32_t *nodes, uint32_t n)
+static uint32_t *batch_made(wg_plan *p, program *made, uint32_t *code, uint32_t *addresses, const uint32_t *nodes,
+                            uint32_t n)
 {
     const wg_node *node = wg_plan_node(p, nodes[0]);
     wg_kernel *kernel = wg_scalar_kernel(node);

@@ -9,7 +9,8 @@
 enum { WHAT, SCOPE, OUTPUT, BYTES, FLOPS, TIME, SHARE, RATE, SPEED, COLUMNS };
 enum { PLAIN_COLUMNS = TIME };
 
-static const char *const headings[COLUMNS] = {"instruction", "scope", "result", "bytes", "FLOPs", "time", "share", "GB/s", "GFLOP/s"};
+static const char *const headings[COLUMNS] = {"instruction", "scope", "result", "bytes",  "FLOPs",
+                                              "time",        "share", "GB/s",   "GFLOP/s"};
 
 typedef struct {
     char cell[COLUMNS][64];
@@ -150,14 +151,15 @@ static size_t path_part(const char *path, int depth)
     return 0;
 }
 
-static void bar_put(wg_text *svg, double x, double width, int y, wg_color fill, wg_color line, const char *label, const char *tip)
+static void bar_put(wg_text *svg, double x, double width, int y, wg_color fill, wg_color line, const char *label,
+                    const char *tip)
 {
     if (width < 0.3)
         return;
     wg_put(svg, "<g><title>");
     wg_put_xml(svg, tip);
-    wg_put(svg, "</title><rect x=\"%.2f\" y=\"%d\" width=\"%.2f\" height=\"%d\" fill=\"%s\" stroke=\"%s\"/>", x, y, width,
-           BAR - 2, wg_color_light(fill), wg_color_light(line));
+    wg_put(svg, "</title><rect x=\"%.2f\" y=\"%d\" width=\"%.2f\" height=\"%d\" fill=\"%s\" stroke=\"%s\"/>", x, y,
+           width, BAR - 2, wg_color_light(fill), wg_color_light(line));
     size_t fits = (size_t)(width / 6);
     char text[128];
     if (fits >= 3) {

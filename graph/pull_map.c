@@ -1,5 +1,5 @@
-/* The chain rule of an elementwise operation as one operation: cotangent times slope by the entry's own kernel, to be recorded
- * where a derivative is run again but not differentiated again. */
+/* The chain rule of an elementwise operation as one operation: cotangent times slope by the entry's own kernel, to be
+ * recorded where a derivative is run again but not differentiated again. */
 #include "graph/plan.h"
 #include "graph/traverse.h"
 

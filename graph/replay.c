@@ -145,8 +145,8 @@ static bool texts_grown(wg_replay *r)
     return true;
 }
 
-/* Records what node i computes at the tape's end, as graph code, where it has no form of its own, and marks what of it leads
- * to the result. */
+/* Records what node i computes at the tape's end, as graph code, where it has no form of its own, and marks what of it
+ * leads to the result. */
 static bool write_out(wg_replay *r, uint32_t i)
 {
     const wg_node *node = wg_node_at(r->tape, i);

@@ -42,7 +42,8 @@ bool wg_replay_make(wg_replay *r, uint32_t low);
 /* The same by a complex step: the result, and in the second part its derivative. *size receives the sum of its terms'
  * magnitudes. NaN where there is no such form. */
 wg_dd wg_replay_complex(wg_replay *r, int at, int64_t element, const double *direction, double t, double *size);
-/* y = f(x) for each element of an elementwise step; how a step that is none depends on its operands; is it so but for a bias? */
+/* y = f(x) for each element of an elementwise step; how a step that is none depends on its operands; is it so but for a
+ * bias? */
 void wg_replay_map(wg_replay *r, uint32_t index, wg_dd (*f)(void *user, const wg_dd *x), void *user);
 wg_linearity wg_replay_linearity(const wg_op *op);
 bool wg_replay_affine(const wg_op *op);

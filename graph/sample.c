@@ -244,7 +244,8 @@ static void dtype_drawn(const reader *r)
 }
 
 /* ---- The whole --------------------------------------------------------------------------------------------------- */
-wg_status wg_sample_make(wg_tape *tape, const wg_op *op, const char *text, wg_dtype dtype, uint64_t seed, wg_sample *sample)
+wg_status wg_sample_make(wg_tape *tape, const wg_op *op, const char *text, wg_dtype dtype, uint64_t seed,
+                         wg_sample *sample)
 {
     if (!tape || !op || !text || !sample)
         return WG_ERROR_VALUE;

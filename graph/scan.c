@@ -76,8 +76,8 @@ static wg_status rounds_counted(wg_rounds *r, const wg_tensor *xs, int64_t lengt
         if (type.rank < 1)
             return wg_report(r->tape, "wg_scan", WG_ERROR_SHAPE, "array %d is 0-d: it has no rows", i);
         if (r->n != WG_NO_INTEGER && type.dim[0] != r->n)
-            return wg_report(r->tape, "wg_scan", WG_ERROR_SHAPE, "array %d has %lld rows, where there are %lld rounds", i,
-                             (long long)type.dim[0], (long long)r->n);
+            return wg_report(r->tape, "wg_scan", WG_ERROR_SHAPE, "array %d has %lld rows, where there are %lld rounds",
+                             i, (long long)type.dim[0], (long long)r->n);
         r->n = type.dim[0];
     }
     if (r->n == WG_NO_INTEGER)
@@ -120,7 +120,8 @@ wg_status (wg_scan)(wg_body *f, wg_tensors carry, wg_tensors xs, wg_tensor *out,
     if (!status)
         status = snapshots_counted(&r, options.snapshots);
     if (!status)
-        status = r.n && options.snapshots ? wg_scan_again(&r, carry.at, xs.at, out) : recorded(&r, carry.at, xs.at, out);
+        status =
+            r.n && options.snapshots ? wg_scan_again(&r, carry.at, xs.at, out) : recorded(&r, carry.at, xs.at, out);
     for (int k = 0; k < n_out && status; k++)
         out[k] = wg_invalid_on(tape);
     wg_let_go_place(tape, held);

@@ -23,8 +23,8 @@ void wg_round_rows(const wg_rounds *r, const wg_tensor *xs, int64_t row, wg_tens
 wg_status wg_scan_again(const wg_rounds *r, const wg_tensor *carry, const wg_tensor *xs, wg_tensor *out);
 /* The rounds of such a node; 0: it is none. */
 int64_t wg_scan_count(const wg_node *node);
-/* The step, in [1, length), at which to keep the next carry, where `length` > 1 rounds are to be gone through backwards from
- * one carry that is kept and `free` > 0 more can be. */
+/* The step, in [1, length), at which to keep the next carry, where `length` > 1 rounds are to be gone through backwards
+ * from one carry that is kept and `free` > 0 more can be. */
 int64_t wg_snapshot_at(int64_t length, int64_t free);
 
 #endif

@@ -1,10 +1,10 @@
-/* A loop as one node of the tape: its rounds run one after the other, each taken back, and a few carries are kept. The chain
- * rule goes through the rounds from the last to the first; each is run, and recorded, again from the nearest carry that is
- * kept before it. Where they are kept is the binomial schedule, which runs the fewest rounds for a given number of carries:
- * about r n with C(s + r, r) >= n (Griewank and Walther 2000, Algorithm 799).
+/* A loop as one node of the tape: its rounds run one after the other, each taken back, and a few carries are kept. The
+ * chain rule goes through the rounds from the last to the first; each is run, and recorded, again from the nearest
+ * carry that is kept before it. Where they are kept is the binomial schedule, which runs the fewest rounds for a given
+ * number of carries: about r n with C(s + r, r) >= n (Griewank and Walther 2000, Algorithm 799).
  *
- * Where the derivative is to be differentiated in turn, or in forward mode, the loop is two loops of half as many rounds,
- * each such a node. */
+ * Where the derivative is to be differentiated in turn, or in forward mode, the loop is two loops of half as many
+ * rounds, each such a node. */
 #include "graph/scan.h"
 
 #include "wengert/shape.h"
@@ -98,7 +98,8 @@ static void snapshot_keep(loop *l, int64_t round, const unsigned char *set, uint
 }
 
 /* The inputs of a round: leaves on a set, and rows of xs. */
-static wg_status round_inputs(const loop *l, const unsigned char *set, const wg_tensor *xs, int64_t round, wg_tensor *in)
+static wg_status round_inputs(const loop *l, const unsigned char *set, const wg_tensor *xs, int64_t round,
+                              wg_tensor *in)
 {
     const wg_rounds *r = &l->rounds;
     for (int k = 0; k < r->n_carry; k++) {
@@ -114,8 +115,8 @@ static wg_status round_inputs(const loop *l, const unsigned char *set, const wg_
 }
 
 /* ---- Forward ----------------------------------------------------------------------------------------------------- */
-/* Runs a round from set `now`, and takes it back. Its carries go to `next`; where y is given, the other results to rows of
- * it; where seen is, what the round captures is added to it. */
+/* Runs a round from set `now`, and takes it back. Its carries go to `next`; where y is given, the other results to rows
+ * of it; where seen is, what the round captures is added to it. */
 static wg_status round_tried(loop *l, const wg_tensor *xs, int64_t round, void *const *y, wg_captures *seen)
 {
     const wg_rounds *r = &l->rounds;
@@ -133,9 +134,10 @@ static wg_status round_tried(loop *l, const wg_tensor *xs, int64_t round, void *
     for (int k = 0; k < r->n_out && !status; k++) {
         wg_type type = wg_type_of(out[k]);
         if (k < r->n_carry || !wg_type_equal(&type, &l->type[k]))
-            status = k < r->n_carry ? wg_types_kept(r->tape, "wg_scan", "carry", round, &in[k], &out[k], 1)
-                                    : wg_report(r->tape, "wg_scan", WG_ERROR_SHAPE,
-                                                "result %d has another type in round %lld than in the first", k, (long long)round);
+            status = k < r->n_carry
+                         ? wg_types_kept(r->tape, "wg_scan", "carry", round, &in[k], &out[k], 1)
+                         : wg_report(r->tape, "wg_scan", WG_ERROR_SHAPE,
+                                     "result %d has another type in round %lld than in the first", k, (long long)round);
     }
     for (int k = 0; k < r->n_carry && !status; k++)
         values_of(out[k], l->next + l->offset[k]);
@@ -159,8 +161,8 @@ static bool captures_room(wg_tape *tape, wg_captures *c, int n)
     return true;
 }
 
-/* A round, from `now` to `now`. What it captures is added to `known`, if that is given; where there is no room for it the
- * round runs once more. */
+/* A round, from `now` to `now`. What it captures is added to `known`, if that is given; where there is no room for it
+ * the round runs once more. */
 static wg_status round_run(loop *l, const wg_tensor *xs, int64_t round, void *const *y, wg_captures *known)
 {
     wg_tape *tape = l->rounds.tape;
@@ -291,7 +293,8 @@ static void targets_taken(backward *b, const target *t, const bool *reached, int
             b->arrived[k] |= reached[i];
         if (k < r->n_carry + r->n_xs || !reached[i])
             continue;
-        wg_values_add(b->c->x[k].dtype, wg_type_count(&b->c->x[k]), b->part[k], wg_node_at(r->tape, b->total[k].node)->data);
+        wg_values_add(b->c->x[k].dtype, wg_type_count(&b->c->x[k]), b->part[k],
+                      wg_node_at(r->tape, b->total[k].node)->data);
     }
     unsigned char *set = b->g;
     b->g = b->before;
@@ -321,10 +324,17 @@ static wg_status round_pulled_back(backward *b, const unsigned char *set, uint64
     loop *l = b->l;
     const wg_rounds *r = &l->rounds;
     wg_tape *tape = r->tape;
-    wg_closure f = {.f = r->f, .user = r->user, .n_in = r->n_carry + r->n_xs, .n_out = r->n_out, .captured = whole->captured,
-                    .n_captured = whole->n_captured, .seed = whole->seed, .stream = stream};
+    wg_closure f = {.f = r->f,
+                    .user = r->user,
+                    .n_in = r->n_carry + r->n_xs,
+                    .n_out = r->n_out,
+                    .captured = whole->captured,
+                    .n_captured = whole->n_captured,
+                    .seed = whole->seed,
+                    .stream = stream};
     size_t n = (size_t)b->c->n_in, n_out = (size_t)r->n_out;
-    wg_tensor *in = wg_arena(tape, (3 * n + 2 * n_out + 1) * sizeof *in), *out = in + n, *g = out + n_out, *xs = g + n_out;
+    wg_tensor *in = wg_arena(tape, (3 * n + 2 * n_out + 1) * sizeof *in), *out = in + n, *g = out + n_out,
+              *xs = g + n_out;
     target *t = wg_arena(tape, (n + 1) * sizeof *t);
     bool *reached = wg_arena(tape, n + 1);
     if (!in || !t || !reached)
@@ -370,7 +380,8 @@ static wg_status round_reached(backward *b, int64_t last, const unsigned char **
     if (at < last)
         memcpy(l->now, start->set, l->set_bytes);
     while (at < last) {
-        int64_t free = l->rounds.snapshots + 1 - l->n_kept, keep = free > 0 ? at + wg_snapshot_at(last + 1 - at, free) : last;
+        int64_t free = l->rounds.snapshots + 1 - l->n_kept,
+                keep = free > 0 ? at + wg_snapshot_at(last + 1 - at, free) : last;
         for (; at < keep; at++) {
             wg_status status = round_run(l, b->c->in + l->rounds.n_carry, at, NULL, NULL);
             if (status)
@@ -424,13 +435,15 @@ static wg_status scan_pull(const wg_call *c, const bool *wanted, wg_tensor *out)
 }
 
 /* ---- In two halves ----------------------------------------------------------------------------------------------- */
-static wg_status half(const wg_rounds *r, const wg_tensor *carry, const wg_tensor *xs, int64_t low, int64_t high, wg_tensor *row,
-                      wg_tensor *out)
+static wg_status half(const wg_rounds *r, const wg_tensor *carry, const wg_tensor *xs, int64_t low, int64_t high,
+                      wg_tensor *row, wg_tensor *out)
 {
     for (int k = 0; k < r->n_xs; k++)
         row[k] = wg_slice(xs[k], .start = WG_INTS(low), .stop = WG_INTS(high));
-    return (wg_scan)(r->f, (wg_tensors){(wg_tensor *)(uintptr_t)carry, r->n_carry}, (wg_tensors){row, r->n_xs}, out, r->n_out,
-                     (wg_scan_options){.user = r->user, .length = high - low, .reverse = r->reverse, .snapshots = r->snapshots});
+    return (wg_scan)(r->f, (wg_tensors){(wg_tensor *)(uintptr_t)carry, r->n_carry}, (wg_tensors){row, r->n_xs}, out,
+                     r->n_out,
+                     (wg_scan_options){
+                         .user = r->user, .length = high - low, .reverse = r->reverse, .snapshots = r->snapshots});
 }
 
 static void halves(const wg_tensor *in, wg_tensor *out, void *user)
@@ -555,8 +568,8 @@ static wg_status first_seen(loop *l, const wg_tensor *carry, const wg_tensor *xs
         if (k < r->n_carry)
             continue;
         if (y[k].rank == WG_MAX_RANK)
-            return wg_report(tape, "wg_scan", WG_ERROR_SHAPE, "result %d has %d axes: there is none to stack it along", k,
-                             y[k].rank);
+            return wg_report(tape, "wg_scan", WG_ERROR_SHAPE, "result %d has %d axes: there is none to stack it along",
+                             k, y[k].rank);
         memmove(y[k].dim + 1, y[k].dim, (size_t)y[k].rank * sizeof *y[k].dim);
         y[k].dim[0] = r->n;
         y[k].rank++;
@@ -565,8 +578,8 @@ static wg_status first_seen(loop *l, const wg_tensor *carry, const wg_tensor *xs
 }
 
 /* Records the node, with the captured nodes that are known, and runs its rounds. */
-static wg_status node_recorded(loop *l, const wg_tensor *carry, const wg_tensor *xs, const wg_type *y, const wg_captures *known,
-                               wg_captures *seen, wg_tensor *out)
+static wg_status node_recorded(loop *l, const wg_tensor *carry, const wg_tensor *xs, const wg_type *y,
+                               const wg_captures *known, wg_captures *seen, wg_tensor *out)
 {
     const wg_rounds *r = &l->rounds;
     wg_tape *tape = r->tape;

@@ -147,8 +147,8 @@ static bool entries_fit(wg_tape *tape, const char *name, int64_t rows, int64_t c
                         const int64_t *column, bool symmetric)
 {
     if (rows < 0 || columns < 0 || n < 0 || (symmetric && rows != columns)) {
-        wg_report(tape, name, WG_ERROR_SHAPE, "%lld rows, %lld columns, %lld entries%s", (long long)rows, (long long)columns,
-                  (long long)n, symmetric ? ", symmetric" : "");
+        wg_report(tape, name, WG_ERROR_SHAPE, "%lld rows, %lld columns, %lld entries%s", (long long)rows,
+                  (long long)columns, (long long)n, symmetric ? ", symmetric" : "");
         return false;
     }
     if (n && (!row || !column)) {
@@ -157,8 +157,8 @@ static bool entries_fit(wg_tape *tape, const char *name, int64_t rows, int64_t c
     }
     for (int64_t k = 0; k < n; k++)
         if (row[k] < 0 || row[k] >= rows || column[k] < 0 || column[k] >= columns) {
-            wg_report(tape, name, WG_ERROR_INDEX, "entry %lld is (%lld, %lld) of %lld rows and %lld columns", (long long)k,
-                      (long long)row[k], (long long)column[k], (long long)rows, (long long)columns);
+            wg_report(tape, name, WG_ERROR_INDEX, "entry %lld is (%lld, %lld) of %lld rows and %lld columns",
+                      (long long)k, (long long)row[k], (long long)column[k], (long long)rows, (long long)columns);
             return false;
         }
     return true;
@@ -228,7 +228,8 @@ static int64_t elements(const wg_tensor *list, int n)
 }
 
 /* The sum of the unit vectors of one colour, cut up like `list`; WG_NONE for a tensor that has none of them. */
-static wg_status seeded(const passes *p, const wg_tensor *list, int n, const int64_t *members, const int64_t *end, int color)
+static wg_status seeded(const passes *p, const wg_tensor *list, int n, const int64_t *members, const int64_t *end,
+                        int color)
 {
     int64_t at = color ? end[color - 1] : 0, before = 0;
     for (int i = 0; i < n; i++) {
@@ -333,10 +334,11 @@ static wg_status recorded(const passes *p, wg_tensor *values)
     int64_t n = wg_pattern_count(p->s->pattern), pieces = (int64_t)plan->columns * p->n_ys + (int64_t)plan->rows * p->n;
     wg_tensor *piece = wg_arena(p->tape, (size_t)(pieces + 1) * sizeof *piece), *to = piece;
     wg_tensor source = wg_array(p->tape, WG_INT64, WG_SHAPE(n), plan->source);
-    wg_status status = piece && wg_is_tensor(source) ? WG_OK : wg_no_memory(p->tape, p->name, (size_t)n * sizeof(int64_t));
+    wg_status status =
+        piece && wg_is_tensor(source) ? WG_OK : wg_no_memory(p->tape, p->name, (size_t)n * sizeof(int64_t));
     if (!status && pieces > UINT16_MAX)
-        status = wg_report(p->tape, p->name, WG_ERROR_UNSUPPORTED, "%lld recorded results of passes; there are at most %d",
-                           (long long)pieces, (int)UINT16_MAX);
+        status = wg_report(p->tape, p->name, WG_ERROR_UNSUPPORTED,
+                           "%lld recorded results of passes; there are at most %d", (long long)pieces, (int)UINT16_MAX);
     for (int color = 0; color < plan->columns && !status; color++) {
         status = pass_forward(p, color);
         for (int k = 0; k < p->n_ys && !status; k++)
@@ -370,14 +372,17 @@ static bool lists_made(passes *p)
 /* ---- Values ------------------------------------------------------------------------------------------------------ */
 static wg_status failure_of(const wg_tape *tape) { return tape && tape->status ? tape->status : WG_ERROR_VALUE; }
 
-/* What is evaluated is what the structure was made for; p's ys are then the Jacobian's outputs, or a Hessian's inputs. */
+/* What is evaluated is what the structure was made for; p's ys are then the Jacobian's outputs, or a Hessian's
+ * inputs. */
 static wg_status structure_fits(const passes *p, bool symmetric)
 {
     const wg_sparsity *s = p->s;
     if (!s || s->tape != p->tape)
-        return wg_report(p->tape, p->name, WG_ERROR_VALUE, s ? "the sparsity is of another tape" : "the sparsity is NULL");
+        return wg_report(p->tape, p->name, WG_ERROR_VALUE,
+                         s ? "the sparsity is of another tape" : "the sparsity is NULL");
     if (s->symmetric != symmetric)
-        return wg_report(p->tape, p->name, WG_ERROR_VALUE, symmetric ? "the sparsity is a Jacobian's" : "the sparsity is a Hessian's");
+        return wg_report(p->tape, p->name, WG_ERROR_VALUE,
+                         symmetric ? "the sparsity is a Jacobian's" : "the sparsity is a Hessian's");
     int64_t rows = elements(p->ys, p->n_ys), columns = elements(p->xs, p->n);
     if (rows == s->pattern->rows && columns == s->pattern->columns)
         return WG_OK;
@@ -400,7 +405,8 @@ static wg_status evaluated(passes *p, wg_tensor y, bool record, wg_sparse *out)
     wg_status status;
     *out = wg_sparsity_pattern(p->s);
     if (record && p->s->plan.substitutions)
-        return wg_report(p->tape, p->name, WG_ERROR_UNSUPPORTED, "an ACYCLIC colouring cannot be recorded: colour it STAR");
+        return wg_report(p->tape, p->name, WG_ERROR_UNSUPPORTED,
+                         "an ACYCLIC colouring cannot be recorded: colour it STAR");
     record &= n > 0;
     if (record) {
         bool ready = lists_made(p) && (wg_is_none(y) || derived(p, y));

@@ -1,6 +1,7 @@
-/* The structure of a Jacobian, read off the tape: every element of every node between inputs and outputs has the set of the
- * columns it depends on, and an operation makes its output's sets of its operands' sets. What that takes follows from the
- * operation's entry: see wengert/sparse.h. A node's sets are given back after the last operation that reads them. */
+/* The structure of a Jacobian, read off the tape: every element of every node between inputs and outputs has the set of
+ * the columns it depends on, and an operation makes its output's sets of its operands' sets. What that takes follows
+ * from the operation's entry: see wengert/sparse.h. A node's sets are given back after the last operation that reads
+ * them. */
 #include "graph/pattern.h"
 #include "graph/traverse.h"
 
@@ -151,7 +152,8 @@ typedef struct {
     int n;
 } row_of_operands;
 
-static bool operands_laid_out(const growth *s, const wg_call *c, const wg_node *node, int first, int n, row_of_operands *to)
+static bool operands_laid_out(const growth *s, const wg_call *c, const wg_node *node, int first, int n,
+                              row_of_operands *to)
 {
     to->n = n;
     to->sets = wg_arena(s->at.tape, (size_t)n * sizeof *to->sets);

@@ -1,12 +1,12 @@
-/* Which operand elements each output element of a linear call is made of, found by running the operation itself on numbers
- * that tell where they come from; in float64, whatever the call's dtype. Three ways, the cheapest that fits:
+/* Which operand elements each output element of a linear call is made of, found by running the operation itself on
+ * numbers that tell where they come from; in float64, whatever the call's dtype. Three ways, the cheapest that fits:
  *
- *   each output takes one element (concat, take, pad): 1, the element's number, and a random number are sent through. The
- *   first gives the coefficient, the second the element, the third confirms it;
+ *   each output takes one element (concat, take, pad): 1, the element's number, and a random number are sent through.
+ *   The first gives the coefficient, the second the element, the third confirms it;
  *   each element is given to one output (sum, mean, segment_sum): the same, backward;
- *   else blocks of elements are halved again and again. Blocks that share no output have one colour, and all left halves of
- *   a colour are sent through at once, then all right halves: what moves, depends. An output that random numbers do not
- *   move does not depend. */
+ *   else blocks of elements are halved again and again. Blocks that share no output have one colour, and all left
+ *   halves of a colour are sent through at once, then all right halves: what moves, depends. An output that random
+ *   numbers do not move does not depend. */
 #include "graph/pattern.h"
 #include "graph/traverse.h"
 
@@ -36,8 +36,8 @@ static bool takes_part(const wg_call *c, int i)
     return wg_is_tensor(c->in[i]) && wg_is_float(c->x[i].dtype) && wg_vjp_of(c->op, i);
 }
 
-/* An operand in float64: of the probed ones, `values`; of the others of a call linear in all, zeros, of one linear in each,
- * random numbers; any other is taken as it is. */
+/* An operand in float64: of the probed ones, `values`; of the others of a call linear in all, zeros, of one linear in
+ * each, random numbers; any other is taken as it is. */
 static wg_tensor operand(const probe *p, int i, const double *values)
 {
     const wg_call *c = p->c;
@@ -114,10 +114,10 @@ static wg_status backward(const probe *p)
 }
 
 /* ---- One element each -------------------------------------------------------------------------------------------- */
-/* Sends ones, numbers and random numbers one way: taken[i] is what arrived at i came from, -1 for nothing. *fits: nowhere did
- * more than one arrive. */
-static wg_status trace(const probe *p, wg_status (*send)(const probe *), double *sent, int64_t n_sent, const double *came,
-                       int64_t n_came, double *scale, int64_t *taken, bool *fits)
+/* Sends ones, numbers and random numbers one way: taken[i] is what arrived at i came from, -1 for nothing. *fits:
+ * nowhere did more than one arrive. */
+static wg_status trace(const probe *p, wg_status (*send)(const probe *), double *sent, int64_t n_sent,
+                       const double *came, int64_t n_came, double *scale, int64_t *taken, bool *fits)
 {
     for (int64_t i = 0; i < n_sent; i++)
         sent[i] = 1;
@@ -183,7 +183,10 @@ static wg_pattern *one_each(const probe *p, bool turned, wg_status *status)
 
 /* ---- Blocks, halved ---------------------------------------------------------------------------------------------- */
 /* Columns of block b of `blocks`. */
-static int64_t block_start(const probe *p, int64_t b, int64_t size) { return b * size < p->columns ? b * size : p->columns; }
+static int64_t block_start(const probe *p, int64_t b, int64_t size)
+{
+    return b * size < p->columns ? b * size : p->columns;
+}
 
 static void send_half(const probe *p, const int32_t *color, int32_t now, int half, int64_t blocks, int64_t size)
 {
@@ -266,7 +269,8 @@ static wg_pattern *unblocked(const probe *p, const wg_pattern *blocks, int64_t s
     wg_weave w = wg_weave_begin(tape, rows, p->columns, mark, 0);
     for (int64_t r = 0; r < rows && !w.failed; r++) {
         for (int64_t k = blocks->start[r]; k < blocks->start[r + 1]; k++)
-            for (int64_t j = block_start(p, blocks->index[k], size); j < block_start(p, blocks->index[k] + 1, size); j++)
+            for (int64_t j = block_start(p, blocks->index[k], size); j < block_start(p, blocks->index[k] + 1, size);
+                 j++)
                 wg_weave_add(&w, &j, 1, 0);
         wg_weave_row(&w);
     }

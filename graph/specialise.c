@@ -49,7 +49,11 @@ wg_specialised *(wg_specialise)(wg_tape *tape, wg_body *f, int n_out, wg_special
         wg_no_memory(tape, "wg_specialise", sizeof *s);
         return NULL;
     }
-    *s = (wg_specialised){.tape = tape, .f = f, .user = options.user, .backward = options.backward, .reads = options.reads,
+    *s = (wg_specialised){.tape = tape,
+                          .f = f,
+                          .user = options.user,
+                          .backward = options.backward,
+                          .reads = options.reads,
                           .n_out = n_out};
     if (wg_tape_own(tape, s, specialised_free))
         s = NULL;
@@ -117,7 +121,8 @@ wg_function *wg_specialised_for(wg_specialised *s, const wg_type *types, int n)
     wg_tape *tape = s->tape;
     for (int i = 0; i < n || n < 0; i++)
         if (n < 0 || !types || types[i].rank < 0 || types[i].rank > WG_MAX_RANK) {
-            wg_report(tape, "wg_specialised_for", WG_ERROR_VALUE, n < 0 ? "%d inputs" : "type %d is not one", n < 0 ? n : i);
+            wg_report(tape, "wg_specialised_for", WG_ERROR_VALUE, n < 0 ? "%d inputs" : "type %d is not one",
+                      n < 0 ? n : i);
             return NULL;
         }
     size_t length = key_length(types, n), bytes = sizeof(special) + length * sizeof(int64_t);

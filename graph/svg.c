@@ -8,8 +8,9 @@
 /* Graphviz sets the lines of an HTML-like label a little too high. */
 void wg_svg_style(wg_text *svg)
 {
-    wg_put(svg, "<style>svg{max-width:100%%;height:auto}text{font-family:Helvetica,Arial,sans-serif}"
-                ".node text{transform:translateY(1.4px)}@media(prefers-color-scheme:dark){image{filter:brightness(1.5)}");
+    wg_put(svg,
+           "<style>svg{max-width:100%%;height:auto}text{font-family:Helvetica,Arial,sans-serif}"
+           ".node text{transform:translateY(1.4px)}@media(prefers-color-scheme:dark){image{filter:brightness(1.5)}");
     for (int i = 0; i < WG_COLORS; i++) {
         const char *light = wg_color_light((wg_color)i), *dark = wg_color_dark((wg_color)i);
         wg_put(svg, "[fill=\"%s\"]{fill:%s}[stroke=\"%s\"]{stroke:%s}", light, dark, light, dark);

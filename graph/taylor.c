@@ -1,5 +1,5 @@
-/* Taylor coefficients along a path, by forward passes one over the other: the k-th tangent of y is pushed up the tape that
- * the one before it was recorded on. */
+/* Taylor coefficients along a path, by forward passes one over the other: the k-th tangent of y is pushed up the tape
+ * that the one before it was recorded on. */
 #include "graph/traverse.h"
 
 #include "wengert/elementwise.h"

@@ -112,7 +112,8 @@ static size_t put_character(wg_text *text, const char *s, const replacement *tab
 /* Letters, digits and what stands between them stay as they are everywhere. */
 static bool is_simple(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == ' ';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
+           c == ' ';
 }
 
 static void put_name(wg_text *text, const char *name, const replacement *table, size_t longest)
@@ -157,7 +158,8 @@ void wg_put_url(wg_text *text, const char *data, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         unsigned char c = (unsigned char)data[i];
-        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("./-_~", c));
+        bool plain =
+            (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("./-_~", c));
         wg_put(text, plain ? "%c" : "%%%02X", c);
     }
 }

@@ -13,8 +13,8 @@ typedef struct {
 
 void wg_put(wg_text *text, const char *format, ...) WG_PRINTF(2, 3);
 void wg_put_bytes(wg_text *text, const char *data, size_t size);
-/* A name as HTML-like label text: & < > " as entities, control bytes and bad UTF-8 as U+FFFD, a backslash doubled (Graphviz
- * expands \N and its kin even there); longer than 30 characters it is cut in the middle. */
+/* A name as HTML-like label text: & < > " as entities, control bytes and bad UTF-8 as U+FFFD, a backslash doubled
+ * (Graphviz expands \N and its kin even there); longer than 30 characters it is cut in the middle. */
 void wg_put_label(wg_text *text, const char *name);
 /* The same, whole. */
 void wg_put_markup(wg_text *text, const char *name);

@@ -1,5 +1,5 @@
-/* What the traversals share: which nodes a derivative passes through, the sum over broadcast axes, an elementwise slope as
- * graph code. */
+/* What the traversals share: which nodes a derivative passes through, the sum over broadcast axes, an elementwise slope
+ * as graph code. */
 #include "graph/traverse.h"
 
 #include "ops/chain.h"
@@ -79,9 +79,10 @@ wg_status wg_stretch_recorded(wg_tape *tape, const char *name, const wg_tensor *
         const wg_node *node = wg_node_at(tape, i);
         if (!*wg_state(&s, i) || wg_node_is(node, WG_NODE_CUT | WG_NODE_LEAF)) {
             if (*wg_state(&s, i) && node->unrecorded)
-                status = wg_report(tape, name, WG_ERROR_VALUE,
-                                   "what is differentiated is made of a derivative that was not recorded: take that one with "
-                                   "create_graph");
+                status = wg_report(
+                    tape, name, WG_ERROR_VALUE,
+                    "what is differentiated is made of a derivative that was not recorded: take that one with "
+                    "create_graph");
             continue;
         }
         const uint32_t *in = wg_node_in(node);

@@ -43,7 +43,8 @@ wg_status wg_stretch_intact(const wg_stretch *s, const wg_node *node, uint32_t i
 wg_tensor wg_sum_to(wg_tensor g, const wg_type *x);
 /* Slope `which` of an elementwise call as graph code, times g: 0 where g is. */
 wg_tensor wg_chain_map(const wg_call *c, int which, wg_tensor g);
-/* The same as one operation that runs the slope's kernel and has no derivative: for what is recorded to be run again. */
+/* The same as one operation that runs the slope's kernel and has no derivative: for what is recorded to be run
+ * again. */
 wg_tensor wg_pull_map(const wg_call *c, int which, wg_tensor g);
 /* to[i] += from[i], n elements of a float dtype. */
 void wg_values_add(wg_dtype dtype, int64_t n, const void *from, void *to);
@@ -71,8 +72,8 @@ static inline void wg_aside_end(wg_tape *tape, wg_aside aside)
  * expects more than zeros of it. */
 wg_status wg_stretch_recorded(wg_tape *tape, const char *name, const wg_tensor *ys, int n_ys);
 
-/* The tape of what a derivative is asked of: ys[0 ... n_ys) and xs[0 ... n) are tensors of one tape and one float dtype.
- * NULL, and the error reported for the function `name` where there is a tape, where they are not. */
+/* The tape of what a derivative is asked of: ys[0 ... n_ys) and xs[0 ... n) are tensors of one tape and one float
+ * dtype. NULL, and the error reported for the function `name` where there is a tape, where they are not. */
 wg_tape *wg_one_tape(const char *name, const wg_tensor *ys, int n_ys, const wg_tensor *xs, int n);
 
 /* d y / d xs, recorded, in the arena: what a second derivative is the derivative of. NULL, and the error reported. */

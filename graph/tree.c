@@ -1,5 +1,5 @@
-/* The drawing as a tree of its scopes: a line a scope, one for operations side by side, with the parameters of each. Those
- * that several operations take are counted where they are taken first. */
+/* The drawing as a tree of its scopes: a line a scope, one for operations side by side, with the parameters of each.
+ * Those that several operations take are counted where they are taken first. */
 #include "graph/drawing.h"
 
 typedef struct {
@@ -52,7 +52,8 @@ static tree_row *row_add(tree *t, const char *before, bool last)
 {
     tree_row *row = &t->row[t->rows++];
     *row = (tree_row){"", "", ""};
-    snprintf(row->name, sizeof row->name, "%s%s", before, last ? "\xe2\x94\x94\xe2\x94\x80 " : "\xe2\x94\x9c\xe2\x94\x80 ");
+    snprintf(row->name, sizeof row->name, "%s%s", before,
+             last ? "\xe2\x94\x94\xe2\x94\x80 " : "\xe2\x94\x9c\xe2\x94\x80 ");
     return row;
 }
 
@@ -174,7 +175,10 @@ static void put_padded(wg_text *text, const char *cell, size_t width, bool right
         wg_put(text, " ");
 }
 
-static size_t wider(size_t width, const char *cell) { return wg_text_width(cell) > width ? wg_text_width(cell) : width; }
+static size_t wider(size_t width, const char *cell)
+{
+    return wg_text_width(cell) > width ? wg_text_width(cell) : width;
+}
 
 void wg_write_tree(const wg_drawing *d, wg_text *text)
 {

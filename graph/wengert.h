@@ -1,7 +1,7 @@
 /* Wengert: reverse-mode automatic differentiation in C.
  *
- * Tensors record operations onto a tape; one generic backward traversal applies each operation's chain rule. The chapters,
- * in the order to read them: */
+ * Tensors record operations onto a tape; one generic backward traversal applies each operation's chain rule. The
+ * chapters, in the order to read them: */
 #ifndef WENGERT_H
 #define WENGERT_H
 

@@ -1,5 +1,5 @@
-/* Scaled dot-product attention. Value and gradient are worked in blocks (attention_kernels.c), from two numbers saved for
- * each row; all other derivatives are graph code in which the weights are a tensor. */
+/* Scaled dot-product attention. Value and gradient are worked in blocks (attention_kernels.c), from two numbers saved
+ * for each row; all other derivatives are graph code in which the weights are a tensor. */
 #include "ops/attention_kernels.h"
 #include "ops/code.h"
 
@@ -164,7 +164,8 @@ static wg_status attention_sizes(const wg_call *c, wg_code *w)
         wg_code_size(w, "mask_row", a.mask_row);
         wg_code_size(w, "mask_column", a.mask_column);
     }
-    wg_code_word(w, "MASKED_IN", has_mask(c) && a.mask_is_bool ? "mask[mask_at[h] + i * mask_row + j * mask_column]" : "true");
+    wg_code_word(w, "MASKED_IN",
+                 has_mask(c) && a.mask_is_bool ? "mask[mask_at[h] + i * mask_row + j * mask_column]" : "true");
     wg_code_word(w, "MASK_ADDED",
                  has_mask(c) && !a.mask_is_bool ? "(double)mask[mask_at[h] + i * mask_row + j * mask_column]" : "0");
     return w->status;
@@ -287,8 +288,10 @@ static void attention_share(const wg_call *c, wg_tensor *shared)
         shared[1] = scores_pull(c, shared[0], c->g[0]);
         return;
     }
-    const wg_tensor in[] = {[Q] = c->in[Q], [K] = c->in[K], [V] = c->in[V], [MASK] = has_mask(c) ? c->in[MASK] : WG_NONE,
-                            [Y] = c->out[0], [STATISTICS] = wg_saved(c, 0), [G] = c->g[0]};
+    const wg_tensor in[] = {[Q] = c->in[Q],  [K] = c->in[K],
+                            [V] = c->in[V],  [MASK] = has_mask(c) ? c->in[MASK] : WG_NONE,
+                            [Y] = c->out[0], [STATISTICS] = wg_saved(c, 0),
+                            [G] = c->g[0]};
     wg_record_on(c->tape, &attention_pull_op, c->options, in, G + 1, shared, 3);
 }
 
@@ -352,7 +355,8 @@ WG_OP(scaled_dot_product_attention) = {
     .samples = {"[3,4] [5,4] [5,2]", "[2,3,4] [2,5,4] [2,5,4] [5]", "[2,3,4] [2,5,4] [2,5,2] [2,1,5]:bool",
                 "[2,2,3,4] [2,1,5,4] [5,3] [3,5] scale=0.3", "[4,2] [3,2] [3,2] - is_causal=true",
                 "[2,3,2] [5,2] [5,2] [3,5]:bool is_causal=true", "[3,2] [3,2] [3,2] []:bool", "[3,4] [1,4] [1,2]",
-                "[0,4] [5,4] [5,2]", "[3,4] [0,4] [0,2]", "[3,0] [5,0] [5,2]", "[3,4] [5,4] [5,0]", "[0,3,4] [0,5,4] [0,5,2]"},
+                "[0,4] [5,4] [5,2]", "[3,4] [0,4] [0,2]", "[3,0] [5,0] [5,2]", "[3,4] [5,4] [5,0]",
+                "[0,3,4] [0,5,4] [0,5,2]"},
     .flops = attention_flops,
 };
 wg_tensor (wg_scaled_dot_product_attention)(wg_tensor q, wg_tensor k, wg_tensor v, wg_tensor mask,
@@ -384,7 +388,8 @@ WG_OP(attention_pull) = {
     .name = "attention_pull",
     .doc = "the cotangents of attention's q, k and v from that of y",
     .source = "Dao et al. 2022, algorithm 4",
-    .in = {{"q", 0}, {"k", 0}, {"v", 0}, {"mask", WG_OPTIONAL | WG_BOOL_OR_FLOAT}, {"y", 0}, {"statistics", 0}, {"g", 0}},
+    .in =
+        {{"q", 0}, {"k", 0}, {"v", 0}, {"mask", WG_OPTIONAL | WG_BOOL_OR_FLOAT}, {"y", 0}, {"statistics", 0}, {"g", 0}},
     .out = {"dq", "dk", "dv"},
     .options = &(const wg_schema){sizeof(attention_options), NULL, 0, NULL},
     .type = attention_pull_type,

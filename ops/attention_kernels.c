@@ -1,8 +1,8 @@
-/* Attention in blocks of ROWS queries and KEYS keys. Forward, a block of queries passes over the keys and keeps of each row
- * the largest score so far and the sum of exp(score - largest); when the largest grows, what was summed is scaled down
- * (Milakov and Gimelshein 2018). Backward, weights are computed again from the scores and those two numbers, which is
- * cheaper than to keep them (Dao et al. 2022): dP = g v', dS = P (dP - sum(g y)), dq = dS k, dk = dS' q, dv = P' g. No more
- * than two blocks of weights a thread exist at any time.
+/* Attention in blocks of ROWS queries and KEYS keys. Forward, a block of queries passes over the keys and keeps of each
+ * row the largest score so far and the sum of exp(score - largest); when the largest grows, what was summed is scaled
+ * down (Milakov and Gimelshein 2018). Backward, weights are computed again from the scores and those two numbers, which
+ * is cheaper than to keep them (Dao et al. 2022): dP = g v', dS = P (dP - sum(g y)), dq = dS k, dk = dS' q, dv = P' g.
+ * No more than two blocks of weights a thread exist at any time.
  *
  * Pieces of work are blocks of queries forward and heads backward, whatever the number of threads. */
 #include "ops/attention_kernels.h"
@@ -25,7 +25,8 @@ typedef struct {
     int64_t mask_row, mask_column;
 } block;
 
-/* What is known of the rows of a block of queries; shrink: by how much the last block of keys scaled down what was there. */
+/* What is known of the rows of a block of queries; shrink: by how much the last block of keys scaled down what was
+ * there. */
 typedef struct {
     double sum[ROWS], dot[ROWS], shrink[ROWS], most[ROWS];
 } row_numbers;
@@ -359,8 +360,8 @@ static void pull_head(const wg_attention *a, int64_t head, void *const *to, unsi
     }
 }
 
-wg_status wg_attention_pull(const wg_call *c, const wg_attention *a, const void *y, const void *statistics, const void *g,
-                            void *dq, void *dk, void *dv)
+wg_status wg_attention_pull(const wg_call *c, const wg_attention *a, const void *y, const void *statistics,
+                            const void *g, void *dq, void *dk, void *dv)
 {
     void *const to[] = {[Y] = (void *)(uintptr_t)y, [STATISTICS] = (void *)(uintptr_t)statistics,
                         [G] = (void *)(uintptr_t)g, [DQ] = dq, [DK] = dk, [DV] = dv};

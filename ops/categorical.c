@@ -1,5 +1,5 @@
-/* Categories. categorical looks a uniform number up in the running sums of exp(logits); gumbel_softmax is a softmax of logits
- * with Gumbel noise, whose derivative is that of the softmax with the same noise, drawn again. */
+/* Categories. categorical looks a uniform number up in the running sums of exp(logits); gumbel_softmax is a softmax of
+ * logits with Gumbel noise, whose derivative is that of the softmax with the same noise, drawn again. */
 #include "ops/noise.h"
 
 #include "wengert/elementwise.h"
@@ -103,7 +103,8 @@ static wg_status categorical_run(const wg_call *c)
 {
     const wg_categorical_options *o = c->options;
     int64_t classes = c->x[0].dim[c->x[0].rank - 1];
-    lookup l = {.c = c, .rows = wg_type_count(&c->x[0]) / classes, .classes = classes, .count = wg_type_count(&c->y[0])};
+    lookup l = {
+        .c = c, .rows = wg_type_count(&c->x[0]) / classes, .classes = classes, .count = wg_type_count(&c->y[0])};
     l.sums = wg_scratch(c, (size_t)(l.rows * classes) * sizeof *l.sums);
     if (!l.sums)
         return WG_ERROR_MEMORY;
@@ -127,7 +128,8 @@ WG_OP(categorical) = {
                          WG_ATTR(wg_categorical, dtype)),
     .type = categorical_type,
     .run = categorical_run,
-    .samples = {"[5] shape=[3,4] seed=7", "[2,3] shape=[4] seed=7", "[2,3] seed=7", "[0,3] shape=[2] seed=7", "[1] seed=7"},
+    .samples = {"[5] shape=[3,4] seed=7", "[2,3] shape=[4] seed=7", "[2,3] seed=7", "[0,3] shape=[2] seed=7",
+                "[1] seed=7"},
     .random = true,
     .output_gradient_free = true,
 };

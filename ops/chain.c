@@ -1,5 +1,5 @@
-/* The chain rule's own product: cotangent times slope, where a zero cotangent stays zero whatever the slope is. Recorded
- * derivatives are made of it; plain ones have it inside the kernels of wengert/map.h. */
+/* The chain rule's own product: cotangent times slope, where a zero cotangent stays zero whatever the slope is.
+ * Recorded derivatives are made of it; plain ones have it inside the kernels of wengert/map.h. */
 #include "ops/chain.h"
 
 #include "wengert/map.h"

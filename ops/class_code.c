@@ -6,7 +6,10 @@
 /* The text gives each position's `loss`; they are summed, or not. */
 static void reduction_c(const wg_call *c, wg_code *w)
 {
-    wg_code_word(w, "LOSS_DONE", wg_is_reduced(c) ? "sum += loss" : c->dtype == WG_FLOAT32 ? "y[k] = (float)loss" : "y[k] = loss");
+    wg_code_word(w, "LOSS_DONE",
+                 wg_is_reduced(c)         ? "sum += loss"
+                 : c->dtype == WG_FLOAT32 ? "y[k] = (float)loss"
+                                          : "y[k] = loss");
     wg_code_size(w, "reduced", wg_is_reduced(c));
     wg_code_size(w, "mean", wg_reduces_by(c, "mean"));
 }
@@ -29,7 +32,8 @@ wg_status wg_cross_entropy_c(const wg_call *c, wg_code *w)
     reduction_c(c, w);
     return wg_code_text(w, TEXT_OF(SUM_BEGIN WG_EACH_POSITION
         T most = input[at]; double others = -1; double rest = 0; double loss = 0;
-        for (int class = 1; class < classes; class++) most = input[at + class * inner] > most ? input[at + class * inner] : most;
+        for (int class = 1; class < classes; class++)
+            most = input[at + class * inner] > most ? input[at + class * inner] : most;
         for (int class = 0; class < classes; class++) {
             const T e = exp_T(input[at + class * inner] - most);
             softmax[at + class * inner] = e;
@@ -41,7 +45,8 @@ wg_status wg_cross_entropy_c(const wg_call *c, wg_code *w)
             softmax[at + class * inner] *= (T)(1 / (1 + others));
             if (q != 0) loss += q * ((double)(most - input[at + class * inner]) + log1p_double(others));
         }
-        LOSS_DONE; } SUM_END));
+        LOSS_DONE;
+} SUM_END));
 }
 
 wg_status wg_cross_entropy_pull_c(const wg_call *c, wg_code *w)

@@ -29,8 +29,8 @@ static inline int64_t wg_label_at(const wg_type *target, const void *labels, int
 wg_status wg_labels_read(const wg_call *c, int operand, int64_t classes, int64_t ignore, const void *weight,
                          double *total, int64_t *counted);
 
-/* Names for texts over positions k: sizes, and LABEL, the target's class, TARGET and WEIGHT, the target's and the weight's share
- * of a `class`, from element `at` on, OWN, the weight of the label. */
+/* Names for texts over positions k: sizes, and LABEL, the target's class, TARGET and WEIGHT, the target's and the
+ * weight's share of a `class`, from element `at` on, OWN, the weight of the label. */
 void wg_classes_c(const wg_call *c, wg_code *w, const wg_class_rows *r, int target, int64_t ignore);
 wg_status wg_cross_entropy_c(const wg_call *c, wg_code *w);
 wg_status wg_cross_entropy_pull_c(const wg_call *c, wg_code *w);

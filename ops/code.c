@@ -10,7 +10,8 @@ static const char letters[] = "ijpqrtuv";
 /* The loops outside: axes that stay; and those of EACH. */
 typedef struct {
     int n;
-    int64_t dim[WG_MAX_RANK], full[WG_MAX_RANK], own[WG_MAX_RANK]; /* steps in operand 0, and where only these axes are */
+    int64_t dim[WG_MAX_RANK], full[WG_MAX_RANK], own[WG_MAX_RANK]; /* steps in operand 0, and where only these axes
+                                                                      are */
     char index[WG_MAX_RANK + 1];
 } nest;
 
@@ -112,7 +113,8 @@ static wg_status over(const wg_call *c, wg_code *w, unsigned goes, const char *o
     return status;
 }
 
-wg_status wg_code_over(const wg_call *c, wg_code *w, const wg_axes *axes, const char *kept, const char *gone, const char *text)
+wg_status wg_code_over(const wg_call *c, wg_code *w, const wg_axes *axes, const char *kept, const char *gone,
+                       const char *text)
 {
     unsigned goes = 0;
     for (int i = 0; i < axes->n; i++)
@@ -151,7 +153,8 @@ void wg_code_move(wg_code *w, const wg_type *shape, wg_code_array to, const char
     for (int i = 0; i < shape->rank; i++) {
         if (shape->dim[i] == 1)
             continue;
-        wg_code_line(w, "for (int %c = 0; %c < %lld; %c++)", letters[i], letters[i], (long long)shape->dim[i], letters[i]);
+        wg_code_line(w, "for (int %c = 0; %c < %lld; %c++)", letters[i], letters[i], (long long)shape->dim[i],
+                     letters[i]);
         w->depth++;
     }
     wg_code_line(w, "%s[%s] %s %s[%s];", to.word, at, operator, from.word, of);
@@ -159,7 +162,8 @@ void wg_code_move(wg_code *w, const wg_type *shape, wg_code_array to, const char
 }
 
 /* "3 * at1[j]" for an axis with a list, which is put; "3 * j" for any other. */
-static void index_put(wg_code *w, int axis, int64_t step, const wg_type *y, const int64_t *list, wg_source *at, wg_source *out)
+static void index_put(wg_code *w, int axis, int64_t step, const wg_type *y, const int64_t *list, wg_source *at,
+                      wg_source *out)
 {
     char name[24], index[40];
     bool leaves = false;
@@ -174,7 +178,8 @@ static void index_put(wg_code *w, int axis, int64_t step, const wg_type *y, cons
         wg_source_put(out, "%s%s < 0", out->size ? " || " : "", index);
 }
 
-wg_status wg_code_indexed(wg_code *w, const wg_type *x, const wg_type *y, int64_t *const *index, bool back, double outside)
+wg_status wg_code_indexed(wg_code *w, const wg_type *x, const wg_type *y, int64_t *const *index, bool back,
+                          double outside)
 {
     wg_source at_x = {.tape = w->to->tape}, at_y = at_x, out = at_x, value = at_x;
     int64_t step_x = 1, step_y = 1;
@@ -240,8 +245,8 @@ static void product_found(product *p)
     p->at_y[rank] = b->columns, p->at_y[rank + 1] = 0, p->at_y[rank + 2] = 1;
 }
 
-/* Rows of y are sums of rows of b, so that the innermost loop goes along both. Where b lies by columns instead, elements of y
- * are sums along it, in lanes that a compiler can keep side by side. */
+/* Rows of y are sums of rows of b, so that the innermost loop goes along both. Where b lies by columns instead,
+ * elements of y are sums along it, in lanes that a compiler can keep side by side. */
 static void product_loops(const product *p, wg_code *w)
 {
     wg_source text[3] = {{.tape = w->to->tape}, {.tape = w->to->tape}, {.tape = w->to->tape}};
@@ -271,8 +276,8 @@ static void product_loops(const product *p, wg_code *w)
     wg_code_end(w);
 }
 
-/* How CBLAS is told of the matrix: whether it lies by columns, and how far apart these, or the rows, are. False where neither
- * have their elements side by side. */
+/* How CBLAS is told of the matrix: whether it lies by columns, and how far apart these, or the rows, are. False where
+ * neither have their elements side by side. */
 static bool order_found(const wg_matrices *m, const char **order, int64_t *apart)
 {
     bool by_rows = m->columns <= 1 || m->column_step == 1, by_columns = m->rows <= 1 || m->row_step == 1;
@@ -319,14 +324,16 @@ static bool product_called(const product *p, wg_code *w)
         wg_code_end(w);
     }
     wg_code_line(w, "cblas_%cgemm(CblasRowMajor, %s, %s, %lld, %lld, %lld, 1.0%s, %s, %lld,", letter, order_a, order_b,
-                 (long long)m, (long long)n, (long long)k, suffix, matrix_at(p, w, p->a_word, p->at_a), (long long)apart_a);
+                 (long long)m, (long long)n, (long long)k, suffix, matrix_at(p, w, p->a_word, p->at_a),
+                 (long long)apart_a);
     wg_code_line(w, "            %s, %lld, %d.0%s, %s, %lld);", matrix_at(p, w, p->b_word, p->at_b), (long long)apart_b,
                  p->bias != NULL, suffix, y, (long long)n);
     w->calls_blas = true;
     return true;
 }
 
-wg_status wg_code_product(wg_code *w, wg_matrices a, const char *a_word, wg_matrices b, const char *b_word, const char *bias)
+wg_status wg_code_product(wg_code *w, wg_matrices a, const char *a_word, wg_matrices b, const char *b_word,
+                          const char *bias)
 {
     product p = {.a = a, .b = b, .a_word = a_word, .b_word = b_word, .bias = bias};
     product_found(&p);
@@ -352,7 +359,8 @@ static void axes_put(const wg_call *c, int operand, wg_ints axes, int at, int64_
     }
 }
 
-wg_status wg_code_contraction(const wg_call *c, wg_code *w, wg_ints left_a, wg_ints sum_a, wg_ints left_b, wg_ints sum_b)
+wg_status wg_code_contraction(const wg_call *c, wg_code *w, wg_ints left_a, wg_ints sum_a, wg_ints left_b,
+                              wg_ints sum_b)
 {
     static const char index[] = "ijpqrtuvdefghklmnosvz";
     int64_t step[3][3 * WG_MAX_RANK] = {{0}}, dim[3 * WG_MAX_RANK], next = 1;

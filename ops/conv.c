@@ -119,13 +119,18 @@ static void place_put(wg_source *text, const char *channel, const int64_t size[3
     wg_source_put(text, "(%s) * %lld", channel, (long long)wg_volume(size));
     for (int i = 0; i < 3; i++)
         if (size[i] > 1)
-            wg_source_put(text, " + %lld * %s", (long long)(i == 0 ? size[1] * size[2] : i == 1 ? size[2] : 1), index[i]);
+            wg_source_put(text, " + %lld * %s",
+                          (long long)(i == 0   ? size[1] * size[2]
+                                      : i == 1 ? size[2]
+                                               : 1),
+                          index[i]);
 }
 
 /* For every pair of entries that meet in a window, `word[target]` takes in the product of the two others: x, w, y. */
 static wg_status windows_c(const wg_call *c, wg_code *w, const wg_convolution *v, const char *const word[3], int target)
 {
-    static const char *const of_x[3] = {"x0", "x1", "x2"}, *const of_w[3] = {"k0", "k1", "k2"}, *const of_y[3] = {"r0", "r1", "r2"};
+    static const char *const of_x[3] = {"x0", "x1", "x2"}, *const of_w[3] = {"k0", "k1", "k2"},
+                             *const of_y[3] = {"r0", "r1", "r2"};
     wg_source at[3] = {{.tape = c->tape}, {.tape = c->tape}, {.tape = c->tape}};
     place_put(&at[0], "(n * groups + g) * in + i", v->size, of_x);
     place_put(&at[1], "(g * out + o) * in + i", v->kernel, of_w);
@@ -148,13 +153,14 @@ static wg_status windows_c(const wg_call *c, wg_code *w, const wg_convolution *v
             wg_code_for(w, of_w[i], v->kernel[i]);
         else
             wg_code_line(w, "enum { %s = 0 };", of_w[i]);
-        wg_code_line(w, "const int %s = %s * %lld + %s * %lld - %lld;", of_x[i], of_y[i], (long long)v->stride[i], of_w[i],
-                     (long long)v->dilation[i], (long long)v->padding[i]);
+        wg_code_line(w, "const int %s = %s * %lld + %s * %lld - %lld;", of_x[i], of_y[i], (long long)v->stride[i],
+                     of_w[i], (long long)v->dilation[i], (long long)v->padding[i]);
         wg_code_line(w, "if (%s < 0 || %s >= %lld)", of_x[i], of_x[i], (long long)v->size[i]);
         wg_code_line(w, "    continue;");
     }
     int a = target == 0 ? 2 : 0, b = target == 1 ? 2 : 1;
-    wg_code_line(w, "%s[%s] += %s[%s] * %s[%s];", word[target], at[target].data, word[a], at[a].data, word[b], at[b].data);
+    wg_code_line(w, "%s[%s] += %s[%s] * %s[%s];", word[target], at[target].data, word[a], at[a].data, word[b],
+                 at[b].data);
     while (w->depth > before)
         wg_code_end(w);
     return w->status;
@@ -425,7 +431,8 @@ static double conv_flops(const wg_call *c)
     WG_SCHEMA(f, WG_ATTR(f, stride), WG_ATTR(f, padding, .raw = true), WG_ATTR(f, dilation), WG_ATTR(f, groups))
 #define CONV(axes)                                                                                                     \
     .in = {{"x", 0}, {"w", 0}, {"b", WG_OPTIONAL}}, .options = CONV_SCHEMA(wg_conv##axes##d), .type = conv_type,       \
-    .run = conv_run, .c = conv_c, .vjp = {conv_dx, conv_dw, conv_db}, .jvp = conv_jvp, .saves = "x w", .flops = conv_flops
+    .run = conv_run, .c = conv_c, .vjp = {conv_dx, conv_dw, conv_db}, .jvp = conv_jvp, .saves = "x w",                 \
+    .flops = conv_flops
 
 WG_OP(conv1d) = {
     .name = "conv1d",
@@ -537,8 +544,9 @@ static double conv_transpose_flops(const wg_call *c)
               WG_ATTR(f, dilation), WG_ATTR(f, groups))
 #define CONV_TRANSPOSE(axes)                                                                                           \
     .in = {{"x", 0}, {"w", 0}, {"b", WG_OPTIONAL}}, .options = CONV_TRANSPOSE_SCHEMA(wg_conv_transpose##axes##d),      \
-    .type = conv_transpose_type, .run = conv_transpose_run, .c = conv_transpose_c, .vjp = {conv_transpose_dx, conv_transpose_dw, conv_db},    \
-    .jvp = conv_transpose_jvp, .saves = "x w", .flops = conv_transpose_flops
+    .type = conv_transpose_type, .run = conv_transpose_run, .c = conv_transpose_c,                                     \
+    .vjp = {conv_transpose_dx, conv_transpose_dw, conv_db}, .jvp = conv_transpose_jvp, .saves = "x w",                 \
+    .flops = conv_transpose_flops
 
 WG_OP(conv_transpose1d) = {
     .name = "conv_transpose1d",

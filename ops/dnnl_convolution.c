@@ -1,6 +1,6 @@
 /* float32 convolutions through oneDNN. Images go through it a few at a time: they are brought into the layout its
- * kernels like, worked on while the cache holds them, and brought back. What oneDNN makes for a shape, code included, is
- * kept by the tape. */
+ * kernels like, worked on while the cache holds them, and brought back. What oneDNN makes for a shape, code included,
+ * is kept by the tape. */
 #include "core/tape.h"
 #include "ops/convolve.h"
 

@@ -207,7 +207,8 @@ static wg_status arg_c(const wg_call *c, wg_code *w, const char *of_floats, cons
         all.at[i] = i;
     w->dtype = c->x[0].dtype;
     const char *text = wg_is_float(w->dtype) ? of_floats : of_others;
-    return o->axis == WG_NO_AXIS ? wg_code_over(c, w, &all, "y", "", text) : wg_code_along(c, w, o->axis, "y", "", text);
+    return o->axis == WG_NO_AXIS ? wg_code_over(c, w, &all, "y", "", text)
+                                 : wg_code_along(c, w, o->axis, "y", "", text);
 }
 
 #define ARG_C(op, OP)                                                                                                  \

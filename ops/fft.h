@@ -26,8 +26,8 @@ typedef struct {
 bool wg_fft_plan_made(const wg_call *c, int64_t n, wg_fft_plan *plan);
 /* Doubles of room that a transform of `width` lines needs. */
 size_t wg_fft_room(const wg_fft_plan *plan, int64_t width);
-/* The forward transform of z, which is overwritten; the result is there or in the room. With re and im exchanged before and
- * after, it is the backward one, unscaled. */
+/* The forward transform of z, which is overwritten; the result is there or in the room. With re and im exchanged before
+ * and after, it is the backward one, unscaled. */
 wg_fft_lines wg_fft_run(const wg_fft_plan *plan, int64_t width, wg_fft_lines z, double *room);
 /* The least length >= n with no prime factor above 5. */
 int64_t wg_fft_good_length(int64_t n);

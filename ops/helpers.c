@@ -2,8 +2,8 @@
 #include "core/code.h"
 #include "ops/special.h"
 
-WG_HELPERS_OF(common, &wg_sigmoid_helper, &wg_square_helper, &wg_sign_helper, &wg_reciprocal_helper, &wg_log1pexp_helper,
-              &wg_gaussian_helper, &wg_ndtr_helper)
+WG_HELPERS_OF(common, &wg_sigmoid_helper, &wg_square_helper, &wg_sign_helper, &wg_reciprocal_helper,
+              &wg_log1pexp_helper, &wg_gaussian_helper, &wg_ndtr_helper)
 
 extern const wg_helper *const wg_helpers_activation[], *const wg_helpers_binary[], *const wg_helpers_trigonometric[];
 extern const wg_helper *const wg_helpers_special[];

@@ -35,7 +35,8 @@ int64_t wg_index_at(const wg_call *c, int i, int64_t k)
     return c->x[i].dtype == WG_INT64 ? ((const int64_t *)c->from[i])[k] : ((const int32_t *)c->from[i])[k];
 }
 
-/* Are all indices from 0 to size - 1? Without a branch each: there may be as many of them as of the elements they name. */
+/* Are all indices from 0 to size - 1? Without a branch each: there may be as many of them as of the elements they
+ * name. */
 static WG_CLONES bool in_range_64(const int64_t *index, int64_t n, int64_t size)
 {
     uint64_t out = 0;

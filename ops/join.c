@@ -1,5 +1,5 @@
-/* Joining and splitting: tensors one behind the other along an axis, and the way back. In memory both are the same copy: of
- * an array [before, axis, behind] each of the `before` blocks is made of one stretch from each piece. */
+/* Joining and splitting: tensors one behind the other along an axis, and the way back. In memory both are the same
+ * copy: of an array [before, axis, behind] each of the `before` blocks is made of one stretch from each piece. */
 #include "ops/code.h"
 #include "core/tape.h"
 #include "ops/shape.h"
@@ -149,7 +149,8 @@ static wg_status stack_type(wg_call *c)
     wg_type *y = &c->y[0];
     for (int i = 1; i < c->n_in; i++)
         if (!wg_type_equal(&c->x[i], &c->x[0]))
-            return wg_fail(c, WG_ERROR_SHAPE, "%s, operand %d, has not the shape of %s", wg_show(c, i), i, wg_show(c, 0));
+            return wg_fail(c, WG_ERROR_SHAPE, "%s, operand %d, has not the shape of %s", wg_show(c, i), i,
+                           wg_show(c, 0));
     if (wg_rank_fits(c, c->x[0].rank + 1))
         return WG_ERROR_SHAPE;
     *y = (wg_type){.dtype = c->x[0].dtype, .rank = c->x[0].rank + 1};
@@ -202,7 +203,8 @@ static wg_status stack_run(const wg_call *c)
         return WG_OK;
     }
     const size_t step = y.entry * (size_t)c->n_in;
-    for (int64_t first = 0, some; first < y.blocks; first += some) { /* short rows are written while they are in the cache */
+    for (int64_t first = 0, some; first < y.blocks; first += some) { /* short rows are written while they are in the
+                                                                        cache */
         some = y.blocks - first < ROWS ? y.blocks - first : ROWS;
         for (int i = 0; i < c->n_in; i++)
             copy_blocks(some, y.entry, (const char *)c->from[i] + (size_t)first * y.entry, y.entry,
@@ -277,8 +279,8 @@ static wg_status unstack_run(const wg_call *c)
     const wg_unstack_options *o = c->options;
     stretches x = along(&c->x[0], o->axis);
     for (int k = 0; k < c->n_out; k++)
-        copy_blocks(x.blocks, x.entry, (const char *)c->from[0] + (size_t)k * x.entry, x.entry * (size_t)c->n_out, c->to[k],
-                    x.entry);
+        copy_blocks(x.blocks, x.entry, (const char *)c->from[0] + (size_t)k * x.entry, x.entry * (size_t)c->n_out,
+                    c->to[k], x.entry);
     return WG_OK;
 }
 

@@ -8,8 +8,8 @@
 
 #define BOTH(name, ...) extern void s##name##_(__VA_ARGS__); extern void d##name##_(__VA_ARGS__)
 BOTH(gecon, const char *, const int *, const void *, const int *, const void *, void *, void *, int *, int *, size_t);
-BOTH(trcon, const char *, const char *, const char *, const int *, const void *, const int *, void *, void *, int *, int *,
-     size_t, size_t, size_t);
+BOTH(trcon, const char *, const char *, const char *, const int *, const void *, const int *, void *, void *, int *,
+     int *, size_t, size_t, size_t);
 BOTH(getrf, const int *, const int *, void *, const int *, int *, int *);
 BOTH(getrs, const char *, const int *, const int *, const void *, const int *, const int *, void *, const int *, int *,
      size_t);
@@ -21,10 +21,10 @@ BOTH(gels, const char *, const int *, const int *, const int *, void *, const in
      const int *, int *, size_t);
 BOTH(gelqf, const int *, const int *, void *, const int *, void *, void *, const int *, int *);
 BOTH(orglq, const int *, const int *, const int *, void *, const int *, const void *, void *, const int *, int *);
-BOTH(syevd, const char *, const char *, const int *, void *, const int *, void *, void *, const int *, int *, const int *,
-     int *, size_t, size_t);
-BOTH(gesdd, const char *, const int *, const int *, void *, const int *, void *, void *, const int *, void *, const int *,
-     void *, const int *, int *, int *, size_t);
+BOTH(syevd, const char *, const char *, const int *, void *, const int *, void *, void *, const int *, int *,
+     const int *, int *, size_t, size_t);
+BOTH(gesdd, const char *, const int *, const int *, void *, const int *, void *, void *, const int *, void *,
+     const int *, void *, const int *, int *, int *, size_t);
 
 #define CALL(name, ...)                                                                                                \
     do {                                                                                                               \

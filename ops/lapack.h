@@ -35,7 +35,8 @@ int wg_lapack_potrf(wg_dtype dtype, char uplo, int n, void *a);
 int wg_lapack_gels(wg_dtype dtype, char trans, int m, int n, int k, void *a, void *b, void *work, int lwork);
 
 /* ---- Orthogonal factors ------------------------------------------------------------------------------------------ */
-/* a = l q in place, q as min(m, n) reflectors and `tau`; then the first rows [m, n], m <= n, of the q of k reflectors. */
+/* a = l q in place, q as min(m, n) reflectors and `tau`; then the first rows [m, n], m <= n, of the q of k
+ * reflectors. */
 int wg_lapack_gelqf(wg_dtype dtype, int m, int n, void *a, void *tau, void *work, int lwork);
 int wg_lapack_orglq(wg_dtype dtype, int m, int n, int k, void *a, const void *tau, void *work, int lwork);
 

@@ -123,8 +123,9 @@ wg_status wg_singular(const wg_call *c, int i, int64_t k, double rcond)
 
 wg_status wg_indefinite(const wg_call *c, int i, int64_t k, int minor)
 {
-    return wg_fail(c, WG_ERROR_NUMERIC, "matrix %lld of %s is not positive definite: its leading minor of order %d is not",
-                   (long long)k, wg_show(c, i), minor);
+    return wg_fail(c, WG_ERROR_NUMERIC,
+                   "matrix %lld of %s is not positive definite: its leading minor of order %d is not", (long long)k,
+                   wg_show(c, i), minor);
 }
 
 double wg_epsilon(wg_dtype dtype) { return dtype == WG_FLOAT32 ? (double)FLT_EPSILON : DBL_EPSILON; }

@@ -35,7 +35,10 @@ static inline const void *wg_stack_at(const wg_matrix_stack *s, const void *data
 {
     return (const char *)data + (size_t)k * s->size;
 }
-static inline void *wg_stack_to(const wg_matrix_stack *s, void *data, int64_t k) { return (char *)data + (size_t)k * s->size; }
+static inline void *wg_stack_to(const wg_matrix_stack *s, void *data, int64_t k)
+{
+    return (char *)data + (size_t)k * s->size;
+}
 /* Which matrix of x takes part in matrix k of the result, whose leading axes x's broadcast to. */
 int64_t wg_stack_index(const wg_type *x, const wg_type *y, int y_core, int64_t k);
 
@@ -77,7 +80,8 @@ void wg_eigh_formula(wg_tensor a, wg_tensor vectors, wg_tensor *values, wg_tenso
 /* ---- Graph code -------------------------------------------------------------------------------------------------- */
 wg_tensor wg_identity_like(wg_tensor a); /* [n, n], of the size of a's last axis */
 wg_tensor wg_symmetrised(wg_tensor a);   /* (a + a') / 2 */
-/* Multiplies the columns of a [..., m, n] by v [..., n]; the rows by v [..., m]; a 0-d v for each matrix of the stack. */
+/* Multiplies the columns of a [..., m, n] by v [..., n]; the rows by v [..., m]; a 0-d v for each matrix of the
+ * stack. */
 wg_tensor wg_columns_times(wg_tensor a, wg_tensor v);
 wg_tensor wg_rows_times(wg_tensor v, wg_tensor a);
 wg_tensor wg_each_times(wg_tensor v, wg_tensor a);
@@ -87,6 +91,9 @@ wg_tensor wg_matrix_inner(wg_tensor a, wg_tensor b);
 static inline wg_tensor wg_as_column(wg_tensor v) { return wg_expand_dims(v, -1); }
 static inline wg_tensor wg_from_column(wg_tensor a) { return wg_squeeze(a, .axis = -1); }
 /* The sum of two terms, of which either may be zero and absent. */
-static inline wg_tensor wg_plus(wg_tensor a, wg_tensor b) { return wg_is_none(a) ? b : wg_is_none(b) ? a : wg_add(a, b); }
+static inline wg_tensor wg_plus(wg_tensor a, wg_tensor b)
+{
+    return wg_is_none(a) ? b : wg_is_none(b) ? a : wg_add(a, b);
+}
 
 #endif

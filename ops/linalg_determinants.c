@@ -1,6 +1,6 @@
-/* Determinants. The determinant is a polynomial of the entries, smooth everywhere, so its gradient, the matrix of cofactors,
- * may not go through an inverse that a singular matrix does not have. With a = u diag(s) v' the cofactors are
- * det(u) det(v) u diag(p) v', where p[k] is the product of all s but s[k]: right for every rank. */
+/* Determinants. The determinant is a polynomial of the entries, smooth everywhere, so its gradient, the matrix of
+ * cofactors, may not go through an inverse that a singular matrix does not have. With a = u diag(s) v' the cofactors
+ * are det(u) det(v) u diag(p) v', where p[k] is the product of all s but s[k]: right for every rank. */
 #include "ops/backend.h"
 #include "ops/linalg.h"
 
@@ -113,10 +113,22 @@ static double but_two(const spectral *p, int i, int j)
     return product_value(&all);
 }
 
-static wg_status multiplied(const wg_call *c, int n, bool ta, const void *a, bool tb, const void *b, double alpha, void *y)
+static wg_status multiplied(const wg_call *c, int n, bool ta, const void *a, bool tb, const void *b, double alpha,
+                            void *y)
 {
-    wg_gemm g = {.dtype = c->dtype, .transposed_a = ta, .transposed_b = tb, .m = n, .n = n, .k = n, .alpha = alpha, .a = a,
-                 .lda = n, .b = b, .ldb = n, .y = y, .ldy = n};
+    wg_gemm g = {.dtype = c->dtype,
+                 .transposed_a = ta,
+                 .transposed_b = tb,
+                 .m = n,
+                 .n = n,
+                 .k = n,
+                 .alpha = alpha,
+                 .a = a,
+                 .lda = n,
+                 .b = b,
+                 .ldb = n,
+                 .y = y,
+                 .ldy = n};
     return wg_product(c, &g);
 }
 
@@ -278,8 +290,8 @@ wg_tensor wg_cofactors_moved(wg_tensor a, wg_tensor e) { return WG_RECORD(cofact
 
 /* ---- det, slogdet ------------------------------------------------------------------------------------------------ */
 /* Calls `each` with the LU factors of every matrix: as LAPACK reads it, transposed. */
-static wg_status each_factorised(const wg_call *c, void (*each)(const wg_call *c, int n, const void *lu, const int *pivot,
-                                                                int64_t k))
+static wg_status each_factorised(const wg_call *c,
+                                 void (*each)(const wg_call *c, int n, const void *lu, const int *pivot, int64_t k))
 {
     wg_matrix_stack s;
     if (wg_lapack_needed(c))
@@ -326,7 +338,8 @@ static void det_formula(const wg_call *c, wg_tensor *out)
 }
 WG_OP(det) = {
     .name = "det",
-    .doc = "y = det a, of a singular a 0 but for rounding, with the cofactors as gradient for every rank; 1 of a 0 x 0 matrix",
+    .doc = "y = det a, of a singular a 0 but for rounding, with the cofactors as gradient for every rank; 1 of a 0 x 0 "
+           "matrix",
     .source = "Giles 2008, 2.2.4; Stewart 1998, On the adjugate matrix",
     .in = {{"a", 0}},
     .type = one_a_matrix_type,
@@ -442,7 +455,8 @@ static void logdet_spd_formula(const wg_call *c, wg_tensor *out)
 }
 WG_OP(logdet_spd) = {
     .name = "logdet_spd",
-    .doc = "y = log det a of a symmetric positive definite a, of which the lower triangle is read; its gradient is symmetric",
+    .doc = "y = log det a of a symmetric positive definite a, of which the lower triangle is read; its gradient is "
+           "symmetric",
     .source = "Giles 2008, 2.2.4; Petersen and Pedersen 2012, 2.8.2",
     .domain = "a symmetric, positive definite",
     .in = {{"a", WG_SYMMETRIC}},

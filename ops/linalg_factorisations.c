@@ -1,6 +1,6 @@
-/* Factorisations. Their rules come from one thought: with a = b c, b^-1 da c^-1 = b^-1 db + dc c^-1, whose two terms live
- * in different parts of the matrix (a triangle and the other, or a skew matrix and a triangle), so each is what that part
- * of the left side is. */
+/* Factorisations. Their rules come from one thought: with a = b c, b^-1 da c^-1 = b^-1 db + dc c^-1, whose two terms
+ * live in different parts of the matrix (a triangle and the other, or a skew matrix and a triangle), so each is what
+ * that part of the left side is. */
 #include "ops/linalg.h"
 #include "wengert/indexing.h"
 
@@ -34,7 +34,8 @@ static bool is_divisible_by(const wg_call *c, wg_tensor r)
         }
         if (least > (double)k * wg_epsilon(c->dtype) * most)
             continue;
-        wg_fail(c, WG_ERROR_NUMERIC, "matrix %lld of %s has dependent columns: its factor's diagonal goes from %.2g to %.2g",
+        wg_fail(c, WG_ERROR_NUMERIC,
+                "matrix %lld of %s has dependent columns: its factor's diagonal goes from %.2g to %.2g",
                 (long long)matrix, wg_show(c, 0), most, least);
         return false;
     }
@@ -101,7 +102,8 @@ static void cholesky_formula(const wg_call *c, wg_tensor *out)
 }
 WG_OP(cholesky) = {
     .name = "cholesky",
-    .doc = "y = the lower l with l l' = a, of a's lower triangle; with lower = false the upper u with u' u = a, of the upper "
+    .doc = "y = the lower l with l l' = a, of a's lower triangle; with lower = false the upper u with u' u = a, of the "
+           "upper "
            "one; the gradient is symmetric",
     .source = "Murray 2016, Differentiation of the Cholesky decomposition, 10 and 12",
     .domain = "a symmetric, positive definite",
@@ -222,7 +224,8 @@ static wg_tensor lu_da(const wg_call *c, wg_tensor g)
     if (f.m > f.k)
         by_u = wg_subtract(by_u, wg_matmul(transposed(f.l2), d.l2));
     wg_tensor inside = wg_add(wg_tril(by_l, .k = -1), wg_triu(by_u));
-    wg_tensor da = over_upper_transposed(wg_triangular_solve(f.l1, inside, .transpose = true, .unit_diagonal = true), f.u1);
+    wg_tensor da =
+        over_upper_transposed(wg_triangular_solve(f.l1, inside, .transpose = true, .unit_diagonal = true), f.u1);
     if (f.n > f.k) {
         wg_tensor beside = wg_triangular_solve(f.l1, d.u2, .transpose = true, .unit_diagonal = true);
         da = wg_concat(WG_TENSORS(da, beside), .axis = -1);
@@ -261,7 +264,8 @@ static void lu_formula(const wg_call *c, wg_tensor *out)
 }
 WG_OP(lu) = {
     .name = "lu",
-    .doc = "p, l, u with a = p l u, rows exchanged for the largest pivot: p a permutation, l [..., m, k] with a diagonal of "
+    .doc = "p, l, u with a = p l u, rows exchanged for the largest pivot: p a permutation, l [..., m, k] with a "
+           "diagonal of "
            "ones, u [..., k, n], k = min(m, n)",
     .source = "de Hoog, Anderssen and Lukas 2011, Differentiation of matrix functionals using triangular factorization",
     .domain = "for the gradient, no 0 on the diagonal of u",
@@ -273,7 +277,8 @@ WG_OP(lu) = {
     .jvp = lu_jvp,
     .saves = "p l u",
     .formula = lu_formula,
-    .samples = {"[3,3]", "[2,4,4]", "[4,2]", "[2,4]", "[2,3,2]", "[2,2,3]", "[1,1]", "[0,0]", "[0,2]", "[2,0]", "[0,2,2]"},
+    .samples = {"[3,3]", "[2,4,4]", "[4,2]", "[2,4]", "[2,3,2]", "[2,2,3]", "[1,1]", "[0,0]", "[0,2]", "[2,0]",
+                "[0,2,2]"},
     .constant_outputs = 1,
 };
 wg_lu_result (wg_lu)(wg_tensor a)
@@ -509,7 +514,8 @@ static void qr_formula(const wg_call *c, wg_tensor *out)
     int64_t m = x->dim[x->rank - 2], n = x->dim[x->rank - 1], k = m < n ? m : n;
     if (!wg_type_count(x) || c->y[0].dim[x->rank - 1] != k) /* a complete q has more columns */
         return;
-    wg_tensor first = wg_narrow(c->in[0], -1, 0, k), l = wg_cholesky_formula(wg_matmul(wg_matrix_transpose(first), first));
+    wg_tensor first = wg_narrow(c->in[0], -1, 0, k),
+              l = wg_cholesky_formula(wg_matmul(wg_matrix_transpose(first), first));
     if (wg_is_none(l))
         return;
     out[0] = wg_matmul(first, wg_inverse_formula(wg_matrix_transpose(l)));

@@ -1,6 +1,6 @@
-/* Linear algebra as textbooks write it down, for the formulas of the entries: elimination without exchanging rows, step by
- * step as graph code; and what iterations find, the inverse and the spectra, by steps of Newton's method from the value that
- * is known in double, of which each doubles the digits. */
+/* Linear algebra as textbooks write it down, for the formulas of the entries: elimination without exchanging rows, step
+ * by step as graph code; and what iterations find, the inverse and the spectra, by steps of Newton's method from the
+ * value that is known in double, of which each doubles the digits. */
 #include "ops/linalg.h"
 
 #define STEPS 3 /* from an error of 1e-10 or less to one of 1e-60 */

@@ -1,5 +1,5 @@
-/* Functions of a matrix. Of f(a), the derivative along e is the block beside the diagonal of f([[a, e], [0, a]]), and its
- * transpose is the derivative at a' along the cotangent: one piece of graph code for both rules of any f. */
+/* Functions of a matrix. Of f(a), the derivative along e is the block beside the diagonal of f([[a, e], [0, a]]), and
+ * its transpose is the derivative at a' along the cotangent: one piece of graph code for both rules of any f. */
 #include "ops/backend.h"
 #include "ops/linalg.h"
 
@@ -39,7 +39,8 @@ static wg_tensor along(const wg_call *c, of_matrix *f, wg_tensor a, wg_tensor e)
 /* y = a b, all [n, n]. */
 static wg_status multiplied(const wg_call *c, wg_dtype dtype, int n, const void *a, const void *b, void *y)
 {
-    wg_gemm g = {.dtype = dtype, .m = n, .n = n, .k = n, .alpha = 1, .a = a, .lda = n, .b = b, .ldb = n, .y = y, .ldy = n};
+    wg_gemm g = {
+        .dtype = dtype, .m = n, .n = n, .k = n, .alpha = 1, .a = a, .lda = n, .b = b, .ldb = n, .y = y, .ldy = n};
     return wg_product(c, &g);
 }
 
@@ -175,7 +176,8 @@ wg_tensor (wg_matrix_power)(wg_tensor a, int64_t n)
 }
 
 /* ---- expm -------------------------------------------------------------------------------------------------------- */
-#define THETA 5.371920351148152 /* up to this norm the approximant of degree 13 is exact to rounding: Higham 2005, table 2.3 */
+#define THETA 5.371920351148152 /* up to this norm the approximant of degree 13 is exact to rounding: Higham 2005, table
+                                   2.3 */
 
 static const double pade[] = {64764752532480000.0, 32382376266240000.0, 7771770303897600.0, 1187353796428800.0,
                               129060195264000.0,   10559470521600.0,    670442572800.0,     33522128640.0,
@@ -230,7 +232,8 @@ static double norm_of_27th(const exponential *e, double *row, double *next)
     return most;
 }
 
-/* How often the approximant is to be squared: by the norms of powers of a, which may be far below powers of its norm. */
+/* How often the approximant is to be squared: by the norms of powers of a, which may be far below powers of its
+ * norm. */
 static wg_status squarings(const wg_call *c, exponential *e, int *s)
 {
     double d4 = pow(norm_of(e, e->a4), 1.0 / 4), d6 = pow(norm_of(e, e->a6), 1.0 / 6);
@@ -335,7 +338,8 @@ static wg_status expm_run(const wg_call *c)
             finite &= isfinite(wg_load_number(c->dtype, y + (size_t)i * size)) != 0;
         }
         if (!finite)
-            return wg_fail(c, WG_ERROR_NUMERIC, "the exponential of matrix %lld of %s overflows", (long long)k, wg_show(c, 0));
+            return wg_fail(c, WG_ERROR_NUMERIC, "the exponential of matrix %lld of %s overflows", (long long)k,
+                           wg_show(c, 0));
     }
     return WG_OK;
 }

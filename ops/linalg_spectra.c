@@ -1,6 +1,6 @@
-/* Eigenvalues, singular values, and norms made of them. Vectors turn by how the matrix, seen in their own frame, mixes them,
- * divided by how far their values are apart; values move by the diagonal there. Where two values coincide the vectors are
- * not functions of the matrix, and a rule that would need them says how small the gap is. */
+/* Eigenvalues, singular values, and norms made of them. Vectors turn by how the matrix, seen in their own frame, mixes
+ * them, divided by how far their values are apart; values move by the diagonal there. Where two values coincide the
+ * vectors are not functions of the matrix, and a rule that would need them says how small the gap is. */
 #include "ops/linalg.h"
 
 #define SPECTRA(OP) OP(eigh) OP(eigvalsh) OP(svd) OP(svdvals) OP(matrix_norm)
@@ -16,11 +16,12 @@ static int64_t smaller_size(const wg_type *a)
 
 static wg_status not_converged(const wg_call *c, int64_t k)
 {
-    return wg_fail(c, WG_ERROR_NUMERIC, "matrix %lld of %s: the iteration does not converge", (long long)k, wg_show(c, 0));
+    return wg_fail(c, WG_ERROR_NUMERIC, "matrix %lld of %s: the iteration does not converge", (long long)k,
+                   wg_show(c, 0));
 }
 
-/* Is v, a column or row of n elements `step` apart, to be turned? Its entry of largest magnitude, the first of those, is to
- * be positive. */
+/* Is v, a column or row of n elements `step` apart, to be turned? Its entry of largest magnitude, the first of those,
+ * is to be positive. */
 static bool points_down(wg_dtype dtype, int64_t n, int64_t step, const void *v)
 {
     double most = 0;
@@ -68,7 +69,8 @@ static bool values_are_apart(const wg_call *c, wg_tensor values)
             double gap = fabs(wg_element(values, i + 1) - wg_element(values, i));
             if (gap > uncertainty(c, n, most))
                 continue;
-            wg_fail(c, WG_ERROR_NUMERIC, "values %lld and %lld of matrix %lld are %.2g apart: their vectors have no derivative",
+            wg_fail(c, WG_ERROR_NUMERIC,
+                    "values %lld and %lld of matrix %lld are %.2g apart: their vectors have no derivative",
                     (long long)(i - first), (long long)(i - first + 1), (long long)(first / n), gap);
             return false;
         }
@@ -108,7 +110,8 @@ static wg_status eigen_run(const wg_call *c, bool lower, char *values, void *vec
         return WG_ERROR_MEMORY;
     for (int64_t k = 0; k < s.count; k++) {
         memcpy(a, wg_stack_at(&s, c->from[0], k), s.size);
-        if (wg_lapack_syevd(c->dtype, jobz, uplo, s.n, a, values + (size_t)(k * s.n) * size, work, lwork, iwork, n_ints))
+        if (wg_lapack_syevd(c->dtype, jobz, uplo, s.n, a, values + (size_t)(k * s.n) * size, work, lwork, iwork,
+                            n_ints))
             return not_converged(c, k);
         if (!vectors)
             continue;
@@ -168,8 +171,9 @@ static void eigh_formula(const wg_call *c, wg_tensor *out)
 }
 WG_OP(eigh) = {
     .name = "eigh",
-    .doc = "values, vectors with a = vectors diag(values) vectors', of one triangle of a symmetric a: values ascending, "
-           "vectors in columns, each one's largest entry positive; the gradient is symmetric",
+    .doc =
+        "values, vectors with a = vectors diag(values) vectors', of one triangle of a symmetric a: values ascending, "
+        "vectors in columns, each one's largest entry positive; the gradient is symmetric",
     .source = "Giles 2008, 3.1",
     .domain = "for a gradient of the vectors, values that differ",
     .in = {{"a", WG_SYMMETRIC}},
@@ -263,7 +267,8 @@ static bool svd_room_made(const wg_call *c, const wg_matrix_stack *s, char jobz,
 }
 
 /* a by rows is a' by columns, whose u is vh by rows and whose vt is u by rows. */
-static wg_status svd_one(const wg_call *c, const wg_matrix_stack *s, svd_room *r, int64_t i, void *u, void *values, void *vh)
+static wg_status svd_one(const wg_call *c, const wg_matrix_stack *s, svd_room *r, int64_t i, void *u, void *values,
+                         void *vh)
 {
     memcpy(r->a, wg_stack_at(s, c->from[0], i), s->size);
     int info = wg_lapack_gesdd(c->dtype, r->jobz, r->n, r->m, r->a, values, vh, u, r->work, r->lwork, r->iwork);
@@ -306,7 +311,8 @@ static wg_status svd_run(const wg_call *c)
     wg_status status = svd_begun(c, 'S', &s, &r, &none);
     size_t size = wg_dtype_size(c->dtype);
     for (int64_t i = 0; !none && i < s.count && !status; i++) {
-        char *u = (char *)c->to[0] + (size_t)(i * r.m * r.k) * size, *vh = (char *)c->to[2] + (size_t)(i * r.k * r.n) * size;
+        char *u = (char *)c->to[0] + (size_t)(i * r.m * r.k) * size,
+             *vh = (char *)c->to[2] + (size_t)(i * r.k * r.n) * size;
         status = svd_one(c, &s, &r, i, u, (char *)c->to[1] + (size_t)(i * r.k) * size, vh);
         for (int64_t j = 0; j < r.k && !status; j++)
             if (points_down(c->dtype, r.m, r.k, u + (size_t)j * size)) {
@@ -343,8 +349,8 @@ static bool vectors_have_derivative(const wg_call *c)
 static wg_tensor outside(wg_tensor q, wg_tensor x) { return wg_subtract(x, wg_matmul(q, wg_matmul(transposed(q), x))); }
 static wg_tensor skew(wg_tensor x) { return wg_subtract(x, transposed(x)); }
 
-/* u ((f skew(u' gu)) s + s (f skew(v' gv)) + diag(gs)) v' with f = 1 / (s(j)^2 - s(i)^2), and what leaves the spaces of u
- * and v: (1 - u u') gu s^-1 v' + u s^-1 gv' (1 - v v'). */
+/* u ((f skew(u' gu)) s + s (f skew(v' gv)) + diag(gs)) v' with f = 1 / (s(j)^2 - s(i)^2), and what leaves the spaces of
+ * u and v: (1 - u u') gu s^-1 v' + u s^-1 gv' (1 - v v'). */
 static wg_tensor svd_da(const wg_call *c, wg_tensor g)
 {
     (void)g;
@@ -398,7 +404,8 @@ static void singular_formula(wg_tensor a, wg_tensor u, wg_tensor vh, wg_tensor o
 {
     wg_type type = wg_type_of(a);
     bool tall = type.dim[type.rank - 2] >= type.dim[type.rank - 1];
-    wg_tensor transposed = wg_matrix_transpose(a), gram = tall ? wg_matmul(transposed, a) : wg_matmul(a, transposed), v, x;
+    wg_tensor transposed = wg_matrix_transpose(a), gram = tall ? wg_matmul(transposed, a) : wg_matmul(a, transposed), v,
+              x;
     wg_eigh_formula(gram, tall ? wg_matrix_transpose(vh) : u, &v, &x);
     out[1] = wg_sqrt(v);
     wg_tensor other = wg_divide(wg_matmul(tall ? a : transposed, x), wg_expand_dims(out[1], -2));
@@ -412,7 +419,8 @@ static void svd_formula(const wg_call *c, wg_tensor *out)
 }
 WG_OP(svd) = {
     .name = "svd",
-    .doc = "u, s, vh with a = u diag(s) vh: u [..., m, k], s [..., k] descending, vh [..., k, n], k = min(m, n); the largest "
+    .doc = "u, s, vh with a = u diag(s) vh: u [..., m, k], s [..., k] descending, vh [..., k, n], k = min(m, n); the "
+           "largest "
            "entry of each column of u positive",
     .source = "Townsend 2016, Differentiating the singular value decomposition; Seeger et al. 2017",
     .domain = "for a gradient of u or vh, values that differ, and none 0 where m and n do",
@@ -488,7 +496,10 @@ WG_OP(svdvals) = {
 wg_tensor (wg_svdvals)(wg_tensor a) { return WG_RECORD(svdvals, NULL, a); }
 
 /* ---- matrix_norm ------------------------------------------------------------------------------------------------- */
-static bool ord_is(const wg_call *c, const char *ord) { return !strcmp(((const wg_matrix_norm_options *)c->options)->ord, ord); }
+static bool ord_is(const wg_call *c, const char *ord)
+{
+    return !strcmp(((const wg_matrix_norm_options *)c->options)->ord, ord);
+}
 
 static wg_status matrix_norm_type(wg_call *c)
 {
@@ -554,8 +565,8 @@ static wg_status matrix_norm_run(const wg_call *c)
     return status;
 }
 
-/* How much each singular value's pair has of the gradient, a constant: of "nuc" 1, unless it is 0; of "2" the largest have
- * equal shares of 1. */
+/* How much each singular value's pair has of the gradient, a constant: of "nuc" 1, unless it is 0; of "2" the largest
+ * have equal shares of 1. */
 static wg_tensor shares(const wg_call *c, wg_tensor s)
 {
     wg_type type = wg_type_of(s);
@@ -605,7 +616,8 @@ static void matrix_norm_formula(const wg_call *c, wg_tensor *out)
 }
 WG_OP(matrix_norm) = {
     .name = "matrix_norm",
-    .doc = "y = the root of the sum of squares (\"fro\"), the sum (\"nuc\") or the largest (\"2\") of a's singular values; the "
+    .doc = "y = the root of the sum of squares (\"fro\"), the sum (\"nuc\") or the largest (\"2\") of a's singular "
+           "values; the "
            "gradient is 0 at 0, and shared by equal largest ones",
     .source = "Watson 1992, Characterization of the subdifferential of some matrix norms",
     .in = {{"a", 0}},

@@ -104,7 +104,8 @@ static wg_tensor solve_jvp(const wg_call *c)
 static double solve_flops(const wg_call *c)
 {
     double n = (double)c->x[0].dim[c->x[0].rank - 1];
-    return n * n * (2.0 / 3 * (double)wg_type_count(&c->x[0]) / (n > 0 ? n : 1)) + 2 * n * (double)wg_type_count(&c->y[0]);
+    return n * n * (2.0 / 3 * (double)wg_type_count(&c->x[0]) / (n > 0 ? n : 1)) +
+           2 * n * (double)wg_type_count(&c->y[0]);
 }
 
 static void solve_formula(const wg_call *c, wg_tensor *out)
@@ -132,8 +133,8 @@ wg_tensor (wg_solve)(wg_tensor a, wg_tensor b) { return WG_RECORD(solve, NULL, a
 
 /* ---- triangular_solve, cholesky_solve ---------------------------------------------------------------------------- */
 /* x' op(a)' = b', which is how they lie: a system from the right, without a copy but b's. */
-static void substituted(const wg_call *c, const wg_matrix_stack *s, const right_side *r, bool lower, bool transpose, bool unit,
-                        const void *a, void *x)
+static void substituted(const wg_call *c, const wg_matrix_stack *s, const right_side *r, bool lower, bool transpose,
+                        bool unit, const void *a, void *x)
 {
     wg_lapack_trsm_right(c->dtype, lower ? 'U' : 'L', transpose ? 'T' : 'N', unit ? 'U' : 'N', r->columns, s->n, a, x);
 }
@@ -145,9 +146,10 @@ static wg_status diagonal_is_whole(const wg_call *c, const wg_matrix_stack *s)
         for (int64_t i = 0; i < s->n; i++)
             if (wg_load_number(c->dtype, (const char *)wg_stack_at(s, c->from[0], k) +
                                              (size_t)(i * (s->n + 1)) * wg_dtype_size(c->dtype)) == 0)
-                return wg_fail(c, WG_ERROR_NUMERIC,
-                               "matrix %lld of %s is singular: element %lld of its diagonal is 0, its condition number inf",
-                               (long long)k, wg_show(c, 0), (long long)i);
+                return wg_fail(
+                    c, WG_ERROR_NUMERIC,
+                    "matrix %lld of %s is singular: element %lld of its diagonal is 0, its condition number inf",
+                    (long long)k, wg_show(c, 0), (long long)i);
     return WG_OK;
 }
 
@@ -228,8 +230,8 @@ WG_OP(triangular_solve) = {
     .source = "Giles 2008, 2.3.1",
     .domain = "no 0 on the diagonal",
     .in = {{"a", 0}, {"b", 0}},
-    .options = WG_SCHEMA(wg_triangular_solve, WG_ATTR(wg_triangular_solve, lower), WG_ATTR(wg_triangular_solve, transpose),
-                         WG_ATTR(wg_triangular_solve, unit_diagonal)),
+    .options = WG_SCHEMA(wg_triangular_solve, WG_ATTR(wg_triangular_solve, lower),
+                         WG_ATTR(wg_triangular_solve, transpose), WG_ATTR(wg_triangular_solve, unit_diagonal)),
     .type = square_system_type,
     .run = triangular_solve_run,
     .vjp = {triangular_solve_da, triangular_solve_db},
@@ -333,16 +335,16 @@ static void columns_of(const right_side *r, int rows, int longer, const void *b,
     memset(to, 0, (size_t)longer * (size_t)r->columns * r->size);
     for (int64_t i = 0; i < rows; i++)
         for (int64_t j = 0; j < r->columns; j++)
-            memcpy((char *)to + (size_t)(j * longer + i) * r->size, (const char *)b + (size_t)(i * r->columns + j) * r->size,
-                   r->size);
+            memcpy((char *)to + (size_t)(j * longer + i) * r->size,
+                   (const char *)b + (size_t)(i * r->columns + j) * r->size, r->size);
 }
 
 static void rows_of(const right_side *r, int rows, int longer, const void *from, void *x)
 {
     for (int64_t i = 0; i < rows; i++)
         for (int64_t j = 0; j < r->columns; j++)
-            memcpy((char *)x + (size_t)(i * r->columns + j) * r->size, (const char *)from + (size_t)(j * longer + i) * r->size,
-                   r->size);
+            memcpy((char *)x + (size_t)(i * r->columns + j) * r->size,
+                   (const char *)from + (size_t)(j * longer + i) * r->size, r->size);
 }
 
 static wg_status lstsq_run(const wg_call *c)
@@ -554,7 +556,8 @@ static wg_tensor pinv_jvp(const wg_call *c) { return pinv_moved(c, c->in[0], c->
 static wg_tensor pinv_da(const wg_call *c, wg_tensor g)
 {
     int64_t m = c->x[0].dim[c->x[0].rank - 2], n = c->x[0].dim[c->x[0].rank - 1];
-    wg_tensor a = c->in[0], y = c->out[0], yt = wg_matrix_transpose(y), gt = wg_matrix_transpose(g), da = sandwiched(yt, g);
+    wg_tensor a = c->in[0], y = c->out[0], yt = wg_matrix_transpose(y), gt = wg_matrix_transpose(g),
+              da = sandwiched(yt, g);
     if (m > n) {
         wg_tensor right = wg_matmul(wg_matmul(gt, y), yt);
         da = wg_add(da, wg_subtract(right, wg_matmul(a, wg_matmul(y, right))));

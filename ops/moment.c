@@ -404,10 +404,12 @@ static wg_status norm_c(const wg_call *c, wg_code *w)
     const wg_norm_options *o = c->options;
     wg_code_number(w, "power", o->p);
     if (o->p == 1)
-        return wg_code_over(c, w, &o->axis, "y", "", WG_C((void)power; double sum = 0; EACH sum += (double)fabs(x); y = (T)sum;));
-    if (isinf(o->p))
         return wg_code_over(c, w, &o->axis, "y", "",
-                            WG_C((void)power; T most = 0; EACH most = fabs(x) > most || x != x ? fabs(x) : most; y = most;));
+                            WG_C((void)power; double sum = 0; EACH sum += (double)fabs(x); y = (T)sum;));
+    if (isinf(o->p))
+        return wg_code_over(
+            c, w, &o->axis, "y", "",
+            WG_C((void)power; T most = 0; EACH most = fabs(x) > most || x != x ? fabs(x) : most; y = most;));
     return wg_code_over(c, w, &o->axis, "y", "",
                         WG_C(double scale = 0; double sum = 0;
                              EACH scale = (double)fabs(x) > scale || x != x ? (double)fabs(x) : scale;

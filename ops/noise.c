@@ -1,5 +1,6 @@
-/* Noise of standard distributions, each number a transform of one uniform number in (0, 1), or of a pair for normal ones.
- * The hidden operation `noise` draws it again for a derivative: the random operations keep their stream, not their noise. */
+/* Noise of standard distributions, each number a transform of one uniform number in (0, 1), or of a pair for normal
+ * ones. The hidden operation `noise` draws it again for a derivative: the random operations keep their stream, not
+ * their noise. */
 #include "ops/noise.h"
 
 #include "wengert/map.h"
@@ -93,9 +94,11 @@ static wg_status noise_run(const wg_call *c)
 
 WG_OP(noise) = {
     .name = "noise",
-    .doc = "y = the numbers that a random operation drew from `stream`: uniform, normal, exponential, laplace or gumbel",
+    .doc =
+        "y = the numbers that a random operation drew from `stream`: uniform, normal, exponential, laplace or gumbel",
     .in = {{"stream", WG_INTEGER}},
-    .options = WG_SCHEMA(wg_noise, WG_ATTR(wg_noise, noise), WG_ATTR_REQUIRED(wg_noise, shape), WG_ATTR(wg_noise, dtype)),
+    .options = WG_SCHEMA(wg_noise, WG_ATTR(wg_noise, noise), WG_ATTR_REQUIRED(wg_noise, shape),
+                         WG_ATTR(wg_noise, dtype)),
     .type = noise_type,
     .run = noise_run,
     .samples = {"[2]:int64:3..9 noise=1 shape=[3,4]", "[2]:int64:3..9 noise=4 shape=[]"},

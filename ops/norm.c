@@ -50,14 +50,18 @@ static wg_status affine_c(const wg_call *c, wg_code *w, const wg_normalized_opti
 {
     wg_rows_c(w, &c->x[0], o);
     bool weight = wg_given(c, 1), bias = wg_given(c, 2);
-    return wg_code_text(w, weight && bias ? TEXT_OF(WG_ROWS_BEGIN EACH_OF_ROW y[ROW_AT] = (T)(((double)x[ROW_AT] - mean) * scale)
-                                                        * weight[ROW_WEIGHT] + bias[ROW_WEIGHT]; WG_ROWS_END)
-                           : weight       ? TEXT_OF(WG_ROWS_BEGIN EACH_OF_ROW y[ROW_AT] = (T)(((double)x[ROW_AT] - mean) * scale)
-                                                        * weight[ROW_WEIGHT]; WG_ROWS_END)
-                           : bias         ? TEXT_OF(WG_ROWS_BEGIN EACH_OF_ROW y[ROW_AT] = (T)(((double)x[ROW_AT] - mean) * scale)
-                                                        + bias[ROW_WEIGHT]; WG_ROWS_END)
-                                          : TEXT_OF(WG_ROWS_BEGIN EACH_OF_ROW y[ROW_AT] =
-                                                        (T)(((double)x[ROW_AT] - mean) * scale); WG_ROWS_END));
+    return wg_code_text(
+        w,
+        weight && bias ? TEXT_OF(WG_ROWS_BEGIN EACH_OF_ROW y[ROW_AT] =
+                                     (T)(((double)x[ROW_AT] - mean) * scale) * weight[ROW_WEIGHT] + bias[ROW_WEIGHT];
+                                 WG_ROWS_END)
+        : weight       ? TEXT_OF(WG_ROWS_BEGIN EACH_OF_ROW y[ROW_AT] =
+                                     (T)(((double)x[ROW_AT] - mean) * scale) * weight[ROW_WEIGHT];
+                                 WG_ROWS_END)
+        : bias
+            ? TEXT_OF(WG_ROWS_BEGIN EACH_OF_ROW y[ROW_AT] = (T)(((double)x[ROW_AT] - mean) * scale) + bias[ROW_WEIGHT];
+                      WG_ROWS_END)
+            : TEXT_OF(WG_ROWS_BEGIN EACH_OF_ROW y[ROW_AT] = (T)(((double)x[ROW_AT] - mean) * scale); WG_ROWS_END));
 }
 
 /* The rules of a norm whose rows are `rows`, wg_normalized_options in terms of c and its options o. */
@@ -119,7 +123,7 @@ static wg_status affine_c(const wg_call *c, wg_code *w, const wg_normalized_opti
         return wg_is_none(d) ? wg_sum_to_weight(g, &rows) : d;                                                         \
     }
 #define NORM(norm)                                                                                                     \
-    .name = #norm, .type = norm##_type, .run = norm##_run, .c = norm##_c, .share = norm##_share, .jvp = norm##_jvp,        \
+    .name = #norm, .type = norm##_type, .run = norm##_run, .c = norm##_c, .share = norm##_share, .jvp = norm##_jvp,    \
     .formula = norm##_formula, .saves = "x weight"
 
 /* ---- layer_norm -------------------------------------------------------------------------------------------------- */
@@ -248,7 +252,10 @@ static wg_status batch_norm_exported(const wg_call *c, wg_code *w)
         wg_code_text(w, TEXT_OF(for (int i = 0; i < rows; i++) EACH_OF_ROW y[ROW_AT] *= weight[ROW_WEIGHT];));
     if (wg_given(c, 2))
         wg_code_text(w, TEXT_OF(for (int i = 0; i < rows; i++) EACH_OF_ROW y[ROW_AT] += bias[ROW_WEIGHT];));
-    return wg_code_text(w, WG_C(for (int i = 0; i < rows; i++) { next_running_mean[i] = running_mean[i]; next_running_var[i] = running_var[i]; }));
+    return wg_code_text(w, WG_C(for (int i = 0; i < rows; i++) {
+                            next_running_mean[i] = running_mean[i];
+                            next_running_var[i] = running_var[i];
+                        }));
 }
 
 static wg_status batch_norm_train(const wg_call *c)

@@ -91,7 +91,7 @@ int64_t wg_normalized_count(const wg_type *x, const wg_normalized_options *o)
     return l.runs * l.n;
 }
 
-/* ---- The C of rows ------------------------------------------------------------------------------------------------ */
+/* ---- The C of rows ----------------------------------------------------------------------------------------------- */
 void wg_rows_c(wg_code *w, const wg_type *x, const wg_normalized_options *o)
 {
     layout l = layout_of(x, o);
@@ -391,7 +391,8 @@ static void normalized_formula(const wg_call *c, wg_tensor *out)
 static wg_status normalized_c(const wg_call *c, wg_code *w)
 {
     wg_rows_c(w, &c->x[0], c->options);
-    return wg_code_text(w, TEXT_OF(WG_ROWS_BEGIN EACH_OF_ROW y[ROW_AT] = (T)(((double)x[ROW_AT] - mean) * scale); WG_ROWS_END));
+    return wg_code_text(
+        w, TEXT_OF(WG_ROWS_BEGIN EACH_OF_ROW y[ROW_AT] = (T)(((double)x[ROW_AT] - mean) * scale); WG_ROWS_END));
 }
 
 WG_OP(normalized) = {
@@ -495,9 +496,9 @@ static wg_tensor norm_pull_jvp(const wg_call *c)
 static wg_status norm_pull_c(const wg_call *c, wg_code *w)
 {
     wg_rows_c(w, &c->x[1], c->options);
-    return wg_code_text(w, wg_given(c, 2)
-                               ? TEXT_OF(WG_ROWS_BEGIN PULL_OF_ROW((double)(g[ROW_AT] * weight[ROW_WEIGHT])) WG_ROWS_END)
-                               : TEXT_OF(WG_ROWS_BEGIN PULL_OF_ROW((double)g[ROW_AT]) WG_ROWS_END));
+    return wg_code_text(
+        w, wg_given(c, 2) ? TEXT_OF(WG_ROWS_BEGIN PULL_OF_ROW((double)(g[ROW_AT] * weight[ROW_WEIGHT])) WG_ROWS_END)
+                          : TEXT_OF(WG_ROWS_BEGIN PULL_OF_ROW((double)g[ROW_AT]) WG_ROWS_END));
 }
 #undef TO_OF_ROW
 

@@ -520,8 +520,8 @@ static wg_tensor avg_pool_dx(const wg_call *c, wg_tensor g)
     WG_SCHEMA(f, WG_ATTR_REQUIRED(f, kernel_size), WG_ATTR(f, stride), WG_ATTR(f, padding, .raw = true),               \
               WG_ATTR(f, count_include_pad))
 #define AVG_POOL(axes)                                                                                                 \
-    .in = {{"x", 0}}, .options = AVG_POOL_SCHEMA(wg_avg_pool##axes##d), .type = avg_pool_type, .run = avg_pool_run, .c = avg_pool_c,    \
-    .vjp = {avg_pool_dx}, .linear = WG_JOINTLY, .saves = ""
+    .in = {{"x", 0}}, .options = AVG_POOL_SCHEMA(wg_avg_pool##axes##d), .type = avg_pool_type, .run = avg_pool_run,    \
+    .c = avg_pool_c, .vjp = {avg_pool_dx}, .linear = WG_JOINTLY, .saves = ""
 
 WG_OP(avg_pool1d) = {
     .name = "avg_pool1d",

@@ -66,8 +66,8 @@ static wg_status matmul_run(const wg_call *c)
 
 static wg_status matmul_c(const wg_call *c, wg_code *w)
 {
-    return wg_code_product(w, wg_matrices_of(c, 0, true), c->op->in[0].name, wg_matrices_of(c, 1, false), c->op->in[1].name,
-                           c->n_in > 2 && wg_given(c, 2) ? c->op->in[2].name : NULL);
+    return wg_code_product(w, wg_matrices_of(c, 0, true), c->op->in[0].name, wg_matrices_of(c, 1, false),
+                           c->op->in[1].name, c->n_in > 2 && wg_given(c, 2) ? c->op->in[2].name : NULL);
 }
 
 static double matmul_flops(const wg_call *c)
@@ -526,7 +526,8 @@ static wg_tensor inner_db(const wg_call *c, wg_tensor g)
     return in_shape_of(wg_matmul(wg_matrix_transpose(inner_matrix(c, g)), as_rows(c->in[0])), &c->x[1]);
 }
 
-/* Axes of a, axes of b, and the summed ones, each read as one in order; no copy is made, as strides may not allow one. */
+/* Axes of a, axes of b, and the summed ones, each read as one in order; no copy is made, as strides may not allow
+ * one. */
 static wg_status inner_c(const wg_call *c, wg_code *w)
 {
     const wg_type *a = &c->x[0], *b = &c->x[1];

@@ -1,6 +1,6 @@
-/* Distributions with parameters: each draw is a function of the parameters and of standard noise, y = loc + scale z or the
- * like, so that its derivative is graph code over the same noise. A saved stream says which noise it was; the derivative
- * draws it again instead of keeping it. Everything is computed in double precision and rounded once. */
+/* Distributions with parameters: each draw is a function of the parameters and of standard noise, y = loc + scale z or
+ * the like, so that its derivative is graph code over the same noise. A saved stream says which noise it was; the
+ * derivative draws it again instead of keeping it. Everything is computed in double precision and rounded once. */
 #include "ops/noise.h"
 
 #include <stdatomic.h>
@@ -140,7 +140,8 @@ static wg_status random_type(wg_call *c)
 }
 
 /* A C number becomes a tensor of the dtype that is drawn. */
-static wg_tensor recorded(wg_tape *tape, const wg_op *op, const random_options *options, wg_tensor a, wg_tensor b, int n)
+static wg_tensor recorded(wg_tape *tape, const wg_op *op, const random_options *options, wg_tensor a, wg_tensor b,
+                          int n)
 {
     wg_tensor in[2] = {a, b}, out;
     for (int i = 0; tape && i < n; i++)
@@ -263,8 +264,10 @@ static WG_CLONES bool finish_located(const double *restrict a, const double *res
     static wg_tensor name##_dscale(const wg_call *c, wg_tensor g) { return wg_multiply(g, noise_of(c, NOISE)); }       \
     static wg_tensor name##_jvp(const wg_call *c) { return combined(c, WG_NONE, noise_of(c, NOISE)); }
 #define LOCATED_SAMPLES                                                                                                \
-    {"[4] [3,1]:0.5..2 shape=[3,4] seed=7", "- []:2 shape=[5] seed=7", "[2,1] - shape=[2,3] seed=7",                    \
-     "[] []:0.5 shape=[] seed=7", "[3] []:1 shape=[0,3] seed=7"}
+    {                                                                                                                  \
+        "[4] [3,1]:0.5..2 shape=[3,4] seed=7", "- []:2 shape=[5] seed=7", "[2,1] - shape=[2,3] seed=7",                \
+            "[] []:0.5 shape=[] seed=7", "[3] []:1 shape=[0,3] seed=7"                                                 \
+    }
 
 LOCATED(normal, WG_NOISE_NORMAL, "std >= 0")
 WG_OP(normal) = {

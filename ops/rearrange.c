@@ -1,6 +1,6 @@
-/* Rearranging: operations that read x through an index of its own for each axis (pad, roll, tile, repeat). An axis of the
- * result is written as a few runs of indices of x; from the runs of all axes follow the gather, and the scatter that adds
- * up, which is its transpose. Diagonals and triangles are in triangle.c. */
+/* Rearranging: operations that read x through an index of its own for each axis (pad, roll, tile, repeat). An axis of
+ * the result is written as a few runs of indices of x; from the runs of all axes follow the gather, and the scatter
+ * that adds up, which is its transpose. Diagonals and triangles are in triangle.c. */
 #include "ops/code.h"
 #include "core/tape.h"
 #include "ops/shape.h"
@@ -128,8 +128,8 @@ static wg_status gather(const wg_call *c, reading *r, const void *outside)
             if (start < 0 || s.from < 0)
                 fill(size, s.n * r->block, outside, to);
             else
-                copy_run(size, r->block, s.n, (const char *)c->from[0] + (size_t)(start + s.from * r->block) * size, s.step,
-                         to);
+                copy_run(size, r->block, s.n, (const char *)c->from[0] + (size_t)(start + s.from * r->block) * size,
+                         s.step, to);
             to += (size_t)(s.n * r->block) * size;
         }
     }
@@ -254,7 +254,8 @@ static wg_status padded(const wg_call *c, const wg_pad_options *o, const wg_type
                            (long long)after, k);
         if (!wg_choice_is(o->mode, "constant") && x->dim[k] == 0 && (before || after))
             return wg_fail(c, WG_ERROR_SHAPE, "axis %d has no entry to pad with", k);
-        if (__builtin_add_overflow(y->dim[k], before, &y->dim[k]) || __builtin_add_overflow(y->dim[k], after, &y->dim[k]))
+        if (__builtin_add_overflow(y->dim[k], before, &y->dim[k]) ||
+            __builtin_add_overflow(y->dim[k], after, &y->dim[k]))
             return wg_fail(c, WG_ERROR_MEMORY, "the result is too large");
     }
     return WG_OK;
@@ -343,7 +344,8 @@ WG_OP(pad) = {
     .doc = "y = x with pad_width[i] entries more before and after axis i: `value`, or x continued as `mode` says",
     .in = {{"x", WG_ANY}},
     .options = WG_SCHEMA(wg_pad, WG_ATTR_REQUIRED(wg_pad, pad_width),
-                         WG_ATTR(wg_pad, mode, .choices = {"constant", "reflect", "edge", "wrap"}), WG_ATTR(wg_pad, value)),
+                         WG_ATTR(wg_pad, mode, .choices = {"constant", "reflect", "edge", "wrap"}),
+                         WG_ATTR(wg_pad, value)),
     .type = pad_type,
     .run = pad_run,
     .c = pad_c,
@@ -393,7 +395,8 @@ WG_OP(pad_back) = {
     .name = "pad_back",
     .doc = "y of `shape`: the transpose of pad, each entry the sum of the entries of x that pad read from it",
     .in = {{"x", 0}},
-    .options = WG_SCHEMA(wg_pad_back, WG_ATTR_REQUIRED(wg_pad_back, shape), WG_ATTR_REQUIRED(wg_pad_back, pad.pad_width),
+    .options = WG_SCHEMA(wg_pad_back, WG_ATTR_REQUIRED(wg_pad_back, shape),
+                         WG_ATTR_REQUIRED(wg_pad_back, pad.pad_width),
                          WG_ATTR(wg_pad_back, pad.mode, .choices = {"constant", "reflect", "edge", "wrap"}),
                          WG_ATTR(wg_pad_back, pad.value)),
     .type = pad_back_type,
@@ -713,7 +716,8 @@ static wg_status repeat_c(const wg_call *c, wg_code *w)
 
 WG_OP(repeat) = {
     .name = "repeat",
-    .doc = "y = entry i of `axis`, or of the flattened x, repeats[i] times; all of them repeats[0] times where it is one",
+    .doc =
+        "y = entry i of `axis`, or of the flattened x, repeats[i] times; all of them repeats[0] times where it is one",
     .in = {{"x", WG_ANY}},
     .options = WG_SCHEMA(wg_repeat, WG_ATTR_REQUIRED(wg_repeat, repeats), WG_ATTR(wg_repeat, axis)),
     .type = repeat_type,

@@ -1,6 +1,6 @@
-/* Recurrent networks: each cell by itself, and over a sequence. A cell is a sequence of one step, so all of them share their
- * kernels (recurrent_kernels.c) and their rules: a derivative is first found at the gates, for every step at once, and the
- * cotangents of x, weights and biases are products of that. */
+/* Recurrent networks: each cell by itself, and over a sequence. A cell is a sequence of one step, so all of them share
+ * their kernels (recurrent_kernels.c) and their rules: a derivative is first found at the gates, for every step at
+ * once, and the cotangents of x, weights and biases are products of that. */
 #include "ops/recurrent.h"
 
 #include "core/tape.h"
@@ -69,9 +69,19 @@ static const void *from(const wg_call *c, int i) { return i >= 0 && wg_given(c, 
 static wg_status recurrent_run(const wg_call *c, wg_cell cell)
 {
     wg_network n = wg_network_of(c, cell);
-    wg_recurrent r = {.dtype = c->dtype, .cell = cell, .steps = n.steps, .batch = n.batch, .in = n.in,
-                      .hidden = n.hidden, .x = c->from[n.x], .h = c->from[n.h], .c = from(c, n.c),
-                      .w_ih = c->from[n.w_ih], .w_hh = c->from[n.w_hh], .b_ih = from(c, n.b_ih), .b_hh = from(c, n.b_hh)};
+    wg_recurrent r = {.dtype = c->dtype,
+                      .cell = cell,
+                      .steps = n.steps,
+                      .batch = n.batch,
+                      .in = n.in,
+                      .hidden = n.hidden,
+                      .x = c->from[n.x],
+                      .h = c->from[n.h],
+                      .c = from(c, n.c),
+                      .w_ih = c->from[n.w_ih],
+                      .w_hh = c->from[n.w_hh],
+                      .b_ih = from(c, n.b_ih),
+                      .b_hh = from(c, n.b_hh)};
     int own = n.c >= 0, h = n.sequence, gates = 1 + own + h; /* a cell's only h is its y */
     void *y = c->to[0], *cells = own ? c->to[gates + 1] : NULL;
     wg_status status = wg_recurrent_run(c, &r, c->to[gates], y, cells);
@@ -274,8 +284,8 @@ WG_OP(lstm_cell) = {
     .samples = {"[2,3] [2,4] [2,4] [3,16] [4,16] [16] [16]", "[2,3] [2,2] [2,2] [3,8] [2,8] - [8]",
                 "[2,3] [2,2] [2,2] [3,8] [2,8]", "[0,3] [0,2] [0,2] [3,8] [2,8] [8]"},
 };
-wg_lstm_cell_result (wg_lstm_cell)(wg_tensor x, wg_tensor h, wg_tensor c, wg_tensor w_ih, wg_tensor w_hh, wg_tensor b_ih,
-                                   wg_tensor b_hh)
+wg_lstm_cell_result (wg_lstm_cell)(wg_tensor x, wg_tensor h, wg_tensor c, wg_tensor w_ih, wg_tensor w_hh,
+                                   wg_tensor b_ih, wg_tensor b_hh)
 {
     const wg_tensor in[] = {x, h, c, w_ih, w_hh, b_ih, b_hh};
     wg_tensor out[2];
@@ -310,8 +320,9 @@ wg_lstm_result (wg_lstm)(wg_tensor x, wg_tensor h, wg_tensor c, wg_tensor w_ih, 
 RECURRENT_RULES(gru_cell, void, WG_CELL_GRU, false)
 WG_OP(gru_cell) = {
     RULES(gru_cell),
-    .doc = "h = s(-z) n + s(z) h, n = tanh(n_x + s(r) n_h), s the sigmoid, of (r_x z_x n_x) = x w_ih + b_ih and "
-           "(r_h z_h n_h) = h w_hh + b_hh, r = r_x + r_h, z = z_x + z_h: x [N, I], h [N, H], w_ih [I, 3H], w_hh [H, 3H]",
+    .doc =
+        "h = s(-z) n + s(z) h, n = tanh(n_x + s(r) n_h), s the sigmoid, of (r_x z_x n_x) = x w_ih + b_ih and "
+        "(r_h z_h n_h) = h w_hh + b_hh, r = r_x + r_h, z = z_x + z_h: x [N, I], h [N, H], w_ih [I, 3H], w_hh [H, 3H]",
     .source = "Cho et al. 2014, with the reset gate behind the product",
     .in = OPERANDS,
     .out = {"h"},

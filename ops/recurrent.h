@@ -14,8 +14,8 @@ typedef struct {
 
 wg_network wg_network_of(const wg_call *c, wg_cell cell);
 
-/* As graph code: for vjp the cotangents of what x and h contribute to the gates, [steps batch, columns] both, then of h and c;
- * for jvp the tangents of y, and of the last h and c. */
+/* As graph code: for vjp the cotangents of what x and h contribute to the gates, [steps batch, columns] both, then of h
+ * and c; for jvp the tangents of y, and of the last h and c. */
 void wg_recurrent_pull_recorded(const wg_call *c, const wg_network *n, wg_tensor shared[4]);
 void wg_recurrent_push(const wg_call *c, const wg_network *n, wg_tensor shared[4]);
 /* The outputs, step by step. */

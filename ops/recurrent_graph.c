@@ -1,4 +1,5 @@
-/* Derivatives of recurrent networks as graph code, step by step: for derivatives that are recorded, and for tangents. */
+/* Derivatives of recurrent networks as graph code, step by step: for derivatives that are recorded, and for
+ * tangents. */
 #include "ops/recurrent.h"
 
 #include "core/tape.h"
@@ -95,7 +96,8 @@ static moment *moments_of(const wg_call *c, const wg_network *n)
         gates_of(n, at_step(n, by_x, t), at_step(n, by_h, t), m[t].gate);
         m[t].before = n->cell == WG_CELL_LSTM ? cell : at_step(n, h, t);
         if (n->cell == WG_CELL_LSTM)
-            cell = wg_add(times(wg_sigmoid(m[t].gate[1]), cell), times(wg_sigmoid(m[t].gate[0]), wg_tanh(m[t].gate[2])));
+            cell =
+                wg_add(times(wg_sigmoid(m[t].gate[1]), cell), times(wg_sigmoid(m[t].gate[0]), wg_tanh(m[t].gate[2])));
         m[t].after = cell;
     }
     return m;
@@ -174,7 +176,8 @@ static wg_tensor lstm_push(const moment *m, const wg_tensor t[GATES], wg_tensor 
     wg_tensor by_forget = times(t[1], times(m->before, bell(a[1])));
     wg_tensor by_cell = times(t[2], times(wg_sigmoid(a[0]), tanh_slope(a[2])));
     *tc = wg_add(wg_add(times(*tc, wg_sigmoid(a[1])), by_forget), wg_add(by_input, by_cell));
-    return wg_add(times(t[3], times(wg_tanh(m->after), bell(a[3]))), times(*tc, times(wg_sigmoid(a[3]), tanh_slope(m->after))));
+    return wg_add(times(t[3], times(wg_tanh(m->after), bell(a[3]))),
+                  times(*tc, times(wg_sigmoid(a[3]), tanh_slope(m->after))));
 }
 
 static wg_tensor gru_push(const moment *m, const wg_tensor t[GATES], wg_tensor th)

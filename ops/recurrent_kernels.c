@@ -1,6 +1,6 @@
-/* Recurrent cells: one product gives the gates what all inputs contribute, one product a step what the hidden state does, and
- * a kernel does the rest of the step in one pass. Kept are the gates before their activations, not after: a saturated gate
- * is 1 exactly, but its slope is not 0. */
+/* Recurrent cells: one product gives the gates what all inputs contribute, one product a step what the hidden state
+ * does, and a kernel does the rest of the step in one pass. Kept are the gates before their activations, not after: a
+ * saturated gate is 1 exactly, but its slope is not 0. */
 #include "ops/recurrent_kernels.h"
 
 #include "core/tape.h"
@@ -112,8 +112,8 @@ CELL_KERNELS(f64, double)
 
 static const struct {
     void (*step)(wg_cell cell, int64_t n, const void *a, const void *before, void *after, void *h);
-    void (*back)(wg_cell cell, int64_t n, const void *a, const void *before, const void *after, const void *dh, void *dc,
-                 void *da);
+    void (*back)(wg_cell cell, int64_t n, const void *a, const void *before, const void *after, const void *dh,
+                 void *dc, void *da);
     void (*add)(int64_t n, const void *from, void *to);
 } kernels[] = {[WG_FLOAT32] = {step_row_f32, back_row_f32, sum_rows_f32},
                [WG_FLOAT64] = {step_row_f64, back_row_f64, sum_rows_f64}};
@@ -183,8 +183,8 @@ static wg_status gates_begin(const wg_call *c, const wg_recurrent *r, unsigned c
 }
 
 /* a += x w of `n` columns from column `from` of w on, to column `to` of a. */
-static wg_status gates_add(const wg_call *c, const wg_recurrent *r, const void *x, int64_t rows, int64_t in, const void *w,
-                           int64_t from, int64_t n, void *a, int64_t to)
+static wg_status gates_add(const wg_call *c, const wg_recurrent *r, const void *x, int64_t rows, int64_t in,
+                           const void *w, int64_t from, int64_t n, void *a, int64_t to)
 {
     int64_t columns = wg_cell_columns(r->cell) * r->hidden, width = wg_cell_width(r->cell) * r->hidden;
     size_t size = wg_dtype_size(r->dtype);
@@ -233,8 +233,19 @@ wg_status wg_recurrent_run(const wg_call *c, const wg_recurrent *r, void *a, voi
 static wg_status hidden_pull(const wg_call *c, const wg_recurrent_back *r, const void *da, void *dh)
 {
     int64_t columns = wg_cell_columns(r->cell) * r->hidden, width = wg_cell_width(r->cell) * r->hidden;
-    wg_gemm p = {.dtype = r->dtype, .transposed_b = true, .m = r->batch, .n = r->hidden, .k = columns, .alpha = 1, .a = da,
-                 .lda = width, .b = r->w_hh, .ldb = columns, .beta = 1, .y = dh, .ldy = r->hidden};
+    wg_gemm p = {.dtype = r->dtype,
+                 .transposed_b = true,
+                 .m = r->batch,
+                 .n = r->hidden,
+                 .k = columns,
+                 .alpha = 1,
+                 .a = da,
+                 .lda = width,
+                 .b = r->w_hh,
+                 .ldb = columns,
+                 .beta = 1,
+                 .y = dh,
+                 .ldy = r->hidden};
     return wg_product(c, &p);
 }
 

@@ -276,7 +276,10 @@ static void nanmean_formula(const wg_call *c, wg_tensor *out)
 }
 static wg_status nanmean_c(const wg_call *c, wg_code *w)
 {
-    return reduced_c(c, w, WG_C(double sum = 0; double n = 0; EACH if (x == x) { sum += (double)x; n++; } y = (T)(sum / n);));
+    return reduced_c(c, w, WG_C(double sum = 0; double n = 0; EACH if (x == x) {
+                         sum += (double)x;
+                         n++;
+                     } y = (T)(sum / n);));
 }
 
 WG_OP(nanmean) = {

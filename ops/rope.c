@@ -1,6 +1,6 @@
-/* Rotary position embedding. Pair i of x at position p is turned by the angle p f with f = base^(-2i/D). By p, turning has
- * the n-th derivative f^n times a turn by p f + n 90 degrees, and its transpose turns back: one hidden operation is the
- * whole family, and all derivatives, of any order, are members of it. */
+/* Rotary position embedding. Pair i of x at position p is turned by the angle p f with f = base^(-2i/D). By p, turning
+ * has the n-th derivative f^n times a turn by p f + n 90 degrees, and its transpose turns back: one hidden operation is
+ * the whole family, and all derivatives, of any order, are members of it. */
 #include "core/tape.h"
 #include "wengert/elementwise.h"
 #include "wengert/map.h"

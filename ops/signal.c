@@ -429,8 +429,8 @@ typedef struct {
 #define LANES 8
 typedef double lanes __attribute__((vector_size(LANES * sizeof(double)), aligned(sizeof(double)), may_alias));
 
-/* Adds to sum[k] that of p x^(n - 1 - k) over `count` points, a multiple of LANES; two powers at a time, so that additions do
- * not wait for each other. */
+/* Adds to sum[k] that of p x^(n - 1 - k) over `count` points, a multiple of LANES; two powers at a time, so that
+ * additions do not wait for each other. */
 static WG_CLONES void powers_added(int64_t n, int64_t count, const double *restrict x, double *restrict p, double *sum)
 {
     for (int64_t k = n; k > 0; k -= 2) {

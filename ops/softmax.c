@@ -289,8 +289,11 @@ static void softmax_formula(const wg_call *c, wg_tensor *out) { out[0] = weights
 static wg_status softmax_c(const wg_call *c, wg_code *w)
 {
     const wg_softmax_options *o = c->options;
-    return wg_code_along(c, w, o->axis, "", "", WG_C(T most = -INFINITY; double sum = 0; EACH most = x > most ? x : most;
-        EACH { y = exp(x - most); sum += (double)y; } EACH y = (T)((double)y / sum);));
+    return wg_code_along(c, w, o->axis, "", "",
+                         WG_C(T most = -INFINITY; double sum = 0; EACH most = x > most ? x : most; EACH {
+                             y = exp(x - most);
+                             sum += (double)y;
+                         } EACH y = (T)((double)y / sum);));
 }
 
 WG_OP(softmax) = {
@@ -339,8 +342,10 @@ static void log_softmax_formula(const wg_call *c, wg_tensor *out)
 static wg_status log_softmax_c(const wg_call *c, wg_code *w)
 {
     const wg_softmax_options *o = c->options;
-    return wg_code_along(c, w, o->axis, "", "", WG_C(T most = -INFINITY; double sum = 0; EACH most = x > most ? x : most;
-        EACH sum += (double)exp(x - most); const T log_sum = (T)log_double(sum); EACH y = x - most - log_sum;));
+    return wg_code_along(c, w, o->axis, "", "",
+                         WG_C(T most = -INFINITY; double sum = 0; EACH most = x > most ? x : most;
+                              EACH sum += (double)exp(x - most); const T log_sum = (T)log_double(sum);
+                              EACH y = x - most - log_sum;));
 }
 
 WG_OP(log_softmax) = {
@@ -373,8 +378,11 @@ static void softmin_formula(const wg_call *c, wg_tensor *out) { out[0] = weights
 static wg_status softmin_c(const wg_call *c, wg_code *w)
 {
     const wg_softmax_options *o = c->options;
-    return wg_code_along(c, w, o->axis, "", "", WG_C(T most = -INFINITY; double sum = 0; EACH most = -x > most ? -x : most;
-        EACH { y = exp(-x - most); sum += (double)y; } EACH y = (T)((double)y / sum);));
+    return wg_code_along(c, w, o->axis, "", "",
+                         WG_C(T most = -INFINITY; double sum = 0; EACH most = -x > most ? -x : most; EACH {
+                             y = exp(-x - most);
+                             sum += (double)y;
+                         } EACH y = (T)((double)y / sum);));
 }
 
 WG_OP(softmin) = {
@@ -432,7 +440,8 @@ static wg_tensor softmax_back_jvp(const wg_call *c)
 static wg_status softmax_back_c(const wg_call *c, wg_code *w)
 {
     const wg_softmax_options *o = c->options;
-    return wg_code_along(c, w, o->axis, "", "", WG_C(double sum = 0; EACH sum += (double)(y * g); EACH z = y * (g - (T)sum);));
+    return wg_code_along(c, w, o->axis, "", "",
+                         WG_C(double sum = 0; EACH sum += (double)(y * g); EACH z = y * (g - (T)sum);));
 }
 
 WG_OP(softmax_back) = {
@@ -486,7 +495,8 @@ static wg_tensor log_softmax_back_jvp(const wg_call *c)
 static wg_status log_softmax_back_c(const wg_call *c, wg_code *w)
 {
     const wg_softmax_options *o = c->options;
-    return wg_code_along(c, w, o->axis, "", "", WG_C(double sum = 0; EACH sum += (double)g; EACH z = g - exp(y) * (T)sum;));
+    return wg_code_along(c, w, o->axis, "", "",
+                         WG_C(double sum = 0; EACH sum += (double)g; EACH z = g - exp(y) * (T)sum;));
 }
 
 WG_OP(log_softmax_back) = {

@@ -197,7 +197,8 @@ static wg_status sort_c(const wg_call *c, wg_code *w)
     wg_code_for(w, "k", x.n);
     wg_code_for(w, "j", x.inner);
     if (!status)
-        status = wg_code_text(w, WG_C(y[(i * n + k) * step + j] = x[(i * n + index[(i * n + k) * step + j]) * step + j];));
+        status =
+            wg_code_text(w, WG_C(y[(i * n + k) * step + j] = x[(i * n + index[(i * n + k) * step + j]) * step + j];));
     wg_code_end(w);
     wg_code_end(w);
     wg_code_end(w);

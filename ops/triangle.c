@@ -168,7 +168,8 @@ static wg_status triangle_run(const wg_call *c, int64_t k, bool upper)
     if (!wg_type_count(x))
         return WG_OK;
     k = k > m ? m : k < -n ? -n : k;
-    for (int64_t row = 0, rows = wg_type_count(x) / m; row < rows; row++, from += (size_t)m * size, to += (size_t)m * size) {
+    for (int64_t row = 0, rows = wg_type_count(x) / m; row < rows;
+         row++, from += (size_t)m * size, to += (size_t)m * size) {
         int64_t edge = row % n + k + (upper ? 0 : 1); /* the first entry of the upper part */
         size_t lower_bytes = (size_t)(edge < 0 ? 0 : edge > m ? m : edge) * size, bytes = (size_t)m * size;
         size_t first = upper ? lower_bytes : 0, last = upper ? bytes : lower_bytes;

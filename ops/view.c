@@ -1,5 +1,5 @@
-/* Views of all of x: its elements under another shape, or with its axes in another order. Each is undone by a view of the same
- * kind, so a cotangent goes back for nothing. Views of parts of x are in window.c. */
+/* Views of all of x: its elements under another shape, or with its axes in another order. Each is undone by a view of
+ * the same kind, so a cotangent goes back for nothing. Views of parts of x are in window.c. */
 #include "ops/shape.h"
 
 #define VIEWS(OP)                                                                                                      \

@@ -1,7 +1,7 @@
-/* Views of parts of x: stretched, backwards, cut out, in windows. Where elements are left out or read several times (slice,
- * select, narrow, diagonal, unfold) no view takes the cotangent back; one linear map does so for all of them: add_strided,
- * which adds it to zeros where the view would read a row-major x. Its transpose is read_strided, so that derivatives of any
- * order are made of these two. */
+/* Views of parts of x: stretched, backwards, cut out, in windows. Where elements are left out or read several times
+ * (slice, select, narrow, diagonal, unfold) no view takes the cotangent back; one linear map does so for all of them:
+ * add_strided, which adds it to zeros where the view would read a row-major x. Its transpose is read_strided, so that
+ * derivatives of any order are made of these two. */
 #include <stdlib.h>
 
 #include "core/tape.h"
@@ -142,8 +142,8 @@ WG_OP(add_strided) = {
     .name = "add_strided",
     .doc = "y = zeros of `shape`, with x[i] added to element offset + sum of i[k] stride[k]",
     .in = {{"x", 0}},
-    .options = WG_SCHEMA(wg_add_strided, WG_ATTR_REQUIRED(wg_add_strided, shape), WG_ATTR_REQUIRED(wg_add_strided, stride),
-                         WG_ATTR_REQUIRED(wg_add_strided, offset)),
+    .options = WG_SCHEMA(wg_add_strided, WG_ATTR_REQUIRED(wg_add_strided, shape),
+                         WG_ATTR_REQUIRED(wg_add_strided, stride), WG_ATTR_REQUIRED(wg_add_strided, offset)),
     .type = add_strided_type,
     .run = add_strided_run,
     .c = add_strided_c,
@@ -457,8 +457,8 @@ static wg_status narrow_type(wg_call *c)
     if (o->length < 0)
         return wg_fail(c, WG_ERROR_VALUE, "a length of %lld", (long long)o->length);
     if (o->start < -n || o->start > n || o->length > n - (o->start < 0 ? o->start + n : o->start))
-        return wg_fail(c, WG_ERROR_INDEX, "%lld entries from %lld on are not all in axis %d of %s", (long long)o->length,
-                       (long long)o->start, o->axis, wg_show(c, 0));
+        return wg_fail(c, WG_ERROR_INDEX, "%lld entries from %lld on are not all in axis %d of %s",
+                       (long long)o->length, (long long)o->start, o->axis, wg_show(c, 0));
     c->y[0] = c->x[0];
     c->y[0].dim[o->axis] = o->length;
     return WG_OK;
@@ -573,10 +573,11 @@ static wg_status unfold_type(wg_call *c)
     const wg_type *x = &c->x[0];
     int64_t n = x->dim[o->axis];
     if (o->size < 0 || o->step < 1)
-        return wg_fail(c, WG_ERROR_VALUE, "windows of size %lld, one every %lld", (long long)o->size, (long long)o->step);
+        return wg_fail(c, WG_ERROR_VALUE, "windows of size %lld, one every %lld", (long long)o->size,
+                       (long long)o->step);
     if (o->size > n)
-        return wg_fail(c, WG_ERROR_SHAPE, "windows of size %lld do not fit in axis %d of %s", (long long)o->size, o->axis,
-                       wg_show(c, 0));
+        return wg_fail(c, WG_ERROR_SHAPE, "windows of size %lld do not fit in axis %d of %s", (long long)o->size,
+                       o->axis, wg_show(c, 0));
     if (wg_rank_fits(c, x->rank + 1))
         return WG_ERROR_SHAPE;
     c->y[0] = *x;

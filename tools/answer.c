@@ -1,5 +1,5 @@
-/* The engine of `wengert call`. A request is read whole, then recorded on a tape that is rewound before the next one; the
- * answer is put together in memory, so that an error on the way leaves no half of one behind. */
+/* The engine of `wengert call`. A request is read whole, then recorded on a tape that is rewound before the next one;
+ * the answer is put together in memory, so that an error on the way leaves no half of one behind. */
 #define WG_WITHOUT_PLACES /* a request has no line of C */
 #include "answer.h"
 
@@ -14,7 +14,8 @@
 
 #define MOST_OUTPUTS 256               /* of an operation, saved values included */
 #define KEPT_BYTES ((size_t)64 << 20)  /* a tape that holds more is not kept for the next request */
-#define MOST_BYTES ((size_t)1 << 30)   /* of a tape: a request for more is refused at once, not after seconds of filling */
+#define MOST_BYTES ((size_t)1 << 30)   /* of a tape: a request for more is refused at once, not after seconds of
+                                          filling */
 
 struct engine {
     wg_tape *tape;
@@ -92,7 +93,8 @@ static bool layout_read(request *r, const json_t *json, refusal *why)
             r->layout = (layout)i;
             return true;
         }
-    return refuse(why, "value", "how.layout is \"%.40s\", not contiguous, strided or broadcast", json_string_value(json));
+    return refuse(why, "value", "how.layout is \"%.40s\", not contiguous, strided or broadcast",
+                  json_string_value(json));
 }
 
 static bool threads_read(request *r, const json_t *json, refusal *why)
@@ -139,7 +141,8 @@ static bool op_read(request *r, refusal *why)
     if (r->op && !r->op->hidden)
         return true;
     near = nearest_operation(name);
-    return refuse(why, "op", "there is no operation \"%.60s\"%s%s", name, near ? "; the nearest is " : "", near ? near : "");
+    return refuse(why, "op", "there is no operation \"%.60s\"%s%s", name, near ? "; the nearest is " : "",
+                  near ? near : "");
 }
 
 /* The list `what` of arrays and nulls, at most n of them, as tensors of a layout; those left out stay WG_NONE. */
@@ -225,7 +228,8 @@ static bool directions_read(request *r, refusal *why)
 }
 
 /* ---- Derivatives ------------------------------------------------------------------------------------------------- */
-static bool pull(request *r, const wg_tensor *ys, const wg_tensor *gs, size_t n_ys, bool record, wg_tensor *out, refusal *why)
+static bool pull(request *r, const wg_tensor *ys, const wg_tensor *gs, size_t n_ys, bool record, wg_tensor *out,
+                 refusal *why)
 {
     for (size_t i = 0; i < r->n_in; i++)
         out[i] = WG_NONE;
@@ -235,7 +239,8 @@ static bool pull(request *r, const wg_tensor *ys, const wg_tensor *gs, size_t n_
     return !(wg_vjp)(ys, gs, (int)n_ys, r->wrt, (int)r->n_in, out, how) || refuse_as_tape(why, r->tape);
 }
 
-/* The tangents of ys along the request's; absent ys have none. `out` has n_ys entries, and the inputs have room for it. */
+/* The tangents of ys along the request's; absent ys have none. `out` has n_ys entries, and the inputs have room for
+ * it. */
 static bool push(request *r, const wg_tensor *ys, size_t n_ys, wg_tensor *out, refusal *why)
 {
     wg_tensor *list = calloc(2 * (r->n_in + n_ys) + 1, sizeof *list);
@@ -258,7 +263,8 @@ static bool push(request *r, const wg_tensor *ys, size_t n_ys, wg_tensor *out, r
     return fine;
 }
 
-/* The derivative of the vjp, a gradient, along the tangents: by a second backward pass, since a Hessian is symmetric. */
+/* The derivative of the vjp, a gradient, along the tangents: by a second backward pass, since a Hessian is
+ * symmetric. */
 static bool pull_again(request *r, wg_tensor *out, refusal *why)
 {
     wg_tensor *list = calloc(2 * r->n_in + 1, sizeof *list);

@@ -1,12 +1,13 @@
-/* A command's table of options, read three ways: as arguments, as a page of the manual, as what a shell may complete. */
+/* A command's table of options, read three ways: as arguments, as a page of the manual, as what a shell may
+ * complete. */
 #ifndef TOOLS_ARGUMENTS_H
 #define TOOLS_ARGUMENTS_H
 
 #include <argp.h>
 #include <stdio.h>
 
-/* Prints the words that may stand behind so many others that are no options, a line each: "WORD", "WORD<tab>what it is", or
- * ":files" for the names of files. */
+/* Prints the words that may stand behind so many others that are no options, a line each: "WORD", "WORD<tab>what it
+ * is", or ":files" for the names of files. */
 typedef void arguments_words(FILE *file, int before);
 
 /* argp_parse into `input`. With --man as the only argument it prints the page of the manual and ends the program, with

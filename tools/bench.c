@@ -130,8 +130,8 @@ static error_t parse(int key, char *text, struct argp_state *state)
 
 int command_bench(int argc, char **argv)
 {
-    static const struct argp argp = {options, parse, "gradbench|mlp|ops|tape", "Measures this machine, a JSON object a line.",
-                                     NULL, NULL, NULL};
+    static const struct argp argp = {
+        options, parse, "gradbench|mlp|ops|tape", "Measures this machine, a JSON object a line.", NULL, NULL, NULL};
     request r = {.o = {.layers = "784,128,64,10", .optimizer = "adam", .data = "/usr/share/datasets/fashion-mnist",
                        .batch = 64, .epochs = 3, .max_nodes = 1e7, .threads = 1}};
     arguments_read(&argp, argc, argv, &r, NULL);

@@ -1,4 +1,5 @@
-/* A multilayer perceptron's training loop on images, timed by the epoch: ordinary graph code, or a compiled function of it. */
+/* A multilayer perceptron's training loop on images, timed by the epoch: ordinary graph code, or a compiled function of
+ * it. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -125,7 +126,8 @@ int bench_mlp(const bench_options *o)
 {
     network net = {0};
     if (!read_sizes(o->layers, &net)) {
-        fprintf(stderr, "wengert bench mlp: the layers are %s; they are two or more sizes, as in 784,128,10\n", o->layers);
+        fprintf(stderr, "wengert bench mlp: the layers are %s; they are two or more sizes, as in 784,128,10\n",
+                o->layers);
         return 2;
     }
     bool adam = !strcmp(o->optimizer, "adam");
@@ -147,12 +149,13 @@ int bench_mlp(const bench_options *o)
     if (failed)
         fprintf(stderr, "wengert bench mlp: %s\n", wg_error(tape));
     else
-        printf("{\"bench\":\"mlp\",\"impl\":\"wengert\",\"mode\":\"%s\",\"backend\":\"%s\",\"layers\":[%s],\"batch\":%lld,"
-               "\"optimizer\":\"%s\",\"epochs\":%lld,\"samples\":%lld,\"threads\":%d,\"samples_per_s\":%.1f,"
-               "\"final_loss\":%.6f,\"test_accuracy\":%.4f,\"peak_rss_mb\":%.1f}\n",
-               o->eager ? "eager" : "compiled", wg_backend_name(WG_FLOAT32, o->batch, net.size[1], net.size[0]), o->layers, (long long)o->batch, o->optimizer,
-               (long long)o->epochs, (long long)wg_data_size(data), o->threads, (double)wg_data_size(data) / fastest, loss,
-               right, (double)usage.ru_maxrss / 1024);
+        printf(
+            "{\"bench\":\"mlp\",\"impl\":\"wengert\",\"mode\":\"%s\",\"backend\":\"%s\",\"layers\":[%s],\"batch\":%lld,"
+            "\"optimizer\":\"%s\",\"epochs\":%lld,\"samples\":%lld,\"threads\":%d,\"samples_per_s\":%.1f,"
+            "\"final_loss\":%.6f,\"test_accuracy\":%.4f,\"peak_rss_mb\":%.1f}\n",
+            o->eager ? "eager" : "compiled", wg_backend_name(WG_FLOAT32, o->batch, net.size[1], net.size[0]), o->layers,
+            (long long)o->batch, o->optimizer, (long long)o->epochs, (long long)wg_data_size(data), o->threads,
+            (double)wg_data_size(data) / fastest, loss, right, (double)usage.ru_maxrss / 1024);
     wg_tape_free(tape);
     return failed;
 }

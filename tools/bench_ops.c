@@ -43,7 +43,8 @@ static wg_tensor conv2d(const wg_tensor *in) { return wg_conv2d(in[0], in[1], in
 #define SQUARE {{1024, 1024}, 2}
 #define HEADS {{4, 8, 256, 64}, 4}
 #define IMAGES {{16, 64, 32, 32}, 4}
-#define BOTH(name, run, n, inputs, out) {name "_fwd", run, n, inputs, out, false}, {name "_fwd_bwd", run, n, inputs, out, true}
+#define BOTH(name, run, n, inputs, out)                                                                                \
+    {name "_fwd", run, n, inputs, out, false}, { name "_fwd_bwd", run, n, inputs, out, true }
 #define IN(...) {__VA_ARGS__}
 
 static const row rows[] = {

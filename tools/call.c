@@ -50,13 +50,14 @@ static int answer_all(engine *e, FILE *from, FILE *to)
 int command_call(int argc, char **argv)
 {
     static const struct argp argp = {
-        .doc = "Answer requests to call operations: a JSON object a line on standard input, answered by one on standard "
-               "output, in order.\v"
-               "A request names an operation, its inputs and attributes, and what it wants of value, vjp, jvp, hvp and "
-               "hvp_rr:\n\n"
-               "  {\"op\": \"tanh\", \"inputs\": [X], \"want\": [\"vjp\"], \"cotangents\": [G]}\n\n"
-               "X and G are arrays, {\"dtype\": \"float64\", \"shape\": [2], \"data\": [1, 2]}. "
-               "`wengert ops` lists the operations."};
+        .doc =
+            "Answer requests to call operations: a JSON object a line on standard input, answered by one on standard "
+            "output, in order.\v"
+            "A request names an operation, its inputs and attributes, and what it wants of value, vjp, jvp, hvp and "
+            "hvp_rr:\n\n"
+            "  {\"op\": \"tanh\", \"inputs\": [X], \"want\": [\"vjp\"], \"cotangents\": [G]}\n\n"
+            "X and G are arrays, {\"dtype\": \"float64\", \"shape\": [2], \"data\": [1, 2]}. "
+            "`wengert ops` lists the operations."};
     arguments_read(&argp, argc, argv, NULL, NULL);
     memory_limit();
     engine *e = engine_new();

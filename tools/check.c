@@ -27,7 +27,8 @@ typedef struct {
 } asked;
 
 #define ORACLES 3
-static const char *const oracles[ORACLES] = {"Ridders", "double-double", "complex step"}; /* as wg_oracle numbers them */
+/* As wg_oracle numbers them */
+static const char *const oracles[ORACLES] = {"Ridders", "double-double", "complex step"};
 
 /* What became of an operation's samples. */
 typedef struct {
@@ -235,7 +236,8 @@ int command_check(int argc, char **argv)
         {"svg", 'g', "FILE", 0, "Of a function of yours that fails: a picture of its differences against their step",
          0},
         {"mutate", 'm', NULL, 0,
-         "Break each derivative rule in turn, and print which breaks were noticed; of a function of yours, the rules of "
+         "Break each derivative rule in turn, and print which breaks were noticed; of a function of yours, the rules "
+         "of "
          "its operations",
          0},
         {0}};
@@ -247,7 +249,8 @@ int command_check(int argc, char **argv)
             "Check derivatives on every sample call of the operations: the vjp against numerical derivatives, the jvp "
             "against the vjp, Hessian-vector products forward and reverse over reverse.\v"
             "A FUNCTION of a shared object is a wg_check_function, and FUNCTION_inputs(wg_tape *, wg_tensor *) makes "
-            "its inputs and returns how many they are. The exit code is 1 where anything failed or was left unchecked."};
+            "its inputs and returns how many they are. The exit code is 1 where anything failed or was left "
+            "unchecked."};
     asked a = {.names = calloc((size_t)argc + 1, sizeof *a.names), .seed = 1, .seeds = 1};
     if (!a.names)
         return EXIT_FAILED;

@@ -1,5 +1,5 @@
-/* A request's answers by a compiled function. The function sees nothing of what was recorded: the tape is rewound, and the
- * inputs' values come from memory of their own. */
+/* A request's answers by a compiled function. The function sees nothing of what was recorded: the tape is rewound, and
+ * the inputs' values come from memory of their own. */
 #define WG_WITHOUT_PLACES /* a request has no line of C */
 #include "compiled.h"
 
@@ -42,8 +42,8 @@ static bool outputs_run(job *j, wg_tape *tape, wg_tensor *out)
     return !wg_function_run(j->function, (const void *const *)(uintptr_t)j->in, j->out);
 }
 
-bool run_compiled(wg_tape *tape, wg_mark empty, const wg_tensor *in, int n_in, wg_tensor *out, int n_out, const way *how,
-                  refusal *why)
+bool run_compiled(wg_tape *tape, wg_mark empty, const wg_tensor *in, int n_in, wg_tensor *out, int n_out,
+                  const way *how, refusal *why)
 {
     job j = {.n_in = n_in, .n_out = n_out};
     wg_tensors inputs = {in, n_in}, outputs = {out, n_out};

@@ -22,7 +22,8 @@ static const struct argp_option options[] = {
     {"blas", BLAS, NULL, 0, "Products of matrices call a CBLAS, which the file then needs", 0},
     {"gradient", GRADIENT, NULL, 0, "The loss of the batch, and its gradient, in place of the scores", 0},
     {"name", NAME, "NAME", 0, "Of the function (the file's)", 0},
-    {"parameters", PARAMETERS, NULL, 0, "Weights are arguments, so that training can go on; else they are in the file", 0},
+    {"parameters", PARAMETERS, NULL, 0, "Weights are arguments, so that training can go on; else they are in the file",
+     0},
     {"workspace", WORKSPACE, NULL, 0, "So is the memory it works in", 0},
     {0}};
 

@@ -1,5 +1,5 @@
-/* `wengert graph`: shows a built-in network, one that `wengert train` saved, or a graph that wg_draw wrote as .json, as a
- * table or as a picture. */
+/* `wengert graph`: shows a built-in network, one that `wengert train` saved, or a graph that wg_draw wrote as .json, as
+ * a table or as a picture. */
 #include <argp.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -13,8 +13,28 @@
 #include "models.h"
 #include "nearest.h"
 
-enum { FORMAT = 256, JSON, TREE, BACKWARD, DEPTH, FOLD, OPEN, CLOSE, AROUND, RADIUS, OVERLAY, DIRECTION, PARAMS, VIEWS, THEME,
-       BACKGROUND, LINK, BATCH, TITLE, COMPILED };
+enum {
+    FORMAT = 256,
+    JSON,
+    TREE,
+    BACKWARD,
+    DEPTH,
+    FOLD,
+    OPEN,
+    CLOSE,
+    AROUND,
+    RADIUS,
+    OVERLAY,
+    DIRECTION,
+    PARAMS,
+    VIEWS,
+    THEME,
+    BACKGROUND,
+    LINK,
+    BATCH,
+    TITLE,
+    COMPILED
+};
 
 #define MOST_NAMES 64
 #define MOST_NODES 1500 /* that Graphviz draws in a few seconds */
@@ -29,13 +49,16 @@ typedef struct {
 } settings;
 
 static const struct argp_option options[] = {
-    {"output", 'o', "FILE", 0, "The picture: .svg, .png, .html, .dot, .json, or .txt for the table; - for standard output", 1},
+    {"output", 'o', "FILE", 0,
+     "The picture: .svg, .png, .html, .dot, .json, or .txt for the table; - for standard output", 1},
     {"format", FORMAT, "NAME", 0, "svg, png, html, dot, json or txt, on standard output", 1},
     {"json", JSON, NULL, 0, "All that is known, as --format json", 1},
     {"tree", TREE, NULL, 0, "The scopes and their parameters instead of the table", 1},
     {"backward", BACKWARD, NULL, 0, "The backward pass beside the forward one, with the gradients", 1},
     {"compiled", COMPILED, "before|after", 0,
-     "A compiled function of it: as it was recorded, or what it does and where values lie; with --backward its gradients too", 1},
+     "A compiled function of it: as it was recorded, or what it does and where values lie; with --backward its "
+     "gradients too",
+     1},
     {"overlay", OVERLAY, "NAME", 0, "values, grad (after a backward pass), memory, time", 1},
     {"depth", DEPTH, "N|all", 0, "Close scopes that are nested deeper (default: as many open as fit a page)", 1},
     {"fold", FOLD, "yes|no", 0, "Draw equal neighbouring scopes once (default: where not all fits a page)", 1},
@@ -43,7 +66,8 @@ static const struct argp_option options[] = {
     {"close", CLOSE, "SCOPE", 0, "Close it whatever its depth", 1},
     {"around", AROUND, "NAME", 0, "Only what is near a tensor, an operation or a scope of that name", 1},
     {"radius", RADIUS, "N", 0, "How near: edges (default: 2)", 1},
-    {"params", PARAMS, "card|node|hide", 0, "Parameters beside what takes them (the default), as nodes, or not at all", 1},
+    {"params", PARAMS, "card|node|hide", 0, "Parameters beside what takes them (the default), as nodes, or not at all",
+     1},
     {"direction", DIRECTION, "TB|LR", 0, "Top to bottom (the default), or left to right", 1},
     {"views", VIEWS, NULL, 0, "Draw reshape, slice and their kin as nodes", 1},
     {"theme", THEME, "auto|light|dark", 0, "auto: SVG and pages follow the reader, DOT and PNG are light", 1},
@@ -317,7 +341,8 @@ static void function_shown(wg_tape *tape, wg_tensor loss, wg_format format, wg_s
 static void shown(wg_tape *tape, wg_tensor loss, const char *facts, settings *s)
 {
     if (s->draw.depth == WG_ALL && s->draw.fold == WG_FOLD_NO && is_file(s) && wg_tape_nodes(tape) > MOST_NODES)
-        fprintf(stderr, "wengert graph: %zu nodes take Graphviz long; without --depth all and --fold no they fit a page\n",
+        fprintf(stderr,
+                "wengert graph: %zu nodes take Graphviz long; without --depth all and --fold no they fit a page\n",
                 wg_tape_nodes(tape));
     s->draw.width = is_file(s) ? 0 : columns();
     s->draw.ascii = !is_file(s) && !is_utf8();
@@ -359,13 +384,13 @@ static bool ends_in(const char *text, const char *end)
 
 int command_graph(int argc, char **argv)
 {
-    static const struct argp argp = {.options = options,
-                                     .parser = parse,
-                                     .args_doc = "NETWORK|FILE.json|FILE.safetensors",
-                                     .doc =
-                                         "Shows the graph of a network's loss, or one that wg_draw wrote as .json: a table, or "
-                                         "with --output a picture.\v",
-                                     .help_filter = networks_listed};
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse,
+        .args_doc = "NETWORK|FILE.json|FILE.safetensors",
+        .doc = "Shows the graph of a network's loss, or one that wg_draw wrote as .json: a table, or "
+               "with --output a picture.\v",
+        .help_filter = networks_listed};
     settings s = {.format = -1, .compiled = COMPILED_NOT};
     arguments_read(&argp, argc, argv, &s, network_words);
     bool facts = ends_in(s.what, ".json");

@@ -50,7 +50,8 @@ static void print_table(const features *f, long processors)
     for (size_t i = 0; i < PRODUCTS; i++) {
         int64_t m = products[i].m, n = products[i].n, k = products[i].k;
         char text[60];
-        snprintf(text, sizeof text, "[%lld, %lld] times [%lld, %lld]", (long long)m, (long long)k, (long long)k, (long long)n);
+        snprintf(text, sizeof text, "[%lld, %lld] times [%lld, %lld]", (long long)m, (long long)k, (long long)k,
+                 (long long)n);
         printf("%-28s  %-8s  %s\n", text, wg_backend_name(WG_FLOAT32, m, n, k), wg_backend_name(WG_FLOAT64, m, n, k));
     }
 }
@@ -64,9 +65,10 @@ static int print_json(const features *f, long processors)
                                               (json_int_t)n, "float32", wg_backend_name(WG_FLOAT32, m, n, k), "float64",
                                               wg_backend_name(WG_FLOAT64, m, n, k)));
     }
-    json_t *all = json_pack("{s:s, s:{s:b, s:b, s:b}, s:I, s:b, s:s, s:I, s:o}", "version", WENGERT_VERSION, "processor", "avx2",
-                            f->avx2, "fma", f->fma, "avx512", f->avx512, "threads", (json_int_t)processors, "lapack",
-                            wg_has_lapack(), "allocator", "malloc", "tape_bytes", (json_int_t)empty_tape_bytes(), "products", list);
+    json_t *all = json_pack("{s:s, s:{s:b, s:b, s:b}, s:I, s:b, s:s, s:I, s:o}", "version", WENGERT_VERSION,
+                            "processor", "avx2", f->avx2, "fma", f->fma, "avx512", f->avx512, "threads",
+                            (json_int_t)processors, "lapack", wg_has_lapack(), "allocator", "malloc", "tape_bytes",
+                            (json_int_t)empty_tape_bytes(), "products", list);
     if (!all || json_dumpf(all, stdout, 0)) {
         json_decref(all);
         return EXIT_FAILED;
@@ -89,7 +91,8 @@ static error_t parse(int key, char *text, struct argp_state *state)
 int command_info(int argc, char **argv)
 {
     static const struct argp_option options[] = {{"json", 'j', NULL, 0, "One JSON object instead of a table", 0}, {0}};
-    static const struct argp argp = {.options = options, .parser = parse, .doc = "Tell what this build and this machine have."};
+    static const struct argp argp = {
+        .options = options, .parser = parse, .doc = "Tell what this build and this machine have."};
     bool json = false;
     arguments_read(&argp, argc, argv, &json, NULL);
     features f = features_there_are();

@@ -1,5 +1,5 @@
-/* JSON and what it stands for. Reading checks everything before memory is taken for it: a request may be anything at all.
- * Writing goes by stdio, number by number, since a JSON library's own numbers know one precision only. */
+/* JSON and what it stands for. Reading checks everything before memory is taken for it: a request may be anything at
+ * all. Writing goes by stdio, number by number, since a JSON library's own numbers know one precision only. */
 #define WG_WITHOUT_PLACES /* a request has no line of C */
 #include "json_tensor.h"
 

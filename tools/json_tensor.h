@@ -1,7 +1,7 @@
 /* JSON and what it stands for: arrays, tensors, options. The formats of `wengert call` and `wengert ops --json`.
  *
- * A tensor is {"dtype": "float64", "shape": [2, 3], "data": [1, 2, 3, 4, 5, 6]}, its data flat and row-major; what JSON has
- * no number for is "nan", "inf" or "-inf". Numbers are written so that they read back to the same bits. */
+ * A tensor is {"dtype": "float64", "shape": [2, 3], "data": [1, 2, 3, 4, 5, 6]}, its data flat and row-major; what JSON
+ * has no number for is "nan", "inf" or "-inf". Numbers are written so that they read back to the same bits. */
 #ifndef TOOLS_JSON_TENSOR_H
 #define TOOLS_JSON_TENSOR_H
 

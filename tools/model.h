@@ -28,7 +28,8 @@ void model_make(wg_tape *tape, model *m);
 wg_tensor model_forward(const model *m, wg_tensor x, double dropout, int64_t draw);
 /* Counts which classes the scores say, by true class: counts is [classes, classes]. */
 void model_count(wg_tensor scores, wg_tensor y, int64_t classes, int64_t *counts);
-/* Sizes and activation of a checkpoint, from its metadata. False, and the error on the tape or a message, where it has none. */
+/* Sizes and activation of a checkpoint, from its metadata. False, and the error on the tape or a message, where it has
+ * none. */
 bool model_open(wg_tape *tape, const char *path, model *m);
 
 /* And its parameters with their values: a trained network. */

@@ -100,7 +100,7 @@ static wg_tensor lenet(network_parts *m, int64_t batch)
     return wg_cross_entropy(scores, made_up_classes(m->tape, "y", WG_SHAPE(batch), 10));
 }
 
-/* ---- lstm: Hochreiter and Schmidhuber 1997, with forget gates; a few steps, unrolled ------------------------------ */
+/* ---- lstm: Hochreiter and Schmidhuber 1997, with forget gates; a few steps, unrolled ----------------------------- */
 enum { STEPS = 3, FEATURES = 16, UNITS = 32 };
 
 static wg_tensor lstm(network_parts *m, int64_t batch)
@@ -127,7 +127,7 @@ static wg_tensor lstm(network_parts *m, int64_t batch)
     return wg_mse_loss(y, made_up_numbers(m->tape, "target", WG_SHAPE(batch, 1)));
 }
 
-/* ---- transformer, gpt2: Vaswani et al. 2017, with the norms before, as in GPT-2, but narrower; the embedding tied -- */
+/* ---- transformer, gpt2: Vaswani et al. 2017, with the norms before, as in GPT-2, but narrower; the embedding tied  */
 enum { WIDTH = 64, HEADS = 4, PLACES = 32, WORDS = 1000 };
 
 /* [batch, PLACES, WIDTH] to [batch, HEADS, PLACES, WIDTH / HEADS]. */

@@ -1,6 +1,6 @@
 /* `wengert check --mutate`: who tests the tester? A mutant is a copy of an entry whose chain rule, backward or forward,
- * gives what the sound one gives, spoiled in one way; on one of its samples the gradient check has to fail, or the jvp not
- * to be the vjp's transpose. Where on no sample the spoiled derivative differs from the sound one, the mutant is an
+ * gives what the sound one gives, spoiled in one way; on one of its samples the gradient check has to fail, or the jvp
+ * not to be the vjp's transpose. Where on no sample the spoiled derivative differs from the sound one, the mutant is an
  * equivalent one, and the table says so. */
 #include "mutants.h"
 
@@ -344,8 +344,8 @@ static bool differs(call *c, const mutant *m)
     if (wg_sample_record(c->tape, &m->op, &c->sample, out, OUTPUTS))
         return false;
     if (m->is_forward)
-        return !wg_jvp(c->out, c->n_out, c->x, c->t, c->n_x, sound) && !wg_jvp(out, c->n_out, c->x, c->t, c->n_x, other) &&
-               others(sound, other, c->n_out);
+        return !wg_jvp(c->out, c->n_out, c->x, c->t, c->n_x, sound) &&
+               !wg_jvp(out, c->n_out, c->x, c->t, c->n_x, other) && others(sound, other, c->n_out);
     return !wg_vjp(c->out, c->g, c->n_out, c->x, c->n_x, sound) && !wg_vjp(out, c->g, c->n_out, c->x, c->n_x, other) &&
            others(sound, other, c->n_x);
 }
@@ -444,8 +444,8 @@ static void put_foot(const mutations *all, const row *rows, int n)
         caught += count_of(rows, n, k, CAUGHT);
         passed += count_of(rows, n, k, PASSED);
     }
-    printf("\n%d operations, %d mutants that change the derivative: %d caught, %d not.\n\nEqual ones:\n", n, caught + passed,
-           caught, passed);
+    printf("\n%d operations, %d mutants that change the derivative: %d caught, %d not.\n\nEqual ones:\n", n,
+           caught + passed, caught, passed);
     for (int k = 0; k < all->n; k++) {
         if (!count_of(rows, n, k, EQUIVALENT))
             continue;
@@ -481,9 +481,12 @@ int check_mutants(bool (*asked)(void *user, const char *family, const wg_op *op)
     row *rows = calloc((size_t)most + 1, sizeof *rows);
     if (!rows)
         return 1;
-    printf("# Mutants\n\nMade by `wengert check --mutate`. Each derivative rule is broken in one way at a time, and on one of "
-           "the operation's\nsamples the gradient check has to fail, or the forward rule not to be the transpose of the backward "
-           "one. `x`: it does. `=`: on\nno sample does the broken rule give another derivative. `.`: there is nothing of the kind "
+    printf("# Mutants\n\nMade by `wengert check --mutate`. Each derivative rule is broken in one way at a time, and on "
+           "one of "
+           "the operation's\nsamples the gradient check has to fail, or the forward rule not to be the transpose of "
+           "the backward "
+           "one. `x`: it does. `=`: on\nno sample does the broken rule give another derivative. `.`: there is nothing "
+           "of the kind "
            "to break. **passed**: it was not\nnoticed.\n");
     for (int d = 0; d < DIRECTIONS; d++) {
         int n = 0;

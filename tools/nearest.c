@@ -1,4 +1,5 @@
-/* The nearest name, by the optimal string alignment distance (Damerau 1964), which counts an exchange of neighbours once. */
+/* The nearest name, by the optimal string alignment distance (Damerau 1964), which counts an exchange of neighbours
+ * once. */
 #include "nearest.h"
 
 #include <stdint.h>

@@ -33,7 +33,8 @@ static bool has_gradient(const wg_op *op)
 
 static const char *output_name(const wg_op *op, int i) { return op->out[i] ? op->out[i] : "y"; }
 
-/* Calls visit on the operations of the contract, family by family. A family may be several lists, anywhere among them. */
+/* Calls visit on the operations of the contract, family by family. A family may be several lists, anywhere among
+ * them. */
 static void each_operation(void (*visit)(const char *family, const wg_op *op, void *to), void *to)
 {
     for (int i = 0; wg_op_family(i); i++) {
@@ -102,7 +103,8 @@ static json_t *attrs_json(const wg_schema *schema)
         json_t *choices = json_array(), *standard = option_default(attr, schema->defaults);
         for (int k = 0; k < WG_MAX_CHOICES && attr->choices[k]; k++)
             json_array_append_new(choices, json_string(attr->choices[k]));
-        json_t *json = json_pack("{s:s, s:s, s:b}", "name", attr->name, "type", option_type(attr), "required", attr->required);
+        json_t *json =
+            json_pack("{s:s, s:s, s:b}", "name", attr->name, "type", option_type(attr), "required", attr->required);
         json_object_set_new(json, "default", standard ? standard : json_null());
         if (json_array_size(choices))
             json_object_set(json, "choices", choices);
@@ -123,11 +125,11 @@ static json_t *outputs_json(const wg_op *op)
 static void print_json(const char *family, const wg_op *op, void *to)
 {
     (void)to;
-    json_t *json = json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:b, s:b, s:b, s:b, s:b, s:o}", "name", op->name, "family", family,
-                             "doc", op->doc ? op->doc : "", "inputs", inputs_json(op), "attrs", attrs_json(op->options),
-                             "outputs", outputs_json(op), "outputs_vary", op->count != NULL, "elementwise", op->map != NULL,
-                             "view", op->view != NULL, "random", op->random, "exports", wg_op_exports(op), "order",
-                             has_gradient(op) ? json_null() : json_integer(0));
+    json_t *json = json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:b, s:b, s:b, s:b, s:b, s:o}", "name", op->name, "family",
+                             family, "doc", op->doc ? op->doc : "", "inputs", inputs_json(op), "attrs",
+                             attrs_json(op->options), "outputs", outputs_json(op), "outputs_vary", op->count != NULL,
+                             "elementwise", op->map != NULL, "view", op->view != NULL, "random", op->random, "exports",
+                             wg_op_exports(op), "order", has_gradient(op) ? json_null() : json_integer(0));
     if (json && !json_dumpf(json, stdout, JSON_REAL_PRECISION(15)))
         putchar('\n');
     json_decref(json);
@@ -173,8 +175,11 @@ static char *signature(const wg_op *op)
                 is_variadic(&op->in[i]) ? "..." : "");
     for (int i = 0; op->options && i < op->options->n; i++) {
         char *standard = default_text(op->options, i);
-        fprintf(to, "%s%s%s%s", i ? ", " : wg_op_operands(op) ? "; " : "", op->options->attr[i].name, standard ? " = " : "",
-                standard ? standard : "");
+        fprintf(to, "%s%s%s%s",
+                i                    ? ", "
+                : wg_op_operands(op) ? "; "
+                                     : "",
+                op->options->attr[i].name, standard ? " = " : "", standard ? standard : "");
         free(standard);
     }
     fputs(") -> ", to);
@@ -227,7 +232,8 @@ static void print_options(const wg_schema *schema)
     }
 }
 
-/* IS(o->mode, 't') as mode is "tanh", from the word with that first letter. Returns where it ends; `text` if it is none. */
+/* IS(o->mode, 't') as mode is "tanh", from the word with that first letter. Returns where it ends; `text` if it is
+ * none. */
 static const char *write_choice(const wg_schema *schema, const char *text, FILE *to)
 {
     char name[40], letter;
@@ -422,9 +428,12 @@ static void print_markdown(void)
     int n = 0;
     const char *before = NULL;
     each_operation(count_one, &n);
-    printf("# Operations\n\n%d of them, by family. `x?` may be absent, `x...` stands for any number of tensors; options follow the "
-           "semicolon, with\ntheir defaults. The same at the terminal: `wengert ops`, `wengert ops NAME`. This page is written by "
-           "`wengert ops --markdown`.\n", n);
+    printf("# Operations\n\n%d of them, by family. `x?` may be absent, `x...` stands for any number of tensors; "
+           "options follow the "
+           "semicolon, with\ntheir defaults. The same at the terminal: `wengert ops`, `wengert ops NAME`. This page is "
+           "written by "
+           "`wengert ops --markdown`.\n",
+           n);
     each_operation(print_entry, &before);
 }
 

@@ -10,8 +10,8 @@ typedef enum {
     LAYOUT_BROADCAST   /* stride 0 along the axes whose entries repeat */
 } layout;
 
-/* The array as a tensor of the tape; a tensor that is invalid, or WG_NONE, with the error on the tape. a->data may change.
- * *leaf is what holds the values, of which it may be a view. */
+/* The array as a tensor of the tape; a tensor that is invalid, or WG_NONE, with the error on the tape. a->data may
+ * change. *leaf is what holds the values, of which it may be a view. */
 wg_tensor placed(wg_tape *tape, array *a, layout how, wg_tensor *leaf);
 
 #endif

@@ -28,8 +28,8 @@ typedef struct {
 
 extern const settings settings_default;
 
-/* The options as argp takes them, SETTINGS at most, all or those of network, data and training; and the parser that fills
- * a settings struct. */
+/* The options as argp takes them, SETTINGS at most, all or those of network, data and training; and the parser that
+ * fills a settings struct. */
 void settings_options(struct argp_option *options, bool only_training);
 error_t settings_parse(int key, char *text, struct argp_state *state);
 /* Takes from a checkpoint what was not given; its network must be the one asked for. False, and why in `message`. */

@@ -19,7 +19,8 @@ bool table_read(table *t, const char *path);
 void table_free(table *t);
 /* The column of that name, or of that number, counted from 1; NULL: there is none. */
 const double *table_column(const table *t, const char *name);
-/* The columns that have one of the names which logs use; they live as long as the table. False, and told: there is none. */
+/* The columns that have one of the names which logs use; they live as long as the table. False, and told: there is
+ * none. */
 bool table_curve(const table *t, const char *path, wg_curve *curve);
 
 #endif

@@ -1,8 +1,9 @@
 /* Wengert: how an operation says its C, for compiled functions that are exported as C files.
  *
- * An elementwise entry has said it already: the text of WG_MAP. Any other has a rule `.c`, which writes the body of a C99
- * function of its operands and outputs: pointers to row-major values, by the entry's names for them (the only output is y, or
- * z where an operand is called y), with sizes that are constants. An entry that has neither is refused by name when a function is exported.
+ * An elementwise entry has said it already: the text of WG_MAP. Any other has a rule `.c`, which writes the body of a
+ * C99 function of its operands and outputs: pointers to row-major values, by the entry's names for them (the only
+ * output is y, or z where an operand is called y), with sizes that are constants. An entry that has neither is refused
+ * by name when a function is exported.
  *
  *     static wg_status trace_c(const wg_call *c, wg_code *w)
  *     {
@@ -24,7 +25,8 @@ typedef struct wg_code wg_code;
 /* Text is C, in which
  *     T                 is the call's dtype, K(e) that of the expression e,
  *     o->beta           is the value of an option, IS(o->approximate, 't') whether its word begins with the letter,
- *     exp, sigmoid, ... are the functions of <math.h>, and the helpers of WG_MAP texts, for a T; exp_double for a double; exp_T is exp, and no macro,
+ *     exp, sigmoid, ... are the functions of <math.h>, and the helpers of WG_MAP texts, for a T; exp_double for
+ *                       a double; exp_T is exp, and no macro,
  *     FAIL;             leaves the exported function, which then returns 1: an index out of range.
  * It is laid out anew: a line a statement. */
 #define WG_C(...) #__VA_ARGS__

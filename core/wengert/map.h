@@ -1,8 +1,9 @@
 /* Wengert: how an elementwise entry is written.
  *
- * The C text of a function and of its slope is written once; these macros make the float32 and float64 kernels of it, for
- * each instruction set the machine may have, and keep the text, which is the graph code of recorded derivatives. Included
- * only where entries are written. Compile with -fno-math-errno -fno-trapping-math for loops that are vector code. */
+ * The C text of a function and of its slope is written once; these macros make the float32 and float64 kernels of it,
+ * for each instruction set the machine may have, and keep the text, which is the graph code of recorded derivatives.
+ * Included only where entries are written. Compile with -fno-math-errno -fno-trapping-math for loops that are vector
+ * code. */
 #ifndef WENGERT_MAP_H
 #define WENGERT_MAP_H
 
@@ -10,8 +11,8 @@
 
 #include <stdlib.h> /* its abs comes before the one below */
 
-/* Vector forms of the functions of <math.h> (libmvec, at most 4 ulp), declared to the compiler. The choice between clones
- * is made before the thread sanitizer is ready, so that there is none under it. */
+/* Vector forms of the functions of <math.h> (libmvec, at most 4 ulp), declared to the compiler. The choice between
+ * clones is made before the thread sanitizer is ready, so that there is none under it. */
 #if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__GLIBC__)
 #ifdef __SANITIZE_THREAD__
 #define WG_CLONES
@@ -57,8 +58,8 @@ WG_VECTOR_FORM2(hypot)
 #include <tgmath.h>
 
 /* ---- Helpers for the text, each the name of an operation ---------------------------------------------------------
- * A family adds its own in the same way, for what <math.h> does not have: WG_HELPERS(name, body) in terms of x and the type
- * T, then #define name(x) WG_EITHER(name, x). A name that <math.h> has needs nothing. */
+ * A family adds its own in the same way, for what <math.h> does not have: WG_HELPERS(name, body) in terms of x and the
+ * type T, then #define name(x) WG_EITHER(name, x). A name that <math.h> has needs nothing. */
 #define WG_HELPER(name, T_, ...)                                                                                       \
     static inline __attribute__((unused, always_inline)) T_ name(T_ x)                                                 \
     {                                                                                                                  \
@@ -118,8 +119,8 @@ typedef struct {
         wg_options = *(const O_ *)options;                                                                             \
     const O_ *const o = &wg_options;                                                                                   \
     (void)o;
-/* The loop is a function of its own, as only pointers that are parameters are taken to be apart: else each call would ask
- * whether they are, and values near in memory would be computed one by one, to other bits. */
+/* The loop is a function of its own, as only pointers that are parameters are taken to be apart: else each call would
+ * ask whether they are, and values near in memory would be computed one by one, to other bits. */
 #define WG_LOOP(fname, T_, R_, O_, DECLARE, expression)                                                                \
     static WG_CLONES void fname##_loop(int64_t n, R_ *restrict wg_to, DECLARE##_POINTERS(T_), const void *options)     \
     {                                                                                                                  \
@@ -162,8 +163,8 @@ typedef struct {
 #define WG_ABC_FROM from[0], from[1], from[2]
 #define WG_ABC_VALUES const T a = wg_a[wg_i], b = wg_b[wg_i], c = wg_c[wg_i]; (void)a; (void)b; (void)c;
 
-/* One operand x: WG_MAP1(tanh, tanh(x), slope). Options: WG_MAP1_OPTIONS(leaky_relu, wg_leaky_relu_options, ...). The text
- * is taken here, before the macros in it are replaced. */
+/* One operand x: WG_MAP1(tanh, tanh(x), slope). Options: WG_MAP1_OPTIONS(leaky_relu, wg_leaky_relu_options, ...). The
+ * text is taken here, before the macros in it are replaced. */
 #define WG_MAP1(name, value_, slope_) WG_MAP1_OF(name, wg_no_options, #value_, #slope_, value_, slope_)
 #define WG_MAP1_OPTIONS(name, O, value_, slope_) WG_MAP1_OF(name, O, #value_, #slope_, value_, slope_)
 #define WG_MAP1_OF(name, O, value_text, slope_text, value_, slope_)                                                    \
@@ -220,8 +221,8 @@ typedef struct {
     WG_LOOP(name##_f32, float, bool, wg_no_options, WG_X, value_)                                                      \
     WG_LOOP(name##_f64, double, bool, wg_no_options, WG_X, value_)                                                     \
     static const wg_map name##_map = {#value_, {0}, {name##_f32, name##_f64}, {{0}}, true};
-/* b where the boolean a is true, c elsewhere, of any dtype; its chain rule is the entry's own. A mask is read as bytes: of
- * bool, gcc makes no vector code. */
+/* b where the boolean a is true, c elsewhere, of any dtype; its chain rule is the entry's own. A mask is read as bytes:
+ * of bool, gcc makes no vector code. */
 #define WG_SELECT_POINTERS(T_)                                                                                         \
     const unsigned char *restrict wg_a, const T_ *restrict wg_b, const T_ *restrict wg_c
 #define WG_SELECT_FROM from[0], from[1], from[2]

@@ -1,7 +1,8 @@
 /* Wengert: what an operation is.
  *
- * An operation is one constant entry: a name, a doc line, what it takes, a rule for its result's type, a kernel, and its
- * chain rule written as graph code. The built-in ones and your own are made of the same; see examples/custom_operation.c. */
+ * An operation is one constant entry: a name, a doc line, what it takes, a rule for its result's type, a kernel, and
+ * its chain rule written as graph code. The built-in ones and your own are made of the same; see
+ * examples/custom_operation.c. */
 #ifndef WENGERT_OPERATION_H
 #define WENGERT_OPERATION_H
 
@@ -49,15 +50,15 @@ WG_API wg_tensor wg_fail_tensor(const wg_call *c, wg_status status, const char *
 WG_API const char *wg_show(const wg_call *c, int i);
 /* Memory that is gone when the rule returns, aligned to 64 bytes; NULL, and the error reported, when there is none. */
 WG_API void *wg_scratch(const wg_call *c, size_t bytes);
-/* Saved value i, counted behind the outputs; WG_NONE while a float one must not be used, because the derivative is being
- * recorded and would not see that the saved value depends on the operands: compute it again as graph code. */
+/* Saved value i, counted behind the outputs; WG_NONE while a float one must not be used, because the derivative is
+ * being recorded and would not see that the saved value depends on the operands: compute it again as graph code. */
 WG_API wg_tensor wg_saved(const wg_call *c, int i);
 /* Is operand i there? */
 static inline bool wg_given(const wg_call *c, int i) { return i < c->n_in && !wg_is_none(c->in[i]); }
 
 /* ---- Work on several threads -------------------------------------------------------------------------------------
- * Calls work(argument, i) for i in [0, n), on the tape's threads, in any order. What is done for one i must not depend on
- * the number of threads: then the results are the same bits with any number. */
+ * Calls work(argument, i) for i in [0, n), on the tape's threads, in any order. What is done for one i must not depend
+ * on the number of threads: then the results are the same bits with any number. */
 typedef void wg_work(void *argument, int64_t i);
 WG_API void wg_parallel(wg_tape *tape, int64_t n, wg_work *work, void *argument);
 /* How many elements one piece of elementwise work has; how many pieces n elements make. */
@@ -66,10 +67,10 @@ static inline int64_t wg_pieces(int64_t n) { return (n + WG_PIECE - 1) / WG_PIEC
 
 /* ---- Elementwise entries -----------------------------------------------------------------------------------------
  * Written once, as C text: WG_MAP1(tanh, tanh(x), 4 * sigmoid(2 * x) * sigmoid(-2 * x)) gives the float32 and float64
- * kernels of the function and of its slope, for each instruction set; the text itself is the graph code of the slope when
- * a derivative is recorded. It may use x (or a and b), y (the result), numbers as K(0.5), options as K(o->beta), a chosen
- * word's first letter as IS(o->approximate, 't'), the operators + - * / < <= > >= == != && || ! ?:, and the elementwise
- * operations by their names. */
+ * kernels of the function and of its slope, for each instruction set; the text itself is the graph code of the slope
+ * when a derivative is recorded. It may use x (or a and b), y (the result), numbers as K(0.5), options as K(o->beta), a
+ * chosen word's first letter as IS(o->approximate, 't'), the operators + - * / < <= > >= == != && || ! ?:, and the
+ * elementwise operations by their names. */
 typedef void wg_kernel(int64_t n, void *to, const void *const *from, const void *options);
 
 typedef struct {
@@ -79,8 +80,8 @@ typedef struct {
     bool to_bool;                  /* the result is boolean, whatever the operands are */
 } wg_map;
 
-/* The C of a function that texts call, for files that are exported: its body in terms of x, or a and b, and of their type T;
- * with n = 0, a whole definition in terms of doubles. */
+/* The C of a function that texts call, for files that are exported: its body in terms of x, or a and b, and of their
+ * type T; with n = 0, a whole definition in terms of doubles. */
 typedef struct {
     const char *name;
     int n; /* operands */
@@ -88,8 +89,9 @@ typedef struct {
 } wg_helper;
 
 /* ---- Attributes --------------------------------------------------------------------------------------------------
- * A schema reads the struct of options: where each member is, of what kind, whether it may be left out. Before an entry's
- * rules see the options they are checked and resolved: axes are counted from the front and sorted, lists are filled in.
+ * A schema reads the struct of options: where each member is, of what kind, whether it may be left out. Before an
+ * entry's rules see the options they are checked and resolved: axes are counted from the front and sorted, lists are
+ * filled in.
  *
  * A required member is missing while it holds what stands behind `missing` below; that is then its default. */
 typedef enum {
@@ -97,16 +99,16 @@ typedef enum {
     WG_ATTR_AXIS,    /* int: one axis, negative counts from the end; WG_NO_AXIS stays. Missing: WG_NO_AXIS */
     WG_ATTR_INTEGER, /* int64_t. Missing: WG_NO_INTEGER */
     WG_ATTR_REAL,    /* double. Missing: WG_NO_REAL */
-    WG_ATTR_CHOICE,  /* const char *: one of the choices, resolved to the entry's own string, so strcmp will do; any text
-                        where the entry has none, copied. Missing: NULL, which stays where it is not required */
+    WG_ATTR_CHOICE,  /* const char *: one of the choices, resolved to the entry's own string, so strcmp will do; any
+                        text where the entry has none, copied. Missing: NULL, which stays where it is not required */
     WG_ATTR_AXES,    /* wg_axes: one or several axes; none, or WG_NO_AXES: all. Missing: WG_NO_AXES */
     WG_ATTR_SHAPE,   /* wg_shape. Missing: WG_NO_SHAPE, resolved to 0-d */
     WG_ATTR_INTS,    /* wg_ints: a list of integers. Missing: WG_NO_INTS, resolved to none */
     WG_ATTR_LIST,    /* wg_list: integers, any number of them; copied. Missing: n == -1 */
-    WG_ATTR_LISTS,   /* wg_ints[n]: lists of one length, or one number: the first has it, the others nothing (tensordot).
-                        Missing: the first is WG_NO_INTS */
-    WG_ATTR_SPATIAL, /* int64_t[n]: one a spatial axis; a 0 takes the first one's value, unless raw. Missing: the first is
-                        WG_NO_INTEGER, or 0 unless raw */
+    WG_ATTR_LISTS,   /* wg_ints[n]: lists of one length, or one number: the first has it, the others nothing
+                        (tensordot). Missing: the first is WG_NO_INTS */
+    WG_ATTR_SPATIAL, /* int64_t[n]: one a spatial axis; a 0 takes the first one's value, unless raw. Missing: the first
+                        is WG_NO_INTEGER, or 0 unless raw */
     WG_ATTR_PAIRS,   /* int64_t[8][2]: one pair an axis of operand 0. Missing: the first number is WG_NO_INTEGER */
     WG_ATTR_DTYPE    /* wg_dtype. Missing: WG_NO_DTYPE, which stays where it is not required */
 } wg_attr_kind;
@@ -120,8 +122,8 @@ typedef struct {
     uint16_t offset, size;  /* bytes */
     bool required;
     const char *choices[WG_MAX_CHOICES]; /* of a WG_ATTR_CHOICE: {"mean", "sum", "none"}; none: any text */
-    int extra_rank;         /* AXIS and AXES: axes count in operand 0's rank plus this (stack: 1); -1, AXES only: plus the
-                               length of the list itself (expand_dims) */
+    int extra_rank;         /* AXIS and AXES: axes count in operand 0's rank plus this (stack: 1); -1, AXES only: plus
+                               the length of the list itself (expand_dims) */
     bool raw;               /* AXIS and AXES: the entry's own rule counts the axes; SPATIAL: a 0 is a 0 (padding) */
 } wg_attr;
 
@@ -160,10 +162,10 @@ typedef struct {
     wg_ints lists[WG_MAX_RANK];
 } wg_value;
 
-/* Sets the member `name`, converted as its kind allows: an integer for a real, one number for a list (SPATIAL: for all of
- * its entries), "nan", "inf", "-inf" for a real, "float32" for a dtype. The value, and a text or list in it, must live
- * until the options are used. What is wrong is put into `message`, of `size` bytes: WG_ERROR_ATTR for an unknown name or
- * another type. */
+/* Sets the member `name`, converted as its kind allows: an integer for a real, one number for a list (SPATIAL: for all
+ * of its entries), "nan", "inf", "-inf" for a real, "float32" for a dtype. The value, and a text or list in it, must
+ * live until the options are used. What is wrong is put into `message`, of `size` bytes: WG_ERROR_ATTR for an unknown
+ * name or another type. */
 WG_API wg_status wg_option_set(const wg_schema *schema, void *options, const char *name, const wg_value *value,
                                char *message, size_t size);
 /* The options that differ from the defaults, "axis=[0, 1] keepdims=true", cut to `size` bytes; "" where none does. */
@@ -178,8 +180,8 @@ enum {
     WG_ANY = 16,          /* any dtype (the same for all operands so marked); differentiable where it is a float */
     WG_INDEX_OR_FLOAT = 32, /* int32, int64 or the call's float dtype; differentiable where it is a float */
     WG_NO_GRADIENT = 64,  /* float, but not differentiated: running statistics */
-    WG_BOOL_OR_FLOAT = 128, /* bool or the call's float dtype, which another operand decides; differentiable where it is a
-                               float: masks that select or are added */
+    WG_BOOL_OR_FLOAT = 128, /* bool or the call's float dtype, which another operand decides; differentiable where it is
+                               a float: masks that select or are added */
     WG_SYMMETRIC = 256,    /* a symmetric matrix, of which one triangle is read; its derivatives are symmetrised */
     WG_MIXED = 512        /* any dtype, whatever the others have; differentiable where it is a float */
 };
@@ -192,7 +194,8 @@ typedef struct {
 typedef enum {
     WG_NONLINEAR = 0,
     WG_JOINTLY,    /* linear in all float operands together: jvp = the operation of the tangents */
-    WG_SEPARATELY, /* linear in each alone: jvp = the sum, over the operands, of the operation with one of them replaced */
+    WG_SEPARATELY, /* linear in each alone: jvp = the sum, over the operands, of the operation with one of them
+                      replaced */
 } wg_linearity;
 
 /* How it does the same for many operands side by side, which have one more axis in front. */
@@ -226,21 +229,21 @@ struct wg_op {
     wg_status (*type)(wg_call *c);     /* writes c->y; elementwise entries need none */
     wg_status (*run)(const wg_call *c);/* writes c->to */
     wg_status (*view)(const wg_call *c, int64_t *stride, int64_t *offset); /* the strides of a view of operand 0, in
-                                          elements; WG_ERROR_UNSUPPORTED where none exists: then it is copied in order */
+                                          elements; WG_ERROR_UNSUPPORTED where none exists: then it is copied */
     const wg_map *map;                 /* elementwise: type, run, the chain rule and exported C follow */
     wg_status (*c)(const wg_call *c, wg_code *w); /* writes the body of an exported C function; see wengert/code.h */
     wg_vjp_rule *vjp[WG_MAX_OPERANDS]; /* one an operand; the variadic one's stands for all of them */
     wg_jvp_rule *jvp;                  /* where neither .map nor .linear implies it */
     wg_share_rule *share;              /* called once before the rules of a call: before vjp's where c->g is set, before
                                           jvp's where c->t is */
-    /* In place of vjp and jvp, where one piece of work gives all of them: the cotangents of the operands that are wanted, the
-     * tangents of the outputs. What is left WG_NONE is zero. */
+    /* In place of vjp and jvp, where one piece of work gives all of them: the cotangents of the operands that are
+     * wanted, the tangents of the outputs. What is left WG_NONE is zero. */
     wg_status (*pull)(const wg_call *c, const bool *wanted, wg_tensor *out);
     wg_status (*push)(const wg_call *c, wg_tensor *out);
     wg_linearity linear;
-    /* What run computes, as graph code over other operations: the formula as one writes it down, slow, and with no care for
-     * overflow. The gradient check evaluates it with 32 digits. What it takes through wg_stop_gradient counts as a constant
-     * there. An output may be left WG_NONE. Elementwise entries need none. */
+    /* What run computes, as graph code over other operations: the formula as one writes it down, slow, and with no care
+     * for overflow. The gradient check evaluates it with 32 digits. What it takes through wg_stop_gradient counts as a
+     * constant there. An output may be left WG_NONE. Elementwise entries need none. */
     wg_formula_rule *formula;
     wg_lanes lanes;                    /* elementwise entries need none */
     const char *saves;                 /* what the chain rule needs: "x y", by operand and output names; "" nothing */
@@ -256,7 +259,8 @@ struct wg_op {
     bool output_gradient_free;         /* no output has a gradient */
     unsigned constant_outputs;         /* bit k: output k has none, though others do: running statistics */
     bool surrogate;                    /* its chain rule is not the derivative of its value, on purpose */
-    bool commutes;                     /* f(a, b) = f(b, a), to the bit; what a compiled function may use, like the next: */
+    bool commutes;                     /* f(a, b) = f(b, a), to the bit; what a compiled function may use, like the
+                                          next: */
     bool idempotent, involution;       /* f(f(x)) = f(x); f(f(x)) = x */
     double neutral;                    /* f(x, neutral) = x, to the bit, where bit 1 of neutral_in is set, and */
     unsigned neutral_in;               /* f(neutral, x) = x where bit 0 is */
@@ -269,15 +273,16 @@ struct wg_op {
  *     [3,3]:definite      symmetric positive definite matrices
  *     [5]:ascending       floats around 0, each above the one before
  *     -                   an optional operand left out
- * and an option is name=value, the value a number, true, false, a word, or a list in brackets: "[2,3,4] axis=[0,-1]". */
+ * and an option is name=value, the value a number, true, false, a word, or a list in brackets: "[2,3,4]
+ * axis=[0,-1]". */
 
-/* Records op on the operands: computes its value, appends its nodes. Returns its first output, or all of them. The tape is
- * that of the operands; name it for an operation that takes none. */
+/* Records op on the operands: computes its value, appends its nodes. Returns its first output, or all of them. The tape
+ * is that of the operands; name it for an operation that takes none. */
 WG_API wg_tensor wg_record(const wg_op *op, const void *options, const wg_tensor *in, int n_in);
 WG_API wg_status wg_record_on(wg_tape *tape, const wg_op *op, const void *options, const wg_tensor *in, int n_in,
                               wg_tensor *out, int n_out);
-/* Runs an `in_place` entry on its operands' own memory: output i is written over operand i, all contiguous leaves; nothing
- * is recorded. This is how an optimiser's step changes parameters. */
+/* Runs an `in_place` entry on its operands' own memory: output i is written over operand i, all contiguous leaves;
+ * nothing is recorded. This is how an optimiser's step changes parameters. */
 WG_API wg_status wg_update(const wg_op *op, const void *options, const wg_tensor *in, int n_in);
 
 /* ---- Operations by name ------------------------------------------------------------------------------------------ */

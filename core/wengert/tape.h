@@ -36,8 +36,8 @@ WG_API void wg_tape_free(wg_tape *tape);
 
 /* ---- Marks -------------------------------------------------------------------------------------------------------
  * What was recorded before a mark survives the rewind to it; what came after is released, its memory kept for the next
- * step. Marks nest. A handle released by a rewind gives WG_ERROR_STALE when used, and so does a mark. The first error stays
- * readable. */
+ * step. Marks nest. A handle released by a rewind gives WG_ERROR_STALE when used, and so does a mark. The first error
+ * stays readable. */
 typedef struct {
     wg_tape *tape;
     void *block;
@@ -147,7 +147,8 @@ WG_API int wg_no_grad_begin(wg_tape *tape);
 WG_API int wg_no_grad_end(wg_tape *tape);
 
 /* ---- Random numbers ----------------------------------------------------------------------------------------------
- * Counter-based (Philox 4x32-10, Salmon et al. 2011): the same seed draws the same numbers with any number of threads. */
+ * Counter-based (Philox 4x32-10, Salmon et al. 2011): the same seed draws the same numbers with any number of
+ * threads. */
 WG_API void wg_seed(wg_tape *tape, uint64_t seed);
 
 #ifdef __cplusplus

@@ -21,8 +21,8 @@
 #define WG_PRINTF(text, first)
 #endif
 
-/* Options are written by name over their defaults, which is an initialiser that overrides another one, and a list of one
- * is written as its entry, without braces: on purpose. */
+/* Options are written by name over their defaults, which is an initialiser that overrides another one, and a list of
+ * one is written as its entry, without braces: on purpose. */
 #if !defined(__cplusplus)
 #if defined(__clang__)
 #pragma clang diagnostic ignored "-Winitializer-overrides"
@@ -101,10 +101,11 @@ typedef struct {
     int n;
 } wg_list; /* WG_LIST(2, 0, 3): integers, any number of them; read during the call */
 
-/* An option that was not given, where that means something of its own (argmax of the flattened array, logit that does not
- * clamp): the default of such an option. */
+/* An option that was not given, where that means something of its own (argmax of the flattened array, logit that does
+ * not clamp): the default of such an option. */
 #define WG_NO_AXIS INT_MIN
-#define WG_NO_REAL __builtin_nan("0x6e6f6e65") /* a NaN, but not the one that is computed with: that may be an option's value */
+#define WG_NO_REAL __builtin_nan("0x6e6f6e65") /* a NaN, but not the one that is computed with: that may be an option's
+                                                  value */
 #define WG_NO_INTEGER INT64_MIN
 /* Of a list: of length 1, so that `.axis = 1`, which C reads as the first entry alone, is the list of 1. */
 #define WG_NO_AXES {{WG_NO_AXIS}, 1}
@@ -196,7 +197,8 @@ typedef struct {
 #define WG_LIST(...)                                                                                                   \
     ((wg_list){(const int64_t[]){__VA_ARGS__}, (int)(sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t))})
 #define WG_TENSORS(...)                                                                                                \
-    ((wg_tensors){(const wg_tensor[]){__VA_ARGS__}, (int)(sizeof((const wg_tensor[]){__VA_ARGS__}) / sizeof(wg_tensor))})
+    ((wg_tensors){(const wg_tensor[]){__VA_ARGS__},                                                                    \
+                  (int)(sizeof((const wg_tensor[]){__VA_ARGS__}) / sizeof(wg_tensor))})
 
 /* A tensor or a C number as operand; x is written once, so that nested calls stay as long as they are written. */
 #define WG_OPERAND(x) WG_OPERAND_(x, __COUNTER__)

@@ -10,7 +10,8 @@ int main(int argc, char **argv)
     if (argc != 3)
         return 2;
     wg_tape *tape = wg_tape_new();
-    wg_tensor w = wg_param(tape, "fc.weight", WG_SHAPE(100, 32)), b = wg_param(tape, "fc.bias", WG_SHAPE(32)), h = WG_NONE;
+    wg_tensor w = wg_param(tape, "fc.weight", WG_SHAPE(100, 32)), b = wg_param(tape, "fc.bias", WG_SHAPE(32)),
+              h = WG_NONE;
     wg_tensor x = wg_name(wg_full(tape, WG_FLOAT32, WG_SHAPE(64, 100), 0.5), "x"),
               y = wg_name(wg_full(tape, WG_FLOAT32, WG_SHAPE(64, 32), 0.25), "y");
     h = wg_add(wg_multiply(wg_linear(x, w, b), 2), 1);

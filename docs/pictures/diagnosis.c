@@ -1,5 +1,5 @@
-/* Three things are wrong with this step: a logarithm of negative numbers, a layer behind stop_gradient, a parameter that
- * nothing uses. They are told on standard output, and the first is marked in the picture. diagnosis FILE. */
+/* Three things are wrong with this step: a logarithm of negative numbers, a layer behind stop_gradient, a parameter
+ * that nothing uses. They are told on standard output, and the first is marked in the picture. diagnosis FILE. */
 #define WG_WITHOUT_PLACES
 #include <stdio.h>
 #include <wengert.h>

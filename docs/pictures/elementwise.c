@@ -1,5 +1,5 @@
-/* One sheet with every elementwise operation of one operand: its graph, and that of its derivative as the chain rule gives
- * it. All of it comes from the entries: elementwise FILE. */
+/* One sheet with every elementwise operation of one operand: its graph, and that of its derivative as the chain rule
+ * gives it. All of it comes from the entries: elementwise FILE. */
 #include <stdio.h>
 #include <wengert.h>
 #include <wengert/sample.h>
@@ -119,7 +119,8 @@ int main(int argc, char **argv)
         fputs("usage: elementwise FILE\n", stderr);
         return 2;
     }
-    wg_svg_begin(&svg, &plain, 2 * EDGE + COLUMNS * CELL - (CELL - SIZE), TOP + rows * (CELL + NAME), "elementwise operations");
+    wg_svg_begin(&svg, &plain, 2 * EDGE + COLUMNS * CELL - (CELL - SIZE), TOP + rows * (CELL + NAME),
+                 "elementwise operations");
     wg_svg_heading(&svg, EDGE, EDGE + COLUMNS * CELL - (CELL - SIZE), "elementwise operations",
                    "solid: the function, dashed: its derivative; both axes from -4 to 4");
     for (int i = 0; i < n; i++) {

@@ -56,8 +56,8 @@ typedef struct {
 } wg_plot_images_options;
 #define wg_plot_images_defaults .title = NULL
 /* Weights as images side by side, zero being the page, negative blue, positive orange, on one scale; what is not finite
- * is marked. A matrix is one image unless its columns, or else its rows, have height x width elements or, where those are
- * not given, the square of a whole number but no power of two: 784 inputs of a unit are 28 x 28. As .png the images
+ * is marked. A matrix is one image unless its columns, or else its rows, have height x width elements or, where those
+ * are not given, the square of a whole number but no power of two: 784 inputs of a unit are 28 x 28. As .png the images
  * alone. */
 WG_API wg_status wg_plot_images(wg_tensor w, const char *path, wg_plot_images_options options);
 

@@ -3,10 +3,10 @@
  * Is the gradient that the tape computes the derivative of the function? Each element of each input, or past a size a
  * set of random directions that covers them all, is differentiated numerically: by central differences of the recorded
  * operations, evaluated again in double-double arithmetic of 32 digits, where they are float64 ones that have such a
- * form; by a complex step where only that is exact; else by Ridders' extrapolation of central differences of the function
- * itself. Each states its own error; the two derivatives are compared with their signs, and nothing passes by accident: a
- * NaN fails, an estimate too rough to confirm anything is reported as not checked, and that is no success. The derivatives
- * also have to agree with each other: forward with backward, and the second one with its transpose. */
+ * form; by a complex step where only that is exact; else by Ridders' extrapolation of central differences of the
+ * function itself. Each states its own error; the two derivatives are compared with their signs, and nothing passes by
+ * accident: a NaN fails, an estimate too rough to confirm anything is reported as not checked, and that is no success.
+ * The derivatives also have to agree with each other: forward with backward, and the second one with its transpose. */
 #ifndef WENGERT_CHECK_H
 #define WENGERT_CHECK_H
 
@@ -110,10 +110,10 @@ typedef double wg_nlopt_function(unsigned n, const double *x, double *gradient, 
 WG_API wg_check_report wg_check_nlopt(wg_nlopt_function *f, const double *x, size_t n, wg_check_grad_options options);
 
 /* ---- Would the check have noticed? -------------------------------------------------------------------------------
- * The derivative of one operation of f at a time, by one operand, is spoiled: its sign flipped, times 1.001, a millionth of
- * the largest element added, all zero, its last element lost. Then the same check, with the same inputs and options, has
- * to fail. A mutant that gives the gradient of the sound function is no mutant; where none gives another one, these inputs
- * do not reach the operation, and say nothing of it. */
+ * The derivative of one operation of f at a time, by one operand, is spoiled: its sign flipped, times 1.001, a
+ * millionth of the largest element added, all zero, its last element lost. Then the same check, with the same inputs
+ * and options, has to fail. A mutant that gives the gradient of the sound function is no mutant; where none gives
+ * another one, these inputs do not reach the operation, and say nothing of it. */
 typedef struct {
     char operation[160]; /* with its place in the caller's file: "relu (model.c:12)" */
     char operand[48];
@@ -127,7 +127,8 @@ typedef struct {
     int unseen;                       /* operands, the derivative by which changes nothing at these inputs */
     int n;
     wg_check_escape escape[WG_CHECK_ESCAPES]; /* the first of what was not noticed or not reached */
-    char message[512];                        /* why there are none, as when the check fails without any; "" as a rule */
+    char message[512];                        /* why there are none, as when the check fails without any; "" as a
+                                                 rule */
 } wg_check_mutants_report;
 
 /* A check a mutant, five mutants an operand: for small inputs. */

@@ -1,8 +1,8 @@
 /* Wengert: control flow.
  *
  * A tape records what a C program does, so `if`, `for` and `while` are differentiable as they are. What is here takes
- * functions: to say a loop over an array in one line, to give up memory for time, to bring a derivative of your own, and to
- * differentiate what is defined by an equation and not by its steps. */
+ * functions: to say a loop over an array in one line, to give up memory for time, to bring a derivative of your own,
+ * and to differentiate what is defined by an equation and not by its steps. */
 #ifndef WENGERT_CONTROL_H
 #define WENGERT_CONTROL_H
 
@@ -13,9 +13,10 @@ extern "C" {
 #endif
 
 /* ---- Functions ---------------------------------------------------------------------------------------------------
- * A body computes `out` from `in` by graph code; how many there are of each is said where it is handed over. It must do the
- * same each time it is called with the same inputs; random operations draw the same numbers again. It may use tensors that
- * are not among its inputs (parameters, as a rule): they get their gradient too, where nothing else is said.
+ * A body computes `out` from `in` by graph code; how many there are of each is said where it is handed over. It must do
+ * the same each time it is called with the same inputs; random operations draw the same numbers again. It may use
+ * tensors that are not among its inputs (parameters, as a rule): they get their gradient too, where nothing else is
+ * said.
  *
  *     static void layer(const wg_tensor *in, wg_tensor *out, void *user)
  *     {
@@ -29,8 +30,8 @@ typedef struct {
 } wg_control_options;
 
 /* ---- Less memory -------------------------------------------------------------------------------------------------
- * out = f(x), recorded as one node: what f computes on the way is not kept, but computed again when a derivative asks for
- * it. Checkpoints nest, and derivatives of any order pass through. (Griewank and Walther 2008, chapter 12) */
+ * out = f(x), recorded as one node: what f computes on the way is not kept, but computed again when a derivative asks
+ * for it. Checkpoints nest, and derivatives of any order pass through. (Griewank and Walther 2008, chapter 12) */
 typedef wg_control_options wg_checkpoint_options;
 #define wg_checkpoint_defaults .user = NULL
 WG_API wg_status wg_checkpoint(wg_body *f, wg_tensors x, wg_tensor *out, int n_out, wg_checkpoint_options options);
@@ -42,9 +43,9 @@ typedef wg_control_options wg_cond_options;
 WG_API wg_status wg_cond(wg_tensor pred, wg_body *f, wg_body *g, wg_tensors x, wg_tensor *out, int n_out,
                          wg_cond_options options);
 
-/* A loop along axis 0 of xs, one or several arrays of n rows (or none, for `length` rounds): f is given the carry and row i
- * of each of xs; it gives the next carry and any number of further results. out: the last carry, then each further result
- * of all rounds stacked along a new axis 0; n_out of them together. Each carry keeps its type. */
+/* A loop along axis 0 of xs, one or several arrays of n rows (or none, for `length` rounds): f is given the carry and
+ * row i of each of xs; it gives the next carry and any number of further results. out: the last carry, then each
+ * further result of all rounds stacked along a new axis 0; n_out of them together. Each carry keeps its type. */
 enum {
     WG_SNAPSHOTS_EACH = -1, /* every carry: each round runs once more */
     WG_SNAPSHOTS_SQRT = -2, /* sqrt(2 n) of them: each round runs at most twice more */
@@ -54,32 +55,35 @@ typedef struct {
     void *user;
     int64_t length;    /* rounds; left out, the rows of xs */
     bool reverse;      /* from the last row to the first; what is stacked stays in the order of the rows */
-    int64_t snapshots; /* 0: the rounds are recorded. Else they are not, and at most so many carries are kept besides the
-                          first; a derivative runs rounds again, in the binomial schedule, which runs the fewest. Or one of
-                          the words above. (Griewank and Walther 2000, Algorithm 799) */
+    int64_t snapshots; /* 0: the rounds are recorded. Else they are not, and at most so many carries are kept besides
+                          the first; a derivative runs rounds again, in the binomial schedule, which runs the fewest. Or
+                          one of the words above. (Griewank and Walther 2000, Algorithm 799) */
 } wg_scan_options;
 #define wg_scan_defaults .length = WG_NO_INTEGER
-WG_API wg_status wg_scan(wg_body *f, wg_tensors carry, wg_tensors xs, wg_tensor *out, int n_out, wg_scan_options options);
+WG_API wg_status wg_scan(wg_body *f, wg_tensors carry, wg_tensors xs, wg_tensor *out, int n_out,
+                         wg_scan_options options);
 
-/* As long as the one element of cond(state) is not 0: state = body(state), each part of which keeps its type. out: the last
- * state, as many as there are in it. Every round is recorded, for derivatives in both modes; a loop that has not ended after
- * `most` rounds is WG_ERROR_NUMERIC. */
+/* As long as the one element of cond(state) is not 0: state = body(state), each part of which keeps its type. out: the
+ * last state, as many as there are in it. Every round is recorded, for derivatives in both modes; a loop that has not
+ * ended after `most` rounds is WG_ERROR_NUMERIC. */
 typedef struct {
     void *user; /* handed to both */
     int64_t most;
 } wg_while_loop_options;
 #define wg_while_loop_defaults .most = 1000000
-WG_API wg_status wg_while_loop(wg_body *cond, wg_body *body, wg_tensors state, wg_tensor *out, wg_while_loop_options options);
+WG_API wg_status wg_while_loop(wg_body *cond, wg_body *body, wg_tensors state, wg_tensor *out,
+                               wg_while_loop_options options);
 
 /* ---- Equations ---------------------------------------------------------------------------------------------------
- * What solves an equation is differentiated by what f uses (parameters, constants of the caller's) and not by the steps that
- * led there: the solution is found without being recorded; then two steps of Newton's method from it, which no longer move it,
- * are. Each such step doubles the order of the derivatives that are right, so those up to the third are, in both modes. The
- * start x0 has no influence, and no gradient. A dense system of as many equations as x has elements is solved (by wg_solve,
- * where it is more than one), and kept: for some hundreds. f computes out[0] of the type of in[0].
+ * What solves an equation is differentiated by what f uses (parameters, constants of the caller's) and not by the steps
+ * that led there: the solution is found without being recorded; then two steps of Newton's method from it, which no
+ * longer move it, are. Each such step doubles the order of the derivatives that are right, so those up to the third
+ * are, in both modes. The start x0 has no influence, and no gradient. A dense system of as many equations as x has
+ * elements is solved (by wg_solve, where it is more than one), and kept: for some hundreds. f computes out[0] of the
+ * type of in[0].
  *
- * WG_ERROR_NUMERIC, with what is left over, where `most` rounds do not reach |step| <= tolerance (1 + |x|), in the largest
- * element. */
+ * WG_ERROR_NUMERIC, with what is left over, where `most` rounds do not reach |step| <= tolerance (1 + |x|), in the
+ * largest element. */
 typedef struct {
     void *user;
     double tolerance; /* 0: 4 times the dtype's epsilon */
@@ -104,24 +108,26 @@ typedef struct {
     bool continuous;     /* the gradient solves the adjoint equation, see below */
 } wg_odeint_options;
 #define wg_odeint_defaults .rtol = 1e-8, .atol = 1e-10, .steps = 1, .most = 100000
-/* dy/dt = f(t, y) from y = y0 at t[0]: y at each of the times t (1-D, strictly increasing or decreasing), stacked along a new
- * axis 0; the first is y0. f computes out[0] = dy/dt from in[0] = t, 0-d, and in[1] = y. The steps that were accepted are what
- * is recorded: gradients, by y0, t and what f uses, are those of the numbers computed (the discrete adjoint), of any order;
- * how long the steps are is not differentiated. WG_ERROR_NUMERIC where `most` steps do not suffice or y is no longer finite.
+/* dy/dt = f(t, y) from y = y0 at t[0]: y at each of the times t (1-D, strictly increasing or decreasing), stacked along
+ * a new axis 0; the first is y0. f computes out[0] = dy/dt from in[0] = t, 0-d, and in[1] = y. The steps that were
+ * accepted are what is recorded: gradients, by y0, t and what f uses, are those of the numbers computed (the discrete
+ * adjoint), of any order; how long the steps are is not differentiated. WG_ERROR_NUMERIC where `most` steps do not
+ * suffice or y is no longer finite.
  *
- * With `continuous` no step is kept: the gradient is integrated from the last time back to the first, with the same method and
- * tolerances (the continuous adjoint). It takes the memory of one step however many there are, and is as near to the derivative of
- * the exact solution as these tolerances make it, which is not to all digits that of the numbers computed. Forward mode and
- * derivatives of derivatives go through the steps, recorded anew. */
+ * With `continuous` no step is kept: the gradient is integrated from the last time back to the first, with the same
+ * method and tolerances (the continuous adjoint). It takes the memory of one step however many there are, and is as
+ * near to the derivative of the exact solution as these tolerances make it, which is not to all digits that of the
+ * numbers computed. Forward mode and derivatives of derivatives go through the steps, recorded anew. */
 WG_API wg_tensor wg_odeint(wg_body *f, wg_tensor y0, wg_tensor t, wg_odeint_options options);
 
 /* ---- A derivative of your own ------------------------------------------------------------------------------------
  * out = forward(x), whose derivative is not that of what forward records, but given by
  *   vjp: grad[i] = sum_k J_ki' g[k]     the cotangents of the inputs, from those of the outputs
  *   jvp: t_out[k] = sum_i J_ki t[i]     the tangents of the outputs, from those of the inputs
- * written as graph code over their arguments if they are to be differentiated again. Cotangents and tangents have the types
- * of what they belong to (WG_NONE where that is not a float); WG_NONE as a result is zero. Without a jvp it follows from vjp,
- * which is linear in g. A tensor that is not among x has no gradient here: one that could have is refused. */
+ * written as graph code over their arguments if they are to be differentiated again. Cotangents and tangents have the
+ * types of what they belong to (WG_NONE where that is not a float); WG_NONE as a result is zero. Without a jvp it
+ * follows from vjp, which is linear in g. A tensor that is not among x has no gradient here: one that could have is
+ * refused. */
 typedef void wg_custom_vjp(const wg_tensor *in, const wg_tensor *out, const wg_tensor *g, wg_tensor *grad, void *user);
 typedef void wg_custom_jvp(const wg_tensor *in, const wg_tensor *out, const wg_tensor *t, wg_tensor *t_out, void *user);
 typedef struct {

@@ -1,7 +1,7 @@
 /* Wengert: derivatives.
  *
- * One generic traversal of the tape, backward or forward, applies each operation's own chain rule. Derivatives are tensors
- * like any others; with `create_graph` they are recorded, and can be differentiated again. */
+ * One generic traversal of the tape, backward or forward, applies each operation's own chain rule. Derivatives are
+ * tensors like any others; with `create_graph` they are recorded, and can be differentiated again. */
 #ifndef WENGERT_DERIVATIVES_H
 #define WENGERT_DERIVATIVES_H
 
@@ -30,8 +30,8 @@ typedef struct {
     wg_tensor cotangent; /* of y; absent: ones, and y then has one element */
 } wg_grad_options;
 #define wg_grad_defaults .create_graph = false
-/* out[i] = d y / d xs[i], of xs[i]'s type: the cotangent pulled back. xs may be any tensors on the tape, intermediate ones
- * too. An xs[i] that is not a float tensor is an error. */
+/* out[i] = d y / d xs[i], of xs[i]'s type: the cotangent pulled back. xs may be any tensors on the tape, intermediate
+ * ones too. An xs[i] that is not a float tensor is an error. */
 WG_API wg_status wg_grad(wg_tensor y, const wg_tensor *xs, int n, wg_tensor *out, wg_grad_options options);
 
 typedef struct {
@@ -39,27 +39,28 @@ typedef struct {
     wg_unused unused;
 } wg_vjp_options;
 #define wg_vjp_defaults .create_graph = false
-/* Vector-Jacobian product: out[i] = sum_k J_ki' cotangents[k] over several outputs at once. An absent cotangent is zero.
- * out[i] is WG_NONE where xs[i] is not a float tensor. */
+/* Vector-Jacobian product: out[i] = sum_k J_ki' cotangents[k] over several outputs at once. An absent cotangent is
+ * zero. out[i] is WG_NONE where xs[i] is not a float tensor. */
 WG_API wg_status wg_vjp(const wg_tensor *ys, const wg_tensor *cotangents, int n_ys, const wg_tensor *xs, int n,
                         wg_tensor *out, wg_vjp_options options);
 
 /* ---- Forward mode ------------------------------------------------------------------------------------------------
- * From the inputs to the outputs, along one direction; recorded unless in WG_NO_GRAD, so that it can be differentiated. */
-/* Jacobian-vector product: out[k] = sum_i J_ki tangents[i]. An absent tangent is zero; out[k] is WG_NONE where ys[k] is not
- * a float tensor, and zeros where it depends on none of xs. */
+ * From the inputs to the outputs, along one direction; recorded unless in WG_NO_GRAD, so that it can be
+ * differentiated. */
+/* Jacobian-vector product: out[k] = sum_i J_ki tangents[i]. An absent tangent is zero; out[k] is WG_NONE where ys[k] is
+ * not a float tensor, and zeros where it depends on none of xs. */
 WG_API wg_status wg_jvp(const wg_tensor *ys, int n_ys, const wg_tensor *xs, const wg_tensor *tangents, int n,
                         wg_tensor *out);
 
-/* ---- Looking at gradients on their way, and changing them ---------------------------------------------------------- */
-/* Called with the gradient of x when a backward pass comes by. Gives what goes on instead, of g's type, or WG_NONE for g
- * itself. It may use any operations; they are recorded where the derivative is. Handles made in a pass that is not recorded
- * are gone when it returns. */
+/* ---- Looking at gradients on their way, and changing them -------------------------------------------------------- */
+/* Called with the gradient of x when a backward pass comes by. Gives what goes on instead, of g's type, or WG_NONE for
+ * g itself. It may use any operations; they are recorded where the derivative is. Handles made in a pass that is not
+ * recorded are gone when it returns. */
 typedef wg_tensor wg_gradient_hook(void *user, wg_tensor g);
 /* y = x, and `hook` sees the gradient that all uses of y together send to x. Not called where that is zero. */
 WG_API wg_tensor wg_on_gradient(wg_tensor x, wg_gradient_hook *hook, void *user);
-/* y = value, and the gradient goes to `through`, of the same type, as if y were that: rounded and quantised numbers trained
- * by the numbers they came from (Bengio et al. 2013). */
+/* y = value, and the gradient goes to `through`, of the same type, as if y were that: rounded and quantised numbers
+ * trained by the numbers they came from (Bengio et al. 2013). */
 WG_API wg_tensor wg_straight_through(wg_tensor value, wg_tensor through);
 /* Bytes of the values that the chain rule of the operation which made y reads: operands, results, and what it saved for
  * that; 0 of a leaf. A value that several operations read counts for each. */
@@ -89,9 +90,9 @@ typedef struct {
     wg_matrix_by by;
 } wg_jacobian_options;
 #define wg_jacobian_defaults .create_graph = false
-/* out[k * n + i] = d ys[k] / d xs[i], of ys[k]'s shape followed by xs[i]'s. xs may be any tensors on the tape. All of one
- * float dtype. Twelve rows or more of small tensors are pulled back together, along one more axis, operation by operation:
- * elementwise ones, sums, products, views and what else says so in its entry (.lanes); others row by row. */
+/* out[k * n + i] = d ys[k] / d xs[i], of ys[k]'s shape followed by xs[i]'s. xs may be any tensors on the tape. All of
+ * one float dtype. Twelve rows or more of small tensors are pulled back together, along one more axis, operation by
+ * operation: elementwise ones, sums, products, views and what else says so in its entry (.lanes); others row by row. */
 WG_API wg_status wg_jacobian(const wg_tensor *ys, int n_ys, const wg_tensor *xs, int n, wg_tensor *out,
                              wg_jacobian_options options);
 
@@ -140,8 +141,9 @@ WG_API wg_status wg_taylor(wg_tensor y, wg_tensor x, wg_tensor direction, int or
     WG_CALL_ON((wg_jacobian), ys, n_ys, xs, n, out, (wg_jacobian_options){wg_jacobian_defaults, __VA_ARGS__})
 #define wg_hessian(y, ...) WG_OPTIONS4(wg_hessian, WG_HERE_AT(y), __VA_ARGS__, )
 #define wg_laplacian(y, ...) WG_AT(WG_OPTIONS3(wg_laplacian, WG_HERE_AT(y), __VA_ARGS__, ))
+/* Of y, x and the direction, whichever is evaluated last says where the call is. */
 #define wg_taylor(y, x, direction, ...)                                                                                \
-    (wg_taylor)(WG_HERE_AT((y)), WG_HERE_AT((x)), WG_HERE_AT((direction)), __VA_ARGS__) /* whichever is evaluated last */
+    (wg_taylor)(WG_HERE_AT((y)), WG_HERE_AT((x)), WG_HERE_AT((direction)), __VA_ARGS__)
 #endif
 
 #endif

@@ -1,7 +1,7 @@
 /* Wengert: diagnosis of a training run.
  *
- * A training loop that does not learn runs on without a word. Observed for a few steps, it is told what is wrong, by which
- * numbers, and what to try:
+ * A training loop that does not learn runs on without a word. Observed for a few steps, it is told what is wrong, by
+ * which numbers, and what to try:
  *
  *     wg_diagnosis *d = wg_diagnosis_begin(tape);           before the mark that the loop rewinds to
  *     for each batch:
@@ -51,10 +51,11 @@ typedef struct {
 /* Belongs to the tape. The functions below take NULL and do nothing. */
 typedef struct wg_diagnosis wg_diagnosis;
 
-/* Observes the parameters that the tape has at the first step. NULL, and the error on the tape, where there is no memory. */
+/* Observes the parameters that the tape has at the first step. NULL, and the error on the tape, where there is no
+ * memory. */
 WG_API wg_diagnosis *wg_diagnosis_begin(wg_tape *tape);
-/* Looks at a step: the graph of `loss`, the gradients that wg_backward has accumulated, how far the parameters moved since
- * the step before. Records nothing. */
+/* Looks at a step: the graph of `loss`, the gradients that wg_backward has accumulated, how far the parameters moved
+ * since the step before. Records nothing. */
 WG_API wg_status wg_diagnose(wg_diagnosis *diagnosis, wg_tensor loss);
 /* Looks at data alone: x, [n, ...], and the classes y, [n], or WG_NONE. In the file's order, not shuffled, labels that
  * belong to the neighbouring sample are noticed. */
@@ -62,16 +63,16 @@ WG_API wg_status wg_diagnose_data(wg_diagnosis *diagnosis, wg_tensor x, wg_tenso
 /* Looks at the log of a whole run. */
 WG_API wg_status wg_diagnose_curve(wg_diagnosis *diagnosis, const wg_curve *curve);
 
-/* What was found so far, likely causes before what follows from them. The list lives until the next call of a function of
- * the diagnosis. Returns how many there are. */
+/* What was found so far, likely causes before what follows from them. The list lives until the next call of a function
+ * of the diagnosis. Returns how many there are. */
 WG_API int wg_diagnosis_findings(wg_diagnosis *diagnosis, const wg_finding **list);
 /* Steps observed; the loss of the first and of the last one. */
 WG_API int64_t wg_diagnosis_steps(const wg_diagnosis *diagnosis, double *first, double *last);
 /* Prints the findings as text, in lines of 80 columns at most, or one line that says there are none. */
 WG_API void wg_diagnosis_print(wg_diagnosis *diagnosis, FILE *file);
 
-/* Where the first value that is not finite comes from, as wg_find_nonfinite finds it: "log (model.c:31): 5 of 640 values
- * are NaN, where x goes down to -0.419". False, and "", where all are finite. */
+/* Where the first value that is not finite comes from, as wg_find_nonfinite finds it: "log (model.c:31): 5 of 640
+ * values are NaN, where x goes down to -0.419". False, and "", where all are finite. */
 WG_API bool wg_nonfinite_text(wg_tape *tape, char *text, size_t size);
 
 #ifdef __cplusplus

@@ -1,7 +1,8 @@
 /* Wengert: pictures of graphs.
  *
- * Operations are nodes, tensors are edges: an edge carries the shape, a node the name. Nothing is drawn that the tape does
- * not know: no gradient before a backward pass, no zero for what is unknown. The same graph gives the same bytes of DOT. */
+ * Operations are nodes, tensors are edges: an edge carries the shape, a node the name. Nothing is drawn that the tape
+ * does not know: no gradient before a backward pass, no zero for what is unknown. The same graph gives the same bytes
+ * of DOT. */
 #ifndef WENGERT_PICTURES_H
 #define WENGERT_PICTURES_H
 
@@ -55,19 +56,19 @@ typedef enum {
 #define WG_NAMES(...) ((const char *const[]){__VA_ARGS__, NULL})
 
 typedef struct {
-    int depth; /* scopes nested deeper are drawn closed, as one node; 0: as many open as fit a page, and where none does,
-                  operations in a row are one node; WG_ALL */
+    int depth; /* scopes nested deeper are drawn closed, as one node; 0: as many open as fit a page, and where none
+                  does, operations in a row are one node; WG_ALL */
     wg_fold fold;
-    /* Scopes to be drawn open or closed whatever their depth, up to a NULL: by path or name, with or without the index; a
-     * star stands for any characters but a dot. */
+    /* Scopes to be drawn open or closed whatever their depth, up to a NULL: by path or name, with or without the index;
+     * a star stands for any characters but a dot. */
     const char *const *open, *const *close;
-    /* Only what lies within `radius` edges (0: 2) of what has this name: a tensor, an operation, a scope, "n7"; edges that
-     * are cut end in dots. */
+    /* Only what lies within `radius` edges (0: 2) of what has this name: a tensor, an operation, a scope, "n7"; edges
+     * that are cut end in dots. */
     const char *around;
     int radius;
-    /* The backward pass beside the forward one: what it keeps, each operation's derivative, the gradients, with their norms
-     * where they are known. Where a derivative was recorded (create_graph), its operations are there anyway, in a scope
-     * "backward". */
+    /* The backward pass beside the forward one: what it keeps, each operation's derivative, the gradients, with their
+     * norms where they are known. Where a derivative was recorded (create_graph), its operations are there anyway, in a
+     * scope "backward". */
     bool backward;
     wg_overlay overlay;
     wg_direction direction;
@@ -79,17 +80,18 @@ typedef struct {
     int width;         /* columns that text may take; 0: as many as it needs */
     bool ascii;        /* text in ASCII */
     bool views;        /* draw reshape, slice and their kin as nodes; else they are a note in their consumer */
-    const wg_check_report *check; /* of wg_check_grad: the operation that a failed check blames is marked, by its name and place */
+    const wg_check_report *check; /* of wg_check_grad: the operation that a failed check blames is marked, by its name
+                                     and place */
     const char *title; /* in the caption; default: the file's name without its extension */
 } wg_draw_options;
 #define wg_draw_defaults .depth = 0
-/* Draws what `root` was computed from, in the format that the extension of `path` names: .dot, .svg, .png, .html, .json or
- * .txt. The file is written beside and renamed: a failure leaves an old one as it was. Without Graphviz .svg and .png are
- * refused, with a message that says what to do. Nothing is recorded.
+/* Draws what `root` was computed from, in the format that the extension of `path` names: .dot, .svg, .png, .html, .json
+ * or .txt. The file is written beside and renamed: a failure leaves an old one as it was. Without Graphviz .svg and
+ * .png are refused, with a message that says what to do. Nothing is recorded.
  *
- * A program that draws nothing need not be changed to be seen: with the environment variable WENGERT_DRAW set to a path,
- * the first successful wg_backward on a tape draws its loss there, with the gradients. A failure to draw is a line on
- * stderr, and nothing else. */
+ * A program that draws nothing need not be changed to be seen: with the environment variable WENGERT_DRAW set to a
+ * path, the first successful wg_backward on a tape draws its loss there, with the gradients. A failure to draw is a
+ * line on stderr, and nothing else. */
 WG_API wg_status wg_draw(wg_tensor root, const char *path, wg_draw_options options);
 
 /* The same of several roots, on one tape. */
@@ -105,11 +107,11 @@ WG_API wg_status wg_redraw(wg_tape *tape, const char *json, const char *path, wg
 WG_API wg_status wg_redraw_to(wg_tape *tape, const char *json, wg_format format, wg_sink *sink, void *user,
                               wg_draw_options options);
 
-/* What a compiled function does, as a drawing: a node a step, operations that are done together one node that names them; at
- * each node where its results lie and until which step, edges named by the same. Values that begin at one place of the
- * workspace have one name, b1, b2, ..., though not at one time. After wg_profile, with .draw.overlay = WG_SHOW_TIME, where the
- * time goes. Or, `before`, what it was made from as it was recorded, its derivatives in a scope "backward". What was recorded
- * has to be there still. */
+/* What a compiled function does, as a drawing: a node a step, operations that are done together one node that names
+ * them; at each node where its results lie and until which step, edges named by the same. Values that begin at one
+ * place of the workspace have one name, b1, b2, ..., though not at one time. After wg_profile, with .draw.overlay =
+ * WG_SHOW_TIME, where the time goes. Or, `before`, what it was made from as it was recorded, its derivatives in a scope
+ * "backward". What was recorded has to be there still. */
 typedef struct {
     bool before;
     wg_draw_options draw;
@@ -119,17 +121,17 @@ WG_API wg_status wg_function_draw(wg_function *f, const char *path, wg_function_
 WG_API wg_status wg_function_draw_to(wg_function *f, wg_format format, wg_sink *sink, void *user,
                                      wg_function_draw_options options);
 
-/* Prints what root was computed from as a table: scope, operation, output, parameters, bytes that the backward pass still
- * needs of what the operation made, floating-point operations ("-" where the entry states none). */
+/* Prints what root was computed from as a table: scope, operation, output, parameters, bytes that the backward pass
+ * still needs of what the operation made, floating-point operations ("-" where the entry states none). */
 WG_API wg_status wg_summary(wg_tensor root, FILE *file);
 
-/* From here on what pictures tell is kept of each node: statistics of its value and of its adjoint, the time that its call
- * took, forward and in a backward pass that is not recorded. 0: no more. Free when off. */
+/* From here on what pictures tell is kept of each node: statistics of its value and of its adjoint, the time that its
+ * call took, forward and in a backward pass that is not recorded. 0: no more. Free when off. */
 enum { WG_STATS = 1, WG_TIME = 2 };
 WG_API wg_status wg_observe(wg_tape *tape, unsigned what); /* wg_observe(tape, WG_STATS | WG_TIME) */
 
-/* The first node, in the order of recording, whose value is not finite while its operands' are, or a NaN while none of them
- * is. An infinite leaf or number is taken as meant. False: there is none. */
+/* The first node, in the order of recording, whose value is not finite while its operands' are, or a NaN while none of
+ * them is. An infinite leaf or number is taken as meant. False: there is none. */
 WG_API bool wg_find_nonfinite(wg_tape *tape, wg_tensor *at);
 
 #ifdef __cplusplus

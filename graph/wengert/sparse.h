@@ -30,17 +30,22 @@ typedef struct {
 /* ---- Structure and colouring -------------------------------------------------------------------------------------
  * Rows are the elements of the outputs, one output after the other; columns those of the inputs.
  *
- * An entry that is not in the structure is zero wherever the same tape is recorded; one that is in it may still be zero.
- * Exact are elementwise operations with their broadcasting, views, and what is linear in its operands and takes each
- * element once or gives it once (concat, take, sum, ...); other linear operations are exact up to 32 entries a row or so,
- * and may be given whole blocks beyond. Of any other operation every output is taken to depend on every input. */
+ * An entry that is not in the structure is zero wherever the same tape is recorded; one that is in it may still be
+ * zero. Exact are elementwise operations with their broadcasting, views, and what is linear in its operands and takes
+ * each element once or gives it once (concat, take, sum, ...); other linear operations are exact up to 32 entries a row
+ * or so, and may be given whole blocks beyond. Of any other operation every output is taken to depend on every
+ * input. */
 typedef enum {
-    WG_COLORING_FEWEST = 0, /* of a Jacobian: columns, rows or both, whichever takes the fewest passes; of a Hessian: star */
-    WG_COLORING_COLUMNS,    /* forward passes: no two columns of a colour meet in a row (Curtis, Powell and Reid 1974) */
+    WG_COLORING_FEWEST = 0, /* of a Jacobian: columns, rows or both, whichever takes the fewest passes; of a Hessian:
+                               star */
+    WG_COLORING_COLUMNS,    /* forward passes: no two columns of a colour meet in a row (Curtis, Powell and Reid
+                               1974) */
     WG_COLORING_ROWS,       /* backward passes */
-    WG_COLORING_BOTH,       /* backward for the dense rows, forward for the others, or so with columns (Coleman and Verma 1998) */
+    WG_COLORING_BOTH,       /* backward for the dense rows, forward for the others, or so with columns (Coleman and
+                               Verma 1998) */
     WG_COLORING_STAR,       /* of a Hessian: neighbours differ, and every path of 4 has 3 colours; read off directly */
-    WG_COLORING_ACYCLIC     /* of a Hessian: neighbours differ, and every cycle has 3 colours; fewer, found by substitution */
+    WG_COLORING_ACYCLIC     /* of a Hessian: neighbours differ, and every cycle has 3 colours; fewer, found by
+                               substitution */
 } wg_coloring;
 
 typedef struct wg_sparsity wg_sparsity; /* belongs to the tape */
@@ -71,8 +76,8 @@ WG_API wg_sparsity *wg_sparsity_new(wg_tape *tape, int64_t rows, int64_t columns
 
 /* The structure, without values; all zero for NULL. */
 WG_API wg_sparse wg_sparsity_pattern(const wg_sparsity *s);
-/* The passes that an evaluation takes: the number of colours of the columns, and of the rows. Of a Hessian the former are
- * forward passes over the gradient, which is computed once. */
+/* The passes that an evaluation takes: the number of colours of the columns, and of the rows. Of a Hessian the former
+ * are forward passes over the gradient, which is computed once. */
 WG_API int wg_forward_passes(const wg_sparsity *s);
 WG_API int wg_backward_passes(const wg_sparsity *s);
 /* The colour of a column, of a row; -1 where it takes part in no pass. */
@@ -80,8 +85,8 @@ WG_API int wg_column_color(const wg_sparsity *s, int64_t column);
 WG_API int wg_row_color(const wg_sparsity *s, int64_t row);
 
 /* ---- Values ------------------------------------------------------------------------------------------------------
- * At the point that the outputs are recorded at, which need not be the one the structure was read at. A dependence that the
- * structure does not have makes the result wrong: read it again where the program takes another branch. */
+ * At the point that the outputs are recorded at, which need not be the one the structure was read at. A dependence that
+ * the structure does not have makes the result wrong: read it again where the program takes another branch. */
 typedef struct {
     bool create_graph; /* record the values, so that they can be differentiated; not with WG_COLORING_ACYCLIC */
 } wg_sparse_jacobian_options;

@@ -13,8 +13,8 @@ extern "C" {
 #endif
 
 /* ---- Optimisers --------------------------------------------------------------------------------------------------
- * Each takes n parameters, whose handles are copied; frozen ones are left out. The optimiser belongs to the tape. NULL, and
- * the error on the tape, where it could not be made. */
+ * Each takes n parameters, whose handles are copied; frozen ones are left out. The optimiser belongs to the tape. NULL,
+ * and the error on the tape, where it could not be made. */
 typedef struct wg_optimizer wg_optimizer;
 
 typedef struct {
@@ -49,12 +49,12 @@ typedef struct {
     double momentum, weight_decay;
 } wg_rmsprop_options;
 #define wg_rmsprop_defaults .lr = 1e-2, .alpha = 0.99, .eps = 1e-8
-/* RMSProp (Tieleman and Hinton 2012): s = alpha s + (1 - alpha) g^2, p = p - lr g / (sqrt(s) + eps), the quotient through
- * momentum where there is one. */
+/* RMSProp (Tieleman and Hinton 2012): s = alpha s + (1 - alpha) g^2, p = p - lr g / (sqrt(s) + eps), the quotient
+ * through momentum where there is one. */
 WG_API wg_optimizer *wg_rmsprop(const wg_tensor *params, int n, wg_rmsprop_options options);
 
-/* One step: every parameter with an accumulated gradient moves, and its gradient is taken. A parameter without one stays as
- * it is. On a tape that has failed nothing moves. */
+/* One step: every parameter with an accumulated gradient moves, and its gradient is taken. A parameter without one
+ * stays as it is. On a tape that has failed nothing moves. */
 WG_API wg_status wg_step(wg_optimizer *optimizer);
 /* Zeroes the gradients without a step. */
 WG_API void wg_zero_grads(wg_optimizer *optimizer);
@@ -63,8 +63,8 @@ WG_API wg_status wg_set_lr(wg_optimizer *optimizer, double lr);
 WG_API double wg_lr(const wg_optimizer *optimizer);
 /* Steps done so far, which bias corrections count. */
 WG_API int64_t wg_steps(const wg_optimizer *optimizer);
-/* What has to be kept to go on later with the same bits: named leaves, moments and a step count, for wg_save and wg_load.
- * Writes at most `most` of them to out; returns how many there are. */
+/* What has to be kept to go on later with the same bits: named leaves, moments and a step count, for wg_save and
+ * wg_load. Writes at most `most` of them to out; returns how many there are. */
 WG_API int wg_optimizer_state(wg_optimizer *optimizer, wg_tensor *out, int most);
 
 /* ---- Clipping ----------------------------------------------------------------------------------------------------
@@ -83,7 +83,8 @@ WG_API double wg_schedule_step(int64_t t, int64_t every, double factor);
 WG_API double wg_schedule_exponential(int64_t t, double factor);
 /* Up linearly over the first `warmup` steps, then down linearly to 0 at `steps`. */
 WG_API double wg_schedule_linear(int64_t t, int64_t steps, int64_t warmup);
-/* Up linearly over the first `warmup` steps, then half a cosine down to 0 at `steps` (Loshchilov and Hutter 2017, eq. 5). */
+/* Up linearly over the first `warmup` steps, then half a cosine down to 0 at `steps` (Loshchilov and Hutter 2017, eq.
+ * 5). */
 WG_API double wg_schedule_cosine(int64_t t, int64_t steps, int64_t warmup);
 
 #ifdef __cplusplus

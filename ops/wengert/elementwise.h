@@ -1,7 +1,8 @@
 /* Wengert: elementwise operations and selection.
  *
  * They work on each element alone. Operands of different shapes broadcast: shapes are aligned at the right, and a
- * dimension of size 1 stretches. All float operands of a call have one dtype; a C number takes it: wg_multiply(x, 2). */
+ * dimension of size 1 stretches. All float operands of a call have one dtype; a C number takes it: wg_multiply(x,
+ * 2). */
 #ifndef WENGERT_ELEMENTWISE_H
 #define WENGERT_ELEMENTWISE_H
 

@@ -19,8 +19,8 @@ WG_API bool wg_has_lapack(void);
  * b is a vector [n] where it is 1-D, else a matrix [..., n, k]; leading axes broadcast. */
 /* The x with a x = b, a [..., n, n]. */
 WG_API wg_tensor wg_solve(wg_tensor a, wg_tensor b);
-/* The same of a triangle of a, or with `transpose` of its transpose; with `unit_diagonal` its diagonal counts as ones. The
- * other triangle is not read, and its gradient is 0. */
+/* The same of a triangle of a, or with `transpose` of its transpose; with `unit_diagonal` its diagonal counts as ones.
+ * The other triangle is not read, and its gradient is 0. */
 typedef struct {
     bool lower, transpose, unit_diagonal;
 } wg_triangular_solve_options;
@@ -36,12 +36,13 @@ WG_API wg_tensor wg_cholesky_solve(wg_tensor l, wg_tensor b, wg_cholesky_solve_o
 /* The x that makes |a x - b| least, a [..., m, n] of full rank; for m < n, of all that solve a x = b the shortest. */
 WG_API wg_tensor wg_lstsq(wg_tensor a, wg_tensor b);
 
-/* ---- Inverses and determinants ------------------------------------------------------------------------------------- */
+/* ---- Inverses and determinants ----------------------------------------------------------------------------------- */
 /* a^-1. */
 WG_API wg_tensor wg_inv(wg_tensor a);
 /* The pseudo-inverse [..., n, m] of a [..., m, n] of full rank: (a' a)^-1 a', or a' (a a')^-1 for m < n. */
 WG_API wg_tensor wg_pinv(wg_tensor a);
-/* The determinant; its gradient is that of the polynomial, the cofactors, also where a is singular. Of a 0 x 0 matrix: 1. */
+/* The determinant; its gradient is that of the polynomial, the cofactors, also where a is singular. Of a 0 x 0 matrix:
+ * 1. */
 WG_API wg_tensor wg_det(wg_tensor a);
 /* det a = sign exp(logabsdet); of a singular a: 0 and -inf. `sign` has no gradient. */
 typedef struct {
@@ -51,9 +52,9 @@ WG_API wg_slogdet_result wg_slogdet(wg_tensor a);
 /* log det a of a symmetric positive definite a, of which the lower triangle is read; its gradient is symmetric. */
 WG_API wg_tensor wg_logdet_spd(wg_tensor a);
 
-/* ---- Factorisations ------------------------------------------------------------------------------------------------ */
-/* The lower l with l l' = a, of a's lower triangle; with lower = false the upper u with u' u = a, of the upper one. a is
- * symmetric positive definite; its gradient is symmetric, (g + g')/2. */
+/* ---- Factorisations ---------------------------------------------------------------------------------------------- */
+/* The lower l with l l' = a, of a's lower triangle; with lower = false the upper u with u' u = a, of the upper one. a
+ * is symmetric positive definite; its gradient is symmetric, (g + g')/2. */
 typedef struct {
     bool lower;
 } wg_cholesky_options;
@@ -78,10 +79,10 @@ typedef struct {
 WG_API wg_qr_result wg_qr(wg_tensor a, wg_qr_options options);
 
 /* ---- Spectra -------------------------------------------------------------------------------------------------------
- * Vectors are normed so that the entry of largest magnitude is positive (svd: in u). Where values coincide, vectors have no
- * derivative: it is refused, and the gap is told, unless the values alone were used. */
-/* a = vectors diag(values) vectors' of a symmetric a, by one of its triangles: values ascending, vectors in columns. The
- * gradient is symmetric, (g + g')/2; so is that of eigvalsh, the values alone. */
+ * Vectors are normed so that the entry of largest magnitude is positive (svd: in u). Where values coincide, vectors
+ * have no derivative: it is refused, and the gap is told, unless the values alone were used. */
+/* a = vectors diag(values) vectors' of a symmetric a, by one of its triangles: values ascending, vectors in columns.
+ * The gradient is symmetric, (g + g')/2; so is that of eigvalsh, the values alone. */
 typedef struct {
     bool lower;
 } wg_eigh_options, wg_eigvalsh_options;
@@ -98,16 +99,16 @@ typedef struct {
 } wg_svd_result;
 WG_API wg_svd_result wg_svd(wg_tensor a);
 WG_API wg_tensor wg_svdvals(wg_tensor a);
-/* ord "fro": the root of the sum of squares; "nuc": the sum of the singular values; "2": the largest of them. No overflow
- * on the way. At a zero matrix the gradient is 0; singular values that are 0 add nothing to that of "nuc", and equal largest
- * ones share that of "2". */
+/* ord "fro": the root of the sum of squares; "nuc": the sum of the singular values; "2": the largest of them. No
+ * overflow on the way. At a zero matrix the gradient is 0; singular values that are 0 add nothing to that of "nuc", and
+ * equal largest ones share that of "2". */
 typedef struct {
     const char *ord; /* "fro", "nuc", "2" */
 } wg_matrix_norm_options;
 #define wg_matrix_norm_defaults .ord = "fro"
 WG_API wg_tensor wg_matrix_norm(wg_tensor a, wg_matrix_norm_options options);
 
-/* ---- Functions of a matrix ----------------------------------------------------------------------------------------- */
+/* ---- Functions of a matrix --------------------------------------------------------------------------------------- */
 /* a a ... a, n times; n = 0 gives the identity, a negative n the power of the inverse. */
 WG_API wg_tensor wg_matrix_power(wg_tensor a, int64_t n);
 /* The sum of a^k / k! over k >= 0. */

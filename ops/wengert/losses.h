@@ -137,8 +137,9 @@ WG_API wg_tensor wg_triplet_margin_loss(wg_tensor anchor, wg_tensor positive, wg
 /* -log of the probability that log_probs [T, N, C] spell the targets [N, S]: of all ways to name a class in each of a
  * sample's first input_lengths[n] steps that, with repetitions and then blanks taken out, give its first
  * target_lengths[n] labels. "mean" is over samples, each divided by its target's length first. Where there is no way,
- * the loss is inf, or with zero_infinity 0, and the derivative 0. The derivative takes log_probs as they are, normalised
- * or not: minus the probability, given the target, of that class in that step. All but log_probs are integers. */
+ * the loss is inf, or with zero_infinity 0, and the derivative 0. The derivative takes log_probs as they are,
+ * normalised or not: minus the probability, given the target, of that class in that step. All but log_probs are
+ * integers. */
 typedef struct {
     const char *reduction;
     int64_t blank;

@@ -12,8 +12,8 @@ extern "C" {
 #endif
 
 /* ---- Normalisation -----------------------------------------------------------------------------------------------
- * y = weight (x - mean) / sqrt(var + eps) + bias, with mean and (biased) variance over some of the elements of x. weight
- * and bias may be absent, WG_NONE: then they are 1 and 0. */
+ * y = weight (x - mean) / sqrt(var + eps) + bias, with mean and (biased) variance over some of the elements of x.
+ * weight and bias may be absent, WG_NONE: then they are 1 and 0. */
 /* Over `axis`: the trailing axes, or any single one. weight and bias have the sizes of those axes. */
 typedef struct {
     wg_axes axis;

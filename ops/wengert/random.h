@@ -1,7 +1,7 @@
 /* Wengert: random numbers.
  *
- * Draws whose parameters have gradients, because the draw is a function of them and of noise that is not (reparameterised,
- * Kingma and Welling 2014): y = mean + std * z. */
+ * Draws whose parameters have gradients, because the draw is a function of them and of noise that is not
+ * (reparameterised, Kingma and Welling 2014): y = mean + std * z. */
 #ifndef WENGERT_RANDOM_H
 #define WENGERT_RANDOM_H
 
@@ -12,9 +12,10 @@ extern "C" {
 #endif
 
 /* ---- Distributions -----------------------------------------------------------------------------------------------
- * `shape` is to be given; the parameters broadcast to it and have its dtype. One may be a C number, or WG_NONE: 0 for the
- * first, 1 for the second. With seed = 0 every call draws anew, from the tape's seed (wg_seed); another seed draws the same
- * numbers each time. The numbers do not depend on the number of threads. Drawn in double precision, then rounded. */
+ * `shape` is to be given; the parameters broadcast to it and have its dtype. One may be a C number, or WG_NONE: 0 for
+ * the first, 1 for the second. With seed = 0 every call draws anew, from the tape's seed (wg_seed); another seed draws
+ * the same numbers each time. The numbers do not depend on the number of threads. Drawn in double precision, then
+ * rounded. */
 typedef struct {
     wg_shape shape;
     int64_t seed;
@@ -42,8 +43,8 @@ WG_API wg_tensor wg_gumbel(wg_tape *tape, wg_tensor loc, wg_tensor scale, wg_gum
 WG_API wg_tensor wg_bernoulli(wg_tensor p, wg_bernoulli_options options);
 
 /* ---- Categories --------------------------------------------------------------------------------------------------
- * Of C categories, drawn with the probabilities softmax(logits); -inf is never drawn. A NaN, +inf, or nothing but -inf is
- * refused. */
+ * Of C categories, drawn with the probabilities softmax(logits); -inf is never drawn. A NaN, +inf, or nothing but -inf
+ * is refused. */
 typedef struct {
     wg_shape shape; /* draws of each distribution */
     int64_t seed;
@@ -59,8 +60,8 @@ typedef struct {
     int64_t seed;
 } wg_gumbel_softmax_options;
 #define wg_gumbel_softmax_defaults .tau = 1, .hard = false, .axis = -1, .seed = 0
-/* softmax((logits + Gumbel noise) / tau) along `axis` (Jang et al. 2017). `hard` gives its largest entry as 1 and the others
- * as 0, with the gradient of the soft one. */
+/* softmax((logits + Gumbel noise) / tau) along `axis` (Jang et al. 2017). `hard` gives its largest entry as 1 and the
+ * others as 0, with the gradient of the soft one. */
 WG_API wg_tensor wg_gumbel_softmax(wg_tensor logits, wg_gumbel_softmax_options options);
 
 #ifdef __cplusplus

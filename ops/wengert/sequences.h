@@ -12,10 +12,10 @@ extern "C" {
 
 /* ---- Attention ---------------------------------------------------------------------------------------------------
  * y = softmax(scale q k' + mask) v, with q [..., L, E], k [..., S, E], v [..., S, V] and y [..., L, V]; leading axes
- * broadcast. The mask broadcasts to [..., L, S]: true says that a key takes part, numbers are added to the scores; it may be
- * absent, WG_NONE. With is_causal, row i sees keys 0 to i, also where L and S differ. A row in which no key takes part, or
- * all scores are -inf, is 0 with gradient 0. Weights are never held as a whole: y takes memory in proportion to L + S, the
- * gradient too, but for that of a mask of numbers and for derivatives that are recorded. */
+ * broadcast. The mask broadcasts to [..., L, S]: true says that a key takes part, numbers are added to the scores; it
+ * may be absent, WG_NONE. With is_causal, row i sees keys 0 to i, also where L and S differ. A row in which no key
+ * takes part, or all scores are -inf, is 0 with gradient 0. Weights are never held as a whole: y takes memory in
+ * proportion to L + S, the gradient too, but for that of a mask of numbers and for derivatives that are recorded. */
 typedef struct {
     bool is_causal;
     double scale; /* absent: 1 / sqrt(E) */
@@ -26,9 +26,9 @@ WG_API wg_tensor wg_scaled_dot_product_attention(wg_tensor q, wg_tensor k, wg_te
                                                  wg_scaled_dot_product_attention_options options);
 
 /* ---- Positions ---------------------------------------------------------------------------------------------------
- * Rotary embedding: pair i of the D last entries of x [..., T, D], D even, is turned by the angle position base^(-2i/D). The
- * pairs are (i, i + D/2), or neighbours where interleaved. Positions are [T], integers or numbers of x's dtype, which have a
- * gradient; absent, WG_NONE: 0, 1, 2 ... */
+ * Rotary embedding: pair i of the D last entries of x [..., T, D], D even, is turned by the angle position
+ * base^(-2i/D). The pairs are (i, i + D/2), or neighbours where interleaved. Positions are [T], integers or numbers of
+ * x's dtype, which have a gradient; absent, WG_NONE: 0, 1, 2 ... */
 typedef struct {
     double base; /* > 0 */
     bool interleaved;
@@ -37,9 +37,9 @@ typedef struct {
 WG_API wg_tensor wg_rope(wg_tensor x, wg_tensor positions, wg_rope_options options);
 
 /* ---- Recurrent networks ------------------------------------------------------------------------------------------
- * A cell takes x [N, I] and a state to the next state; weights are w_ih [I, nH] and w_hh [H, nH], biases b_ih and b_hh [nH]
- * or absent, WG_NONE. Over a sequence x [T, N, I] it makes every h, y [T, N, H], and the last state; with T = 0 that is the
- * first. */
+ * A cell takes x [N, I] and a state to the next state; weights are w_ih [I, nH] and w_hh [H, nH], biases b_ih and b_hh
+ * [nH] or absent, WG_NONE. Over a sequence x [T, N, I] it makes every h, y [T, N, H], and the last state; with T = 0
+ * that is the first. */
 /* h [N, H] = tanh(x w_ih + b_ih + h w_hh + b_hh), or relu of it, whose derivative at 0 is 0. */
 typedef struct {
     const char *nonlinearity; /* "tanh", "relu" */
@@ -53,8 +53,8 @@ typedef struct {
 } wg_rnn_result, wg_gru_result;
 WG_API wg_rnn_result wg_rnn(wg_tensor x, wg_tensor h, wg_tensor w_ih, wg_tensor w_hh, wg_tensor b_ih, wg_tensor b_hh,
                             wg_rnn_options options);
-/* c = sigmoid(f) c + sigmoid(i) tanh(g) and h = sigmoid(o) tanh(c), where the gates i, f, g, o, in this order, are the n = 4
- * parts of x w_ih + b_ih + h w_hh + b_hh. */
+/* c = sigmoid(f) c + sigmoid(i) tanh(g) and h = sigmoid(o) tanh(c), where the gates i, f, g, o, in this order, are the
+ * n = 4 parts of x w_ih + b_ih + h w_hh + b_hh. */
 typedef struct {
     wg_tensor h, c;
 } wg_lstm_cell_result;
@@ -65,8 +65,8 @@ typedef struct {
 } wg_lstm_result;
 WG_API wg_lstm_result wg_lstm(wg_tensor x, wg_tensor h, wg_tensor c, wg_tensor w_ih, wg_tensor w_hh, wg_tensor b_ih,
                               wg_tensor b_hh);
-/* h = (1 - z) n + z h, with n = 3 gates in the order r, z, n: r and z are the sigmoids of their parts of x w_ih + b_ih +
- * h w_hh + b_hh, and n = tanh(its part of x w_ih + b_ih, plus r times its part of h w_hh + b_hh). */
+/* h = (1 - z) n + z h, with n = 3 gates in the order r, z, n: r and z are the sigmoids of their parts of x w_ih + b_ih
+ * + h w_hh + b_hh, and n = tanh(its part of x w_ih + b_ih, plus r times its part of h w_hh + b_hh). */
 WG_API wg_tensor wg_gru_cell(wg_tensor x, wg_tensor h, wg_tensor w_ih, wg_tensor w_hh, wg_tensor b_ih, wg_tensor b_hh);
 WG_API wg_gru_result wg_gru(wg_tensor x, wg_tensor h, wg_tensor w_ih, wg_tensor w_hh, wg_tensor b_ih, wg_tensor b_hh);
 

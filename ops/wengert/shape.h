@@ -1,7 +1,7 @@
 /* Wengert: shape.
  *
- * Operations that move elements about and change none of them. Most are views: they share x's memory, cost nothing, and a
- * gradient flows back through every one. All take any dtype. */
+ * Operations that move elements about and change none of them. Most are views: they share x's memory, cost nothing, and
+ * a gradient flows back through every one. All take any dtype. */
 #ifndef WENGERT_SHAPE_H
 #define WENGERT_SHAPE_H
 
@@ -24,7 +24,8 @@ WG_API wg_tensor wg_flatten(wg_tensor x, wg_flatten_options options);
 /* One axis as several, of which one may be -1. */
 WG_API wg_tensor wg_unflatten(wg_tensor x, int axis, wg_shape shape); /* wg_unflatten(x, 1, WG_SHAPE(3, -1)) */
 /* Axes of size 1 put in: where they are in the result. */
-WG_API wg_tensor wg_expand_dims(wg_tensor x, wg_axes axis); /* wg_expand_dims(x, 0), wg_expand_dims(x, WG_AXES(0, -1)) */
+WG_API wg_tensor wg_expand_dims(wg_tensor x, wg_axes axis); /* wg_expand_dims(x, 0), wg_expand_dims(x, WG_AXES(0,
+                                                               -1)) */
 /* Axes of size 1 taken out: those, or all there are. */
 typedef struct {
     wg_axes axis;
@@ -54,13 +55,14 @@ typedef struct {
 } wg_flip_options;
 #define wg_flip_defaults .axis = WG_NO_AXES
 WG_API wg_tensor wg_flip(wg_tensor x, wg_flip_options options);
-/* x[start:stop:step] along each axis, as in Python: clamped to what is there, negative ones count from the end, a negative
- * step goes backwards. An entry WG_NO_INTEGER, or a list that ends before, is the one left out: x[::]. */
+/* x[start:stop:step] along each axis, as in Python: clamped to what is there, negative ones count from the end, a
+ * negative step goes backwards. An entry WG_NO_INTEGER, or a list that ends before, is the one left out: x[::]. */
 typedef struct {
     wg_ints start, stop, step;
 } wg_slice_options;
 #define wg_slice_defaults .start = WG_NO_INTS, .stop = WG_NO_INTS, .step = WG_NO_INTS
-WG_API wg_tensor wg_slice(wg_tensor x, wg_slice_options options); /* wg_slice(x, .start = WG_INTS(1), .stop = WG_INTS(-1)) */
+WG_API wg_tensor wg_slice(wg_tensor x, wg_slice_options options); /* wg_slice(x, .start = WG_INTS(1), .stop =
+                                                                     WG_INTS(-1)) */
 /* Entry `index` of `axis`, which goes; a negative one counts from the end. */
 WG_API wg_tensor wg_select(wg_tensor x, int axis, int64_t index);
 /* Entries [start, start + length) of `axis`; a negative start counts from the end. */
@@ -71,8 +73,8 @@ typedef struct {
 } wg_diagonal_options;
 #define wg_diagonal_defaults .offset = 0
 WG_API wg_tensor wg_diagonal(wg_tensor x, wg_diagonal_options options);
-/* Windows of `size` entries of `axis`, one every `step`, on a new last axis: n entries have (n - size) / step + 1, rounded
- * down. Entries in several windows get the sum of their gradients. */
+/* Windows of `size` entries of `axis`, one every `step`, on a new last axis: n entries have (n - size) / step + 1,
+ * rounded down. Entries in several windows get the sum of their gradients. */
 WG_API wg_tensor wg_unfold(wg_tensor x, int axis, int64_t size, int64_t step);
 
 /* ---- Joining and splitting --------------------------------------------------------------------------------------- */
@@ -95,9 +97,10 @@ typedef struct {
 #define wg_unstack_defaults .axis = 0
 WG_API wg_status wg_unstack(wg_tensor x, wg_tensor *out, int n, wg_unstack_options options);
 /* Pieces of those sizes along `axis`, which add up to its size, into out: one a size. */
-WG_API wg_status wg_split(wg_tensor x, int axis, wg_list sizes, wg_tensor *out); /* wg_split(x, 1, WG_LIST(2, 3), out) */
-/* Vectors as coordinates of a grid: out[i] has vector i along its own axis and repeats it along the others. With "ij" axis i
- * is vector i's; with "xy" the first two are exchanged, as in a picture. */
+/* wg_split(x, 1, WG_LIST(2, 3), out) */
+WG_API wg_status wg_split(wg_tensor x, int axis, wg_list sizes, wg_tensor *out);
+/* Vectors as coordinates of a grid: out[i] has vector i along its own axis and repeats it along the others. With "ij"
+ * axis i is vector i's; with "xy" the first two are exchanged, as in a picture. */
 typedef struct {
     const char *indexing; /* "xy", "ij" */
 } wg_meshgrid_options;
@@ -140,7 +143,8 @@ typedef struct {
 WG_API wg_tensor wg_diag(wg_tensor x, wg_diag_options options);
 /* The sum of the diagonal of the last two axes, of a float x. */
 WG_API wg_tensor wg_trace(wg_tensor x);
-/* x on and below (tril), on and above (triu) the k-th diagonal of its last two axes; elsewhere 0, also where x is NaN. */
+/* x on and below (tril), on and above (triu) the k-th diagonal of its last two axes; elsewhere 0, also where x is
+ * NaN. */
 typedef struct {
     int64_t k;
 } wg_tril_options, wg_triu_options;

@@ -52,8 +52,8 @@ typedef struct {
     wg_dtype dtype;
 } wg_strict_options;
 #define wg_strict_defaults                                                                                             \
-    .axis = WG_NO_AXIS, .k = WG_NO_INTEGER, .p = WG_NO_REAL, .shape = WG_NO_SHAPE, .axes = WG_NO_AXES, .ints = WG_NO_INTS, \
-    .list = {NULL, -1}, .width = {{WG_NO_INTEGER}}, .dtype = WG_NO_DTYPE
+    .axis = WG_NO_AXIS, .k = WG_NO_INTEGER, .p = WG_NO_REAL, .shape = WG_NO_SHAPE, .axes = WG_NO_AXES,                 \
+    .ints = WG_NO_INTS, .list = {NULL, -1}, .width = {{WG_NO_INTEGER}}, .dtype = WG_NO_DTYPE
 #define STRICT                                                                                                         \
     .axis = 0, .k = 1, .p = 2, .word = "w", .shape = {{0}, 0}, .axes = {{1}, 1}, .ints = {{0}, 0}, .list = {NULL, 0},  \
     .size = {2}, .width = {{1, 1}}, .dtype = WG_BOOL

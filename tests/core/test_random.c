@@ -96,7 +96,8 @@ START_TEST(an_element_depends_on_its_index_alone)
 {
     wg_dtype dtype = kinds[_i].dtype;
     bool normal = kinds[_i].normal;
-    double *x = drawn(dtype, normal, 1, 3, N), *y = drawn(dtype, normal, 3, 3, N), *few = drawn(dtype, normal, 1, 3, 13);
+    double *x = drawn(dtype, normal, 1, 3, N), *y = drawn(dtype, normal, 3, 3, N),
+           *few = drawn(dtype, normal, 1, 3, 13);
     ck_assert_mem_eq(x, y, N * sizeof *x);
     ck_assert_mem_eq(x, few, 13 * sizeof *x);
     free(x);

@@ -1,5 +1,5 @@
-/* How a Cortex-M that QEMU plays begins: with the top of the memory for a stack, its floating-point unit switched on, and then
- * as the C library does. */
+/* How a Cortex-M that QEMU plays begins: with the top of the memory for a stack, its floating-point unit switched on,
+ * and then as the C library does. */
 #include <stdint.h>
 
 extern void _start(void);

@@ -1,7 +1,9 @@
-/* Requests drawn from the entries' own schemas, answered in this process: fuzz_request [--count N] [--seed N] [--op NAME].
+/* Requests drawn from the entries' own schemas, answered in this process: fuzz_request [--count N] [--seed N] [--op
+ * NAME].
  *
- * Each call is asked twice: for its value, then for what a random request wants of it, with cotangents of the outputs' form.
- * Whatever is asked, the answer is one line of JSON that keeps the protocol; it takes neither long nor memory that stays. */
+ * Each call is asked twice: for its value, then for what a random request wants of it, with cotangents of the outputs'
+ * form. Whatever is asked, the answer is one line of JSON that keeps the protocol; it takes neither long nor memory
+ * that stays. */
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,7 +82,8 @@ static bool is_tensor(const json_t *t)
 
 static bool is_code(const char *code)
 {
-    static const char *const codes[] = {"json", "op", "attr", "dtype", "shape", "index", "value", "numeric", "memory", "unsupported"};
+    static const char *const codes[] = {"json",  "op",    "attr",    "dtype",  "shape",
+                                        "index", "value", "numeric", "memory", "unsupported"};
     for (int i = 0; code && i < COUNT(codes); i++)
         if (!strcmp(code, codes[i]))
             return true;
@@ -154,7 +157,8 @@ static const char *difference(const json_t *values, bool too_large, const answer
     if (again && w->contiguous && !json_equal(values, again))
         return "a second time the value is another";
     for (size_t i = 0; i < json_array_size(again); i++)
-        if (!json_equal(json_object_get(json_array_get(values, i), "shape"), json_object_get(json_array_get(again, i), "shape")))
+        if (!json_equal(json_object_get(json_array_get(values, i), "shape"),
+                        json_object_get(json_array_get(again, i), "shape")))
             return "the shape depends on the layout";
     return NULL;
 }
@@ -223,7 +227,8 @@ static bool told(const char *why, const request *r, const answered *a)
 {
     if (!why)
         return true;
-    printf("%s: %s (%.2f s)\n%.*s\n%.600s\n", r->op->name, why, a->seconds, (int)(now.n < 3000 ? now.n : 3000), now.text, a->text);
+    printf("%s: %s (%.2f s)\n%.*s\n%.600s\n", r->op->name, why, a->seconds, (int)(now.n < 3000 ? now.n : 3000),
+           now.text, a->text);
     return false;
 }
 

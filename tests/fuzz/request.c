@@ -1,6 +1,6 @@
-/* A request starts as one of the entry's own sample calls, or from nothing but its operands and schema; then a few things
- * about it are changed. Most requests stay legal, and so reach the kernels and the chain rules; the others are wrong in one
- * or two places, as a user's are. */
+/* A request starts as one of the entry's own sample calls, or from nothing but its operands and schema; then a few
+ * things about it are changed. Most requests stay legal, and so reach the kernels and the chain rules; the others are
+ * wrong in one or two places, as a user's are. */
 #include "request.h"
 
 #include <stdlib.h>
@@ -57,10 +57,23 @@ int64_t filled_elements(const filled *f)
 
 static void element_write(chance *c, const filled *f, bool wild, FILE *to)
 {
-    static const char *const reals[] = {"\"nan\"", "\"inf\"", "\"-inf\"", "0.0", "-0.0", "1e308", "-1e308", "5e-324", "1e-40",
-                                        "1e38", "-1e9", "1", "-1", "0.5", "745.2", "-37.5", "1e16", "2.5"};
-    static const char *const integers[] = {"-1", "0", "1", "2", "-2", "7", "2147483647", "-2147483648", "9223372036854775807",
-                                           "-9223372036854775808", "1099511627776", "100", "3.0", "1e5"};
+    static const char *const reals[] = {"\"nan\"", "\"inf\"", "\"-inf\"", "0.0",   "-0.0", "1e308",
+                                        "-1e308",  "5e-324",  "1e-40",    "1e38",  "-1e9", "1",
+                                        "-1",      "0.5",     "745.2",    "-37.5", "1e16", "2.5"};
+    static const char *const integers[] = {"-1",
+                                           "0",
+                                           "1",
+                                           "2",
+                                           "-2",
+                                           "7",
+                                           "2147483647",
+                                           "-2147483648",
+                                           "9223372036854775807",
+                                           "-9223372036854775808",
+                                           "1099511627776",
+                                           "100",
+                                           "3.0",
+                                           "1e5"};
     bool is_real = f->dtype[0] == 'f';
     if (!strcmp(f->dtype, "bool"))
         fputs(one_in(c, 2) ? "true" : "false", to);
@@ -188,7 +201,10 @@ static void operands_drawn(chance *c, const wg_op *op, const char *real, request
             *f = (filled){.dtype = real, .rank = one_in(c, 3) ? below(c, 5) : rank, .low = -2, .high = 2};
             memcpy(f->dim, dim, sizeof dim);
             if (flags & WG_INTEGER || (flags & WG_INDEX_OR_FLOAT && one_in(c, 2)))
-                *f = (filled){.dtype = dtypes[2 + below(c, 2)], .rank = f->rank, .dim = {dim[0], dim[1], dim[2], dim[3]}, .high = 2};
+                *f = (filled){.dtype = dtypes[2 + below(c, 2)],
+                              .rank = f->rank,
+                              .dim = {dim[0], dim[1], dim[2], dim[3]},
+                              .high = 2};
             else if (flags & WG_BOOLEAN)
                 f->dtype = "bool";
             else if (flags & WG_ANY && one_in(c, 4))
@@ -235,9 +251,11 @@ static void lists_drawn(chance *c, char *text, size_t size)
 
 static void attribute_drawn(chance *c, const wg_attr *attr, char *text, size_t size)
 {
-    static const char *const reals[] = {"0.5", "1", "2", "0", "-1", "-0.5", "1e-5", "1e308", "\"nan\"", "\"inf\"", "\"-inf\"", "3", "1.5"};
-    static const char *const wrong[] = {"{}", "null", "\"\"", "\"x\"", "[]", "true", "1.5", "[[1], 2]", "[1.5]", "[\"a\"]", "[[]]",
-                                        "[null]", "1e300", "\"\\u0000\"", "[[1, 2, 3]]", "[[[1]]]"};
+    static const char *const reals[] = {"0.5",   "1",       "2",       "0",        "-1", "-0.5", "1e-5",
+                                        "1e308", "\"nan\"", "\"inf\"", "\"-inf\"", "3",  "1.5"};
+    static const char *const wrong[] = {"{}",    "null",        "\"\"",        "\"x\"",   "[]",   "true",
+                                        "1.5",   "[[1], 2]",    "[1.5]",       "[\"a\"]", "[[]]", "[null]",
+                                        "1e300", "\"\\u0000\"", "[[1, 2, 3]]", "[[[1]]]"};
     int choices = 0;
     while (choices < WG_MAX_CHOICES && attr->choices[choices])
         choices++;
@@ -251,7 +269,10 @@ static void attribute_drawn(chance *c, const wg_attr *attr, char *text, size_t s
     case WG_ATTR_INTEGER: integer_drawn(c, text, size); break;
     case WG_ATTR_REAL: snprintf(text, size, "%s", one_of(c, reals, COUNT(reals))); break;
     case WG_ATTR_CHOICE:
-        snprintf(text, size, "\"%s\"", choices ? attr->choices[below(c, choices)] : one_in(c, 2) ? "ij,jk->ik" : "ii...->...i");
+        snprintf(text, size, "\"%s\"",
+                 choices        ? attr->choices[below(c, choices)]
+                 : one_in(c, 2) ? "ij,jk->ik"
+                                : "ii...->...i");
         break;
     case WG_ATTR_DTYPE: snprintf(text, size, "\"%s\"", one_of(c, dtypes, COUNT(dtypes))); break;
     case WG_ATTR_PAIRS:
@@ -297,7 +318,8 @@ static void input_changed(chance *c, request *r)
                 if (r->in[i].dim[k] == before && (what > 6 || &r->in[i] == f))
                     r->in[i].dim[k] = after;
     }
-    if (f && f->dtype && (f->low < -1e6 || f->high > 1e6 || f->high < f->low || (f->dtype[0] == 'i' && f->high - f->low < 1))) {
+    if (f && f->dtype &&
+        (f->low < -1e6 || f->high > 1e6 || f->high < f->low || (f->dtype[0] == 'i' && f->high - f->low < 1))) {
         f->low = 0;
         f->high = 2;
     }
@@ -346,7 +368,8 @@ void request_draw(chance *c, const wg_op *op, request *r)
         operands_drawn(c, op, real, r);
         for (int i = 0; op->options && i < op->options->n; i++)
             if (op->options->attr[i].required)
-                attribute_drawn(c, &op->options->attr[i], attribute_of(&a, op->options->attr[i].name)->value, sizeof a.at->value);
+                attribute_drawn(c, &op->options->attr[i], attribute_of(&a, op->options->attr[i].name)->value,
+                                sizeof a.at->value);
     }
     for (int i = 0; i < changes; i++)
         if (one_in(c, 2))

@@ -124,7 +124,8 @@ static wg_tensor scopes(wg_tape *on)
     return wg_sum(h);
 }
 
-/* Three equal blocks of two equal parts, one block that is like them but for a number, and one that is not in the chain. */
+/* Three equal blocks of two equal parts, one block that is like them but for a number, and one that is not in the
+ * chain. */
 static wg_tensor blocks(wg_tape *on)
 {
     wg_tensor x = filled(on, "x", WG_SHAPE(2, 3), 1), mask = filled(on, "mask", WG_SHAPE(3), 1), h = x, other = x;
@@ -213,9 +214,12 @@ static const struct {
     {"memory", blocks, {.title = "memory", .depth = 1, .overlay = WG_SHOW_MEMORY, .params = WG_PARAMS_HIDE}},
     {"around", blocks, {.title = "around", .around = "block.1.part.1", .radius = 1}},
     {"backward", mlp_with_gradients, {.title = "backward", .backward = true}},
-    {"backward_blocks", blocks, {.title = "backward", .backward = true, .fold = WG_FOLD_YES, .close = WG_NAMES("block.4")}},
+    {"backward_blocks",
+     blocks,
+     {.title = "backward", .backward = true, .fold = WG_FOLD_YES, .close = WG_NAMES("block.4")}},
     {"backward_tied", parameters, {.title = "backward", .backward = true}},
-    {"dark", mlp,
+    {"dark",
+     mlp,
      {.title = "dark", .theme = WG_DARK, .background = "none", .link = "https://host/{file}?plain=1#L{line}"}},
     {"parameters", parameters, {.title = "parameters"}},
     {"parameter_nodes", parameters, {.title = "parameters", .params = WG_PARAMS_NODE}},
@@ -224,7 +228,9 @@ static const struct {
     {"views", numbers_and_views, {.title = "views", .views = true}},
     {"several_outputs", several_outputs, {.title = "outputs"}},
     {"hostile", hostile, {.title = HOSTILE}},
-    {"hostile_closed", hostile, {.title = HOSTILE, .close = WG_NAMES("*"), .fold = WG_FOLD_YES, .link = "file:///{file}#{line}"}},
+    {"hostile_closed",
+     hostile,
+     {.title = HOSTILE, .close = WG_NAMES("*"), .fold = WG_FOLD_YES, .link = "file:///{file}#{line}"}},
     {"hostile_backward", hostile, {.title = HOSTILE, .backward = true, .params = WG_PARAMS_NODE}},
     {"nothing", nothing, {0}},
     {"leaf", one_leaf, {0}},

@@ -126,7 +126,7 @@ START_TEST(a_kink_passes_with_a_slope_between)
 }
 END_TEST
 
-/* ---- What it costs ------------------------------------------------------------------------------------------------ */
+/* ---- What it costs ----------------------------------------------------------------------------------------------- */
 static int evaluations;
 
 static wg_tensor counted(const wg_tensor *x, void *user)
@@ -255,7 +255,7 @@ START_TEST(a_wrong_derivative_is_caught_and_named_with_every_seed)
 }
 END_TEST
 
-/* ---- Derivatives against each other ------------------------------------------------------------------------------- */
+/* ---- Derivatives against each other ------------------------------------------------------------------------------ */
 /* y = a b, element by element, its rules as graph code, and in other ways. */
 static wg_status times_run(const wg_call *c)
 {
@@ -289,7 +289,8 @@ static const struct {
     wg_verdict transpose, symmetry;
     const char *says;
 } products[] = {
-    {TIMES("sound", times_db, times_push), WG_CHECK_PASSED, WG_CHECK_PASSED, "gradient check passed: 2 of 2 inputs hold"},
+    {TIMES("sound", times_db, times_push), WG_CHECK_PASSED, WG_CHECK_PASSED,
+     "gradient check passed: 2 of 2 inputs hold"},
     {TIMES("subtracted", times_db, times_push_subtracted), WG_CHECK_FAILED, WG_CHECK_FAILED,
      "subtracted (model.c:88): its jvp is not the transpose of its vjp"},
     {TIMES("frozen", times_db_frozen, times_push), WG_CHECK_PASSED, WG_CHECK_FAILED,
@@ -483,7 +484,7 @@ START_TEST(the_tape_is_left_as_it_was)
 }
 END_TEST
 
-/* ---- Would the check have noticed? -------------------------------------------------------------------------------- */
+/* ---- Would the check have noticed? ------------------------------------------------------------------------------- */
 static wg_tensor half_dead(const wg_tensor *x, void *user)
 {
     (void)user;

@@ -1,5 +1,6 @@
-/* Compiled functions: that they give what the tape gives on new values, that nothing is allocated when they run, and what is
- * refused. That every operation, with its derivatives, may be part of one is shown by tests/ops/test_reference.c. */
+/* Compiled functions: that they give what the tape gives on new values, that nothing is allocated when they run, and
+ * what is refused. That every operation, with its derivatives, may be part of one is shown by
+ * tests/ops/test_reference.c. */
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
@@ -61,7 +62,8 @@ END_TEST
 
 /* A part of the way: the input lies in the middle of what was recorded. */
 /* ---- What is computed once, or not at all ------------------------------------------------------------------------ */
-static const double awkward[] = {-INFINITY, -1e300, -1.5, -1, -0x1p-1074, -0.0, 0.0, 0x1p-1074, 0.5, 1, 2.5, 1e300, INFINITY, NAN};
+static const double awkward[] = {-INFINITY, -1e300, -1.5, -1,  -0x1p-1074, -0.0,     0.0,
+                                 0x1p-1074, 0.5,    1,    2.5, 1e300,      INFINITY, NAN};
 enum { AWKWARD = COUNT(awkward) };
 
 /* A compiled function of x gives the very bits that the tape gave, in `steps` steps. */
@@ -69,13 +71,14 @@ static void takes_steps(wg_tensor x, wg_tensor y, size_t steps, const char *name
 {
     double got[AWKWARD];
     ck_assert_msg(!wg_failed(tape), "%s: %s", name, wg_error(tape));
-    wg_function *f = wg_compile(tape, WG_TENSORS(x), WG_TENSORS(y), .reads = true); /* x had other results, that were read */
+    /* X had other results, that were read */
+    wg_function *f = wg_compile(tape, WG_TENSORS(x), WG_TENSORS(y), .reads = true);
     ck_assert_int_eq(wg_function_run(f, (const void *[]){awkward}, (void *[]){got}), WG_OK);
     ck_assert_msg(wg_function_steps(f) == steps, "%s: %zu steps, not %zu", name, wg_function_steps(f), steps);
     for (int i = 0; i < AWKWARD; i++) {
         double expected = wg_element(y, i);
-        ck_assert_msg(!memcmp(&got[i], &expected, sizeof expected) || (isnan(got[i]) && isnan(expected)), "%s of %g: %a, not %a",
-                      name, awkward[i], got[i], expected);
+        ck_assert_msg(!memcmp(&got[i], &expected, sizeof expected) || (isnan(got[i]) && isnan(expected)),
+                      "%s of %g: %a, not %a", name, awkward[i], got[i], expected);
     }
     wg_function_free(f);
 }
@@ -97,8 +100,10 @@ START_TEST(what_entries_say_of_themselves_is_true_and_used)
             if (op->involution)
                 takes_steps(x, wg_record(op, NULL, &once, 1), 1, op->name);
             if (op->commutes) {
-                wg_tensor a = wg_record(op, NULL, (wg_tensor[]){x, turned}, 2), b = wg_record(op, NULL, (wg_tensor[]){turned, x}, 2);
-                takes_steps(x, wg_concat(WG_TENSORS(wg_slice(a, .stop = WG_INTS(7)), wg_slice(b, .start = WG_INTS(7)))), 2, op->name);
+                wg_tensor a = wg_record(op, NULL, (wg_tensor[]){x, turned}, 2),
+                          b = wg_record(op, NULL, (wg_tensor[]){turned, x}, 2);
+                takes_steps(x, wg_concat(WG_TENSORS(wg_slice(a, .stop = WG_INTS(7)), wg_slice(b, .start = WG_INTS(7)))),
+                            2, op->name);
             }
             for (int k = 0; k < 2; k++)
                 if (op->neutral_in >> k & 1) {
@@ -185,7 +190,8 @@ START_TEST(joins_have_the_values_of_the_tape)
         for (int i = 0; i < 6; i++)
             in[i] = 0.3 * i - run;
         joined(wg_array(tape, WG_FLOAT64, WG_SHAPE(2, 3), in), z);
-        ck_assert_int_eq(wg_function_run(f, (const void *[]){in}, (void *[]){out[0], out[1], out[2], out[3], out[4]}), WG_OK);
+        ck_assert_int_eq(wg_function_run(f, (const void *[]){in}, (void *[]){out[0], out[1], out[2], out[3], out[4]}),
+                         WG_OK);
         for (int k = 0; k < N; k++)
             for (int64_t i = 0; i < wg_size(z[k]); i++)
                 ck_assert_double_eq(out[k][i], wg_element(z[k], i));
@@ -195,7 +201,8 @@ END_TEST
 
 START_TEST(scalars_are_read_out_of_arrays_wherever_these_are)
 {
-    wg_tensor x = wg_array(tape, WG_FLOAT64, WG_SHAPE(6), NULL), p = wg_param(tape, "p", (wg_shape){0}, .dtype = WG_FLOAT64);
+    wg_tensor x = wg_array(tape, WG_FLOAT64, WG_SHAPE(6), NULL),
+              p = wg_param(tape, "p", (wg_shape){0}, .dtype = WG_FLOAT64);
     wg_tensor sum = wg_number(0);
     for (int i = 0; i < 6; i++)
         sum = wg_add(wg_multiply(wg_select(x, 0, i), wg_add(p, i)), sum);
@@ -250,8 +257,8 @@ START_TEST(memory_does_not_grow_with_the_length_of_a_chain)
 }
 END_TEST
 
-/* Elementwise steps that run block by block give the bits of the tape, with any number of threads: results that leave the
- * chain, numbers and 0-d tensors, questions, a single element of an earlier result. */
+/* Elementwise steps that run block by block give the bits of the tape, with any number of threads: results that leave
+ * the chain, numbers and 0-d tensors, questions, a single element of an earlier result. */
 static wg_tensor chained(wg_tensor x, wg_tensor scale, wg_tensor *out)
 {
     wg_tensor a = wg_add(wg_multiply(x, 1.5), scale), b = wg_tanh(a), c = wg_where(wg_less(b, 0.25), a, wg_exp(b));
@@ -285,7 +292,8 @@ START_TEST(chains_give_the_bits_of_the_tape)
     for (int k = 0; k < 5; k++)
         memcpy(all + (size_t)k * N * size, wg_values(y[k]), bytes[k]);
     wg_rewind(on, start);
-    ck_assert_msg(!wg_function_run(f, (const void *[]){from, dtype == WG_FLOAT64 ? (void *)&s : &narrow}, NULL), "%s", wg_error(on));
+    ck_assert_msg(!wg_function_run(f, (const void *[]){from, dtype == WG_FLOAT64 ? (void *)&s : &narrow}, NULL), "%s",
+                  wg_error(on));
     for (int k = 0; k < 5; k++)
         ck_assert_msg(!memcmp(all + (size_t)k * N * size, wg_function_output(f, k), bytes[k]), "output %d", k);
     ck_assert_uint_lt(wg_function_steps(f), 14);
@@ -469,15 +477,18 @@ static void refused(const wg_function *f, wg_status status, const char *words)
 START_TEST(what_cannot_be_compiled_says_why)
 {
     wg_tape *other = wg_tape_new();
-    wg_tensor x = wg_array(tape, WG_FLOAT64, WG_SHAPE(2, 3), NULL), foreign = wg_array(other, WG_FLOAT64, WG_SHAPE(2), NULL);
+    wg_tensor x = wg_array(tape, WG_FLOAT64, WG_SHAPE(2, 3), NULL),
+              foreign = wg_array(other, WG_FLOAT64, WG_SHAPE(2), NULL);
     wg_tensor y = wg_exp(x), turned = wg_matrix_transpose(x);
     wg_tensors none = {0};
     wg_mark mark = wg_tape_mark(tape);
     wg_tensor stale = wg_exp(y);
     wg_rewind(tape, mark);
     refused(wg_compile(tape, WG_TENSORS(x), none), WG_ERROR_VALUE, "1 inputs and 0 outputs");
-    refused(wg_compile(tape, WG_TENSORS(foreign), WG_TENSORS(y)), WG_ERROR_VALUE, "input 0 is not a tensor of this tape");
-    refused(wg_compile(tape, WG_TENSORS(x), WG_TENSORS(foreign)), WG_ERROR_VALUE, "output 0 is not a tensor of this tape");
+    refused(wg_compile(tape, WG_TENSORS(foreign), WG_TENSORS(y)), WG_ERROR_VALUE,
+            "input 0 is not a tensor of this tape");
+    refused(wg_compile(tape, WG_TENSORS(x), WG_TENSORS(foreign)), WG_ERROR_VALUE,
+            "output 0 is not a tensor of this tape");
     refused(wg_compile(tape, WG_TENSORS(x), WG_TENSORS(stale)), WG_ERROR_STALE, "");
     refused(wg_compile(tape, WG_TENSORS(turned), WG_TENSORS(y)), WG_ERROR_VALUE, "not in order");
     refused(wg_compile(tape, WG_TENSORS(x), WG_TENSORS(y), .backward = true), WG_ERROR_SHAPE, "not a single float");

@@ -1,4 +1,5 @@
-/* Control flow against the same thing unrolled: values, derivatives of both orders, refused calls, memory given back. */
+/* Control flow against the same thing unrolled: values, derivatives of both orders, refused calls, memory given
+ * back. */
 #include "core/faults.h"
 
 #include <check.h>
@@ -62,7 +63,8 @@ static wg_tensor plain(wg_tensor x)
 static void all_of(wg_tensor (*f)(wg_tensor), wg_tensor out[8])
 {
     wg_tensor x = vector(x_values), xs[2] = {x, w};
-    wg_tensor v[2] = {vector((double[]){1, 2, -1}), wg_array(tape, WG_FLOAT64, WG_SHAPE(3, 3), ((double[]){1, 0, -1, 2, 0, 1, 1, 1, 3}))};
+    wg_tensor v[2] = {vector((double[]){1, 2, -1}),
+                      wg_array(tape, WG_FLOAT64, WG_SHAPE(3, 3), ((double[]){1, 0, -1, 2, 0, 1, 1, 1, 3}))};
     wg_tensor y = f(f(x));
     out[0] = wg_sum(wg_multiply(y, wg_multiply(y, y)));
     wg_grad(out[0], xs, 2, out + 1);
@@ -478,11 +480,13 @@ static const struct {
     int64_t steps;
     double tolerance;
     bool continuous;
-} ways[] = {{WG_DOPRI5, 1, 1e-8, false}, {WG_RK4, 200, 1e-8, false}, {WG_DOPRI5, 1, 1e-8, true}, {WG_RK4, 200, 1e-8, true}};
+} ways[] = {
+    {WG_DOPRI5, 1, 1e-8, false}, {WG_RK4, 200, 1e-8, false}, {WG_DOPRI5, 1, 1e-8, true}, {WG_RK4, 200, 1e-8, true}};
 
 START_TEST(odeint_solves_decay_with_its_gradients)
 {
-    wg_tensor k = wg_scalar(tape, 0.7), y0 = wg_scalar(tape, 2), t = wg_array(tape, WG_FLOAT64, WG_SHAPE(3), ((double[]){0, 1, 3}));
+    wg_tensor k = wg_scalar(tape, 0.7), y0 = wg_scalar(tape, 2),
+              t = wg_array(tape, WG_FLOAT64, WG_SHAPE(3), ((double[]){0, 1, 3}));
     wg_tensor y = wg_odeint(decay, y0, t, .user = &k, .method = ways[_i].method, .steps = ways[_i].steps,
                             .continuous = ways[_i].continuous);
     wg_tensor g[3], second, last;
@@ -507,7 +511,8 @@ START_TEST(odeint_keeps_the_energy_of_a_pendulum_and_comes_back)
 {
     wg_tensor y0 = wg_array(tape, WG_FLOAT64, WG_SHAPE(2), ((double[]){1.2, 0}));
     wg_tensor there = wg_array(tape, WG_FLOAT64, WG_SHAPE(2), ((double[]){0, 10})), back = wg_flip(there);
-    wg_tensor y = wg_select(wg_odeint(pendulum, y0, there), 0, 1), again = wg_select(wg_odeint(pendulum, y, back), 0, 1);
+    wg_tensor y = wg_select(wg_odeint(pendulum, y0, there), 0, 1),
+              again = wg_select(wg_odeint(pendulum, y, back), 0, 1);
     no_error();
     double energy = 0.5 * wg_element(y, 1) * wg_element(y, 1) - cos(wg_element(y, 0));
     ck_assert_double_eq_tol(energy, -cos(1.2), 1e-7);
@@ -573,7 +578,8 @@ END_TEST
 START_TEST(odeint_refuses_what_it_cannot_do)
 {
     wg_tensor y0 = wg_scalar(tape, 2), k = wg_scalar(tape, 1);
-    wg_tensor t = wg_array(tape, WG_FLOAT64, WG_SHAPE(3), ((double[]){0, 2, 1})), whole = wg_array(tape, WG_INT64, WG_SHAPE(2), NULL);
+    wg_tensor t = wg_array(tape, WG_FLOAT64, WG_SHAPE(3), ((double[]){0, 2, 1})),
+              whole = wg_array(tape, WG_INT64, WG_SHAPE(2), NULL);
     wg_tensor good = wg_array(tape, WG_FLOAT64, WG_SHAPE(2), ((double[]){0, 1}));
     ck_assert(wg_is_invalid(wg_odeint(decay, y0, t, .user = &k)));
     refused(WG_ERROR_VALUE, "time 2 is 1");

@@ -137,7 +137,8 @@ START_TEST(the_order_is_of_the_seed_and_the_epoch)
 }
 END_TEST
 
-/* Where sample 0 goes in 4000 shuffles of five: 800 times to each place, give or take 5 standard deviations, of 25.3. */
+/* Where sample 0 goes in 4000 shuffles of five: 800 times to each place, give or take 5 standard deviations, of
+ * 25.3. */
 START_TEST(a_shuffle_is_fair)
 {
     int count[5] = {0};

@@ -1,5 +1,5 @@
-/* What was decided by a value while a function was recorded: that it is refused, with both lines, where a run would have
- * to decide it again, and nowhere else. */
+/* What was decided by a value while a function was recorded: that it is refused, with both lines, where a run would
+ * have to decide it again, and nowhere else. */
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>

@@ -93,8 +93,8 @@ START_TEST(jvp_and_vjp_are_transposes)
     wg_tensor tangent = wg_array(tape, WG_FLOAT64, WG_SHAPE(3), v), pulled, pushed;
     wg_vjp(&y, &cotangent, 1, &x, 1, &pulled);
     wg_jvp(&y, 1, &x, &tangent, 1, &pushed);
-    ck_assert_double_eq_tol(wg_item(wg_sum(wg_multiply(pulled, tangent))), wg_item(wg_sum(wg_multiply(pushed, cotangent))),
-                            1e-15);
+    ck_assert_double_eq_tol(wg_item(wg_sum(wg_multiply(pulled, tangent))),
+                            wg_item(wg_sum(wg_multiply(pushed, cotangent))), 1e-15);
     no_error();
 }
 END_TEST

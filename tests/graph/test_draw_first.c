@@ -1,4 +1,5 @@
-/* WENGERT_DRAW: a program that knows nothing of pictures draws its first backward pass, and goes on whatever happens. */
+/* WENGERT_DRAW: a program that knows nothing of pictures draws its first backward pass, and goes on whatever
+ * happens. */
 #include "files.h"
 
 #include <fcntl.h>
@@ -74,7 +75,8 @@ START_TEST(a_failure_is_one_line_and_the_program_goes_on)
     ck_assert_int_eq(status, WG_OK);
     ck_assert(!wg_failed(tape));
     ck_assert(wg_has_grad(w));
-    ck_assert_str_eq(content(in_folder("said")), "WENGERT_DRAW: wg_draw: /nowhere/first.dot: No such file or directory\n");
+    ck_assert_str_eq(content(in_folder("said")),
+                     "WENGERT_DRAW: wg_draw: /nowhere/first.dot: No such file or directory\n");
 }
 END_TEST
 

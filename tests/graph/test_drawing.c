@@ -235,9 +235,15 @@ static const struct {
     int marks;
     const char *caption;
 } checks[] = {
-    {{.failed = true, .blame = "relu (model.c:14): its vjp for `x` gives 1, the numerical one 2"}, 1, "check failed: relu (model.c:14)<"},
-    {{.failed = true, .blame = "relu (model.c:99): its vjp for `x` gives 1, the numerical one 2"}, 0, "check failed: relu (model.c:99)<"},
-    {{.failed = true, .blame = "cross_entropy: its vjp for `logits` is a bit < the numerical one"}, 1, "check failed: cross_entropy<"},
+    {{.failed = true, .blame = "relu (model.c:14): its vjp for `x` gives 1, the numerical one 2"},
+     1,
+     "check failed: relu (model.c:14)<"},
+    {{.failed = true, .blame = "relu (model.c:99): its vjp for `x` gives 1, the numerical one 2"},
+     0,
+     "check failed: relu (model.c:99)<"},
+    {{.failed = true, .blame = "cross_entropy: its vjp for `logits` is a bit < the numerical one"},
+     1,
+     "check failed: cross_entropy<"},
     {{.failed = true}, 0, "check failed<"},
     {{.failed = false, .blame = "cross_entropy: "}, 0, "check passed<"},
 };
@@ -262,7 +268,8 @@ static void shrunk(const wg_tensor *in, wg_tensor *out, void *user)
 START_TEST(a_loop_that_is_one_node_says_how_often)
 {
     wg_tensor last;
-    wg_scan(shrunk, WG_TENSORS(filled(tape, "x", WG_SHAPE(3), 1)), ((wg_tensors){0}), &last, 1, .length = 40, .snapshots = 2);
+    wg_scan(shrunk, WG_TENSORS(filled(tape, "x", WG_SHAPE(3), 1)), ((wg_tensors){0}), &last, 1, .length = 40,
+            .snapshots = 2);
     char *dot = drawn(wg_sum(last), WG_FORMAT_DOT, (wg_draw_options){0});
     ck_assert_ptr_nonnull(strstr(dot, "<B>scan&#160;</B>\xc3\x97" "40<"));
     free(dot);
@@ -377,15 +384,19 @@ static const struct {
     wg_color text, ground;
     double least;
 } readable[] = {
-    {WG_COLOR_ink, WG_COLOR_page, 4.5},    {WG_COLOR_ink, WG_COLOR_op, 4.5},       {WG_COLOR_ink, WG_COLOR_input, 4.5},
-    {WG_COLOR_ink, WG_COLOR_param, 4.5},   {WG_COLOR_ink, WG_COLOR_loss, 4.5},     {WG_COLOR_ink, WG_COLOR_closed, 4.5},
-    {WG_COLOR_ink, WG_COLOR_bad, 4.5},     {WG_COLOR_muted, WG_COLOR_page, 4.5},   {WG_COLOR_muted, WG_COLOR_op, 4.5},
-    {WG_COLOR_muted, WG_COLOR_input, 4.5}, {WG_COLOR_muted, WG_COLOR_param, 4.5},  {WG_COLOR_muted, WG_COLOR_loss, 4.5},
-    {WG_COLOR_muted, WG_COLOR_scope, 4.5}, {WG_COLOR_muted, WG_COLOR_closed, 4.5}, {WG_COLOR_muted, WG_COLOR_bad, 4.5},
-    {WG_COLOR_ink, WG_COLOR_heat1, 4.5},   {WG_COLOR_ink, WG_COLOR_heat2, 4.5},    {WG_COLOR_on_heat3, WG_COLOR_heat3, 4.5},
+    {WG_COLOR_ink, WG_COLOR_page, 4.5},       {WG_COLOR_ink, WG_COLOR_op, 4.5},
+    {WG_COLOR_ink, WG_COLOR_input, 4.5},      {WG_COLOR_ink, WG_COLOR_param, 4.5},
+    {WG_COLOR_ink, WG_COLOR_loss, 4.5},       {WG_COLOR_ink, WG_COLOR_closed, 4.5},
+    {WG_COLOR_ink, WG_COLOR_bad, 4.5},        {WG_COLOR_muted, WG_COLOR_page, 4.5},
+    {WG_COLOR_muted, WG_COLOR_op, 4.5},       {WG_COLOR_muted, WG_COLOR_input, 4.5},
+    {WG_COLOR_muted, WG_COLOR_param, 4.5},    {WG_COLOR_muted, WG_COLOR_loss, 4.5},
+    {WG_COLOR_muted, WG_COLOR_scope, 4.5},    {WG_COLOR_muted, WG_COLOR_closed, 4.5},
+    {WG_COLOR_muted, WG_COLOR_bad, 4.5},      {WG_COLOR_ink, WG_COLOR_heat1, 4.5},
+    {WG_COLOR_ink, WG_COLOR_heat2, 4.5},      {WG_COLOR_on_heat3, WG_COLOR_heat3, 4.5},
     {WG_COLOR_on_heat4, WG_COLOR_heat4, 4.5}, {WG_COLOR_on_heat4, WG_COLOR_heat5, 4.5},
-    {WG_COLOR_on_heat4, WG_COLOR_heat6, 4.5}, {WG_COLOR_ink, WG_COLOR_back, 4.5}, {WG_COLOR_muted, WG_COLOR_back, 4.5},
-    {WG_COLOR_bad_line, WG_COLOR_bad, 4.5}, {WG_COLOR_unused_ink, WG_COLOR_page, 3},
+    {WG_COLOR_on_heat4, WG_COLOR_heat6, 4.5}, {WG_COLOR_ink, WG_COLOR_back, 4.5},
+    {WG_COLOR_muted, WG_COLOR_back, 4.5},     {WG_COLOR_bad_line, WG_COLOR_bad, 4.5},
+    {WG_COLOR_unused_ink, WG_COLOR_page, 3},
 };
 
 START_TEST(text_stands_out_from_its_ground)
@@ -446,7 +457,8 @@ START_TEST(a_neighbourhood_is_all_that_is_drawn)
     for (int i = 0; i < COUNT(around); i++) {
         char *dot = drawn(y, WG_FORMAT_DOT, (wg_draw_options){.around = around[i].name, .radius = around[i].radius});
         ck_assert_int_eq(count(dot, " [id=\"n"), around[i].nodes);
-        ck_assert_int_eq(count(dot, "shape=\"plaintext\""), strcmp(around[i].name, "n0") && strcmp(around[i].name, "x") ? 2 : 1);
+        ck_assert_int_eq(count(dot, "shape=\"plaintext\""),
+                         strcmp(around[i].name, "n0") && strcmp(around[i].name, "x") ? 2 : 1);
         free(dot);
     }
 }
@@ -506,7 +518,8 @@ static bool sink_full(void *user, const void *data, size_t size)
     return false;
 }
 
-static const char *const bad_links[] = {"javascript:alert(1)", "https://host/\"{file}", "https://a b", "https://\\", "ftp://host"};
+static const char *const bad_links[] = {"javascript:alert(1)", "https://host/\"{file}", "https://a b", "https://\\",
+                                        "ftp://host"};
 
 START_TEST(what_cannot_be_drawn_is_refused)
 {
@@ -556,7 +569,7 @@ static const struct {
     {"#!/bin/sh\nkill -9 $$\n", "killed"},
     {"#!/bin/sh\ncat >/dev/null\n", "failed (exit code 0)"},
     {"#!/bin/sh\nexit 1\n", "failed (exit code 1)"},
-    {"#!/bin/sh\n[ \"$1\" = -V ] && echo 'dot - graphviz version 1.12' >&2 && exit 0\ncat >/dev/null\n" /* knows no such label */
+    {"#!/bin/sh\n[ \"$1\" = -V ] && echo 'dot - graphviz version 1.12' >&2 && exit 0\ncat >/dev/null\n"
      "echo \"Error: <stdin>:4: syntax error near line 4\" >&2\nexit 1\n",
      "of version 2.30 or newer (as \"dot -V\" tells)"},
 };

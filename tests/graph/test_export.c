@@ -1,5 +1,5 @@
-/* Exported C: each program is written as a file, compiled without a warning by every compiler that is there, and its own test
- * passes. That every operation gives what it gives on the tape is shown by tests/ops/test_reference.c. */
+/* Exported C: each program is written as a file, compiled without a warning by every compiler that is there, and its
+ * own test passes. That every operation gives what it gives on the tape is shown by tests/ops/test_reference.c. */
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
@@ -69,7 +69,8 @@ static wg_function *views(wg_dtype dtype)
 {
     wg_tensor x = numbers(dtype, WG_SHAPE(2, 3, 4), "x"), column = numbers(dtype, WG_SHAPE(3, 1), "+ -");
     wg_tensor turned = wg_flip(wg_permute_dims(x, WG_AXES(2, 0, 1)), .axis = 0);
-    wg_tensor y = wg_add(wg_multiply(wg_select(turned, 0, 1), wg_matrix_transpose(column)), numbers(dtype, WG_SHAPE(3), ""));
+    wg_tensor y =
+        wg_add(wg_multiply(wg_select(turned, 0, 1), wg_matrix_transpose(column)), numbers(dtype, WG_SHAPE(3), ""));
     wg_tensor z = wg_matmul(wg_contiguous(wg_matrix_transpose(y)), wg_exp(y));
     return wg_compile(tape, WG_TENSORS(x), WG_TENSORS(wg_matrix_transpose(z), y, wg_sum(turned, .axis = 1), x));
 }
@@ -79,7 +80,8 @@ static wg_function *namesakes(wg_dtype dtype)
 {
     wg_tensor x = numbers(dtype, WG_SHAPE(2), "x"), y = x;
     for (int i = 0; i < 16; i++) {
-        wg_tensor constant = wg_concat(WG_TENSORS(numbers(dtype, WG_SHAPE(1), ""), wg_full(tape, dtype, WG_SHAPE(1), 2)));
+        wg_tensor constant =
+            wg_concat(WG_TENSORS(numbers(dtype, WG_SHAPE(1), ""), wg_full(tape, dtype, WG_SHAPE(1), 2)));
         y = wg_concat(WG_TENSORS(y, constant));
     }
     return wg_compile(tape, WG_TENSORS(x), WG_TENSORS(y));
@@ -90,7 +92,8 @@ static wg_sparse pattern;
 
 static wg_function *jacobian(wg_dtype dtype)
 {
-    wg_tensor x = numbers(dtype, WG_SHAPE(6), "x"), y = wg_multiply(wg_narrow(x, 0, 1, 5), wg_square(wg_narrow(x, 0, 0, 5)));
+    wg_tensor x = numbers(dtype, WG_SHAPE(6), "x"),
+              y = wg_multiply(wg_narrow(x, 0, 1, 5), wg_square(wg_narrow(x, 0, 0, 5)));
     wg_sparsity *s = wg_jacobian_sparsity(&y, 1, &x, 1);
     ck_assert_int_eq(wg_sparse_jacobian(s, &y, 1, &x, 1, &pattern, .create_graph = true), WG_OK);
     return wg_compile(tape, WG_TENSORS(x), WG_TENSORS(pattern.values));
@@ -103,8 +106,8 @@ static wg_function *hessian(wg_dtype dtype)
     return wg_compile(tape, WG_TENSORS(x), WG_TENSORS(y, h));
 }
 
-/* Products that CBLAS is called for: rows and columns side by side, stacks of them, vectors, a bias; and one that it cannot
- * say, of every other column. */
+/* Products that CBLAS is called for: rows and columns side by side, stacks of them, vectors, a bias; and one that it
+ * cannot say, of every other column. */
 static wg_function *products(wg_dtype dtype)
 {
     wg_tensor a = numbers(dtype, WG_SHAPE(2, 1, 4, 3), "a"), b = numbers(dtype, WG_SHAPE(5, 3, 6), "b");
@@ -125,16 +128,17 @@ static wg_function *orders(wg_dtype dtype)
     wg_tensor x = wg_name(wg_round(wg_multiply(numbers(dtype, WG_SHAPE(7, 50), ""), 4)), "x");
     x = wg_where(wg_equal(x, 3), NAN, x);
     wg_topk_result most = wg_topk(x, .k = 5), least = wg_topk(x, .k = 3, .axis = 0, .largest = false);
-    wg_tensor outputs[] = {wg_sort(x), wg_argsort(x, .descending = true), wg_sort(x, .axis = 0), most.values, most.indices,
-                           least.indices, wg_argsort(wg_greater(x, 0))};
+    wg_tensor outputs[] = {
+        wg_sort(x),    wg_argsort(x, .descending = true), wg_sort(x, .axis = 0), most.values, most.indices,
+        least.indices, wg_argsort(wg_greater(x, 0))};
     return wg_compile(tape, WG_TENSORS(x), ((wg_tensors){outputs, COUNT(outputs)}));
 }
 
 static const struct {
     const char *name;
     wg_function *(*make)(wg_dtype dtype);
-} programs[] = {{"mlp", mlp_gradient}, {"scalars", scalars}, {"views", views}, {"jacobian", jacobian}, {"hessian", hessian},
-              {"orders", orders}, {"namesakes", namesakes}};
+} programs[] = {{"mlp", mlp_gradient}, {"scalars", scalars}, {"views", views},        {"jacobian", jacobian},
+                {"hessian", hessian},  {"orders", orders},   {"namesakes", namesakes}};
 
 /* ---- Tests ------------------------------------------------------------------------------------------------------- */
 static bool is_there(const char *compiler)
@@ -153,10 +157,11 @@ static void passes_with(const char *compiler, const char *name, const char *libr
     upper[n] = 0;
     if (!is_there(compiler))
         return;
-    snprintf(command, sizeof command,
-             "cd %s && %s -std=c99 -O1 -Wall -Wextra -Wconversion -Wshadow -pedantic -Werror -D%s_TEST %s.c %s -lm -o %s && "
-             "./%s >%s.out || { cat %s.out; false; }",
-             folder, compiler, upper, name, libraries, name, name, name, name);
+    snprintf(
+        command, sizeof command,
+        "cd %s && %s -std=c99 -O1 -Wall -Wextra -Wconversion -Wshadow -pedantic -Werror -D%s_TEST %s.c %s -lm -o %s && "
+        "./%s >%s.out || { cat %s.out; false; }",
+        folder, compiler, upper, name, libraries, name, name, name, name);
     ck_assert_msg(!system(command), "%s", command);
 }
 

@@ -1,4 +1,5 @@
-/* The facts of a graph as JSON: valid, the same to the byte, and read back as what was written, whatever the file holds. */
+/* The facts of a graph as JSON: valid, the same to the byte, and read back as what was written, whatever the file
+ * holds. */
 #define WG_WITHOUT_PLACES
 #include "drawn.h"
 
@@ -79,7 +80,8 @@ static const struct {
     {NODES("{\"id\":\"n0\",\"kind\":\"input\"}", ""), "no outputs"},
     {NODES("{\"id\":\"n0\",\"kind\":\"input\",\"outputs\":[{}]}", ""), "without a shape"},
     {NODES("{\"id\":\"n0\",\"kind\":\"input\",\"outputs\":[{\"shape\":[-1],\"dtype\":\"bool\"}]}", ""), "not a size"},
-    {NODES("{\"id\":\"n0\",\"kind\":\"input\",\"outputs\":[{\"shape\":[4294967296,4294967296],\"dtype\":\"bool\"}]}", ""),
+    {NODES("{\"id\":\"n0\",\"kind\":\"input\",\"outputs\":[{\"shape\":[4294967296,4294967296],\"dtype\":\"bool\"}]}",
+           ""),
      "more elements"},
     {NODES("{\"id\":\"n0\",\"kind\":\"input\",\"outputs\":[{\"shape\":[1,1,1,1,1,1,1,1,1],\"dtype\":\"bool\"}]}", ""),
      "without a shape"},

@@ -30,7 +30,10 @@ static char *function_drawn(wg_format format, wg_function_draw_options options)
     return m.data;
 }
 
-static void has(const char *text, const char *words) { ck_assert_msg(strstr(text, words) != NULL, "no '%s' in:\n%s", words, text); }
+static void has(const char *text, const char *words)
+{
+    ck_assert_msg(strstr(text, words) != NULL, "no '%s' in:\n%s", words, text);
+}
 
 /* WENGERT_WRITE_GOLDENS=1 writes them anew. */
 static const char *const goldens[] = {"function_before", "function_after"};
@@ -91,7 +94,8 @@ START_TEST(times_are_those_of_the_last_profile)
 {
     static float x[6400];
     memory m = {0};
-    ck_assert_int_eq(wg_function_draw_to(f, WG_FORMAT_DOT, to_memory, &m, .draw.overlay = WG_SHOW_TIME), WG_ERROR_VALUE);
+    ck_assert_int_eq(wg_function_draw_to(f, WG_FORMAT_DOT, to_memory, &m, .draw.overlay = WG_SHOW_TIME),
+                     WG_ERROR_VALUE);
     has(wg_error(tape), "no times");
     wg_clear_error(tape);
     FILE *nowhere = tmpfile();
@@ -120,14 +124,16 @@ END_TEST
 /* Scalars, results that are inputs, constants or one another, results that nothing computes. */
 START_TEST(every_kind_of_result_is_drawn)
 {
-    wg_tensor x = wg_name(wg_array(tape, WG_FLOAT64, WG_SHAPE(3), NULL), "x"), c = wg_full(tape, WG_FLOAT64, WG_SHAPE(2), 3), a[3];
+    wg_tensor x = wg_name(wg_array(tape, WG_FLOAT64, WG_SHAPE(3), NULL), "x"),
+              c = wg_full(tape, WG_FLOAT64, WG_SHAPE(2), 3), a[3];
     wg_tensor s = wg_name(wg_scalar(tape, 2.0), "s"), y = s, none = wg_array(tape, WG_FLOAT64, WG_SHAPE(0, 2), NULL);
     for (int i = 0; i < 9; i++)
         y = wg_sin(wg_multiply(y, 3));
     wg_split(x, 0, WG_LIST(1, 2), a);
     wg_tensor flipped = wg_flip(x, .axis = 0), sines = wg_sin(a[1]);
     wg_tensor whole = wg_exp(wg_concat(WG_TENSORS(wg_cos(x), wg_sin(a[1]), x), .axis = 0));
-    f = wg_compile(tape, WG_TENSORS(x, s, none), WG_TENSORS(y, x, flipped, sines, sines, wg_sin(x), wg_sin(x), wg_exp(none), c, whole));
+    f = wg_compile(tape, WG_TENSORS(x, s, none),
+                   WG_TENSORS(y, x, flipped, sines, sines, wg_sin(x), wg_sin(x), wg_exp(none), c, whole));
     ck_assert_msg(f, "%s", wg_error(tape));
     for (int format = WG_FORMAT_DOT; format <= WG_FORMAT_JSON; format++)
         for (int before = 0; before < 2; before++)

@@ -84,7 +84,8 @@ END_TEST
 START_TEST(what_a_hook_may_not_give)
 {
     wg_tensor x = wg_array(tape, WG_FLOAT64, WG_SHAPE(2), ((double[]){1, 2})), g;
-    refused(wg_grad(wg_sum(wg_on_gradient(x, wrong, &x)), &x, 1, &g), WG_ERROR_SHAPE, "of another type than the gradient");
+    refused(wg_grad(wg_sum(wg_on_gradient(x, wrong, &x)), &x, 1, &g), WG_ERROR_SHAPE,
+            "of another type than the gradient");
     refused(wg_grad(wg_sum(wg_on_gradient(x, wrong, NULL)), &x, 1, &g), WG_ERROR_VALUE, "a number, not a tensor");
     ck_assert(wg_is_invalid(wg_on_gradient(x, NULL, NULL)));
     refused(wg_error_status(tape), WG_ERROR_VALUE, "there is no hook");
@@ -144,7 +145,7 @@ START_TEST(saved_bytes_are_those_the_chain_rule_reads)
 }
 END_TEST
 
-/* ---- Derivatives that are not there any more ------------------------------------------------------------------------ */
+/* ---- Derivatives that are not there any more --------------------------------------------------------------------- */
 START_TEST(a_derivative_that_was_not_recorded_is_not_differentiated)
 {
     wg_tensor x = wg_scalar(tape, 3), g, gg, one = wg_scalar(tape, 1), h;

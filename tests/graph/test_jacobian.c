@@ -89,8 +89,8 @@ END_TEST
 
 /* Sum of the squares of d sin(x)/dx, differentiated again. */
 /* ---- Rows together ----------------------------------------------------------------------------------------------- */
-/* Of x [4, 5], to at least twelve elements: elementwise with broadcasting, products on both sides, reductions and views along
- * every axis, and what is done lane by lane. */
+/* Of x [4, 5], to at least twelve elements: elementwise with broadcasting, products on both sides, reductions and views
+ * along every axis, and what is done lane by lane. */
 static wg_tensor broadcasting(wg_tensor x) { return wg_multiply(wg_sin(x), wg_exp(wg_select(x, 0, 1))); }
 static wg_tensor products(wg_tensor x)
 {
@@ -113,14 +113,16 @@ static wg_tensor whole(wg_tensor x) { return wg_multiply(x, wg_sum(wg_square(x))
 static wg_tensor one_by_one(wg_tensor x)
 {
     wg_tensor sorted = wg_sort(x, .axis = 1);
-    return wg_add(wg_cumulative_prod(x, 1), wg_multiply(sorted, wg_permute_dims(wg_reshape(x, WG_SHAPE(5, 4)), WG_AXES(1, 0))));
+    return wg_add(wg_cumulative_prod(x, 1),
+                  wg_multiply(sorted, wg_permute_dims(wg_reshape(x, WG_SHAPE(5, 4)), WG_AXES(1, 0))));
 }
 static wg_tensor layers(wg_tensor x)
 {
     wg_tensor w = wg_matmul(wg_matrix_transpose(x), x);
     return wg_layer_norm(wg_linear(wg_gelu(x), w, WG_NONE), WG_NONE, WG_NONE);
 }
-static wg_tensor (*const batches[])(wg_tensor x) = {broadcasting, products, columns, axes, views, whole, one_by_one, layers};
+static wg_tensor (*const batches[])(wg_tensor x) = {broadcasting, products, columns,    axes,
+                                                    views,        whole,    one_by_one, layers};
 
 START_TEST(rows_together_are_the_rows_one_by_one)
 {
@@ -246,7 +248,8 @@ END_TEST
 START_TEST(what_has_no_jacobian_is_refused)
 {
     wg_tensor x = array(tape, 2, (double[]){1, 2}), y = wg_exp(x), j, h;
-    wg_tensor whole = wg_array(tape, WG_INT64, WG_SHAPE(2), NULL), single = wg_array(tape, WG_FLOAT32, WG_SHAPE(2), NULL);
+    wg_tensor whole = wg_array(tape, WG_INT64, WG_SHAPE(2), NULL),
+              single = wg_array(tape, WG_FLOAT32, WG_SHAPE(2), NULL);
     refused(wg_jacobian(&y, 1, &whole, 1, &j), WG_ERROR_DTYPE, "input 0 is int64");
     refused(wg_jacobian(&y, 1, &single, 1, &j), WG_ERROR_DTYPE, "input 0 is float32 where output 0 is float64");
     refused(wg_jacobian(&y, 1, &WG_NONE, 1, &j), WG_ERROR_VALUE, "input 0 is not a tensor of this tape");
@@ -266,7 +269,8 @@ START_TEST(what_has_no_jacobian_is_refused)
     wg_tensor c[2];
     refused(wg_taylor(y, whole, WG_NONE, 1, c), WG_ERROR_DTYPE, "input 0 is int64");
     refused(wg_taylor(y, x, WG_NONE, -1, NULL), WG_ERROR_VALUE, "the order is -1");
-    refused(wg_taylor(y, x, wg_scalar(tape, 1), 1, c), WG_ERROR_SHAPE, "tangent 0 is not of its input's dtype and shape");
+    refused(wg_taylor(y, x, wg_scalar(tape, 1), 1, c), WG_ERROR_SHAPE,
+            "tangent 0 is not of its input's dtype and shape");
 }
 END_TEST
 

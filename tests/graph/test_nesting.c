@@ -1,5 +1,5 @@
-/* Derivatives of derivatives: the cases in which systems have confused their perturbations, and derivatives to order 5, by
- * every mixture of forward and reverse mode, against mpmath's (tests/data/make_nesting.py). */
+/* Derivatives of derivatives: the cases in which systems have confused their perturbations, and derivatives to order 5,
+ * by every mixture of forward and reverse mode, against mpmath's (tests/data/make_nesting.py). */
 #include <check.h>
 #include <stdlib.h>
 #include <wengert.h>
@@ -170,7 +170,8 @@ static void table_read(void (*test)(const char *name, double x, const double *ex
     ck_assert_int_eq(lines, COUNT(functions) * 4 * (ORDER + 1));
 }
 
-/* Within 1e-12, relative to the largest of the derivatives up to this one: a small one is a difference of such terms. */
+/* Within 1e-12, relative to the largest of the derivatives up to this one: a small one is a difference of such
+ * terms. */
 static void close_to(double value, const double *expected, int order, const char *name, double x)
 {
     double scale = 0;

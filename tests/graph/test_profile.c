@@ -13,8 +13,8 @@ static char text[8192];
 static void set_up(void)
 {
     tape = wg_tape_new();
-    wg_tensor x = wg_array(tape, WG_FLOAT32, WG_SHAPE(64, 100), NULL), w = wg_param(tape, "w", WG_SHAPE(100, 32)), h = WG_NONE,
-              loss = WG_NONE;
+    wg_tensor x = wg_array(tape, WG_FLOAT32, WG_SHAPE(64, 100), NULL), w = wg_param(tape, "w", WG_SHAPE(100, 32)),
+              h = WG_NONE, loss = WG_NONE;
     WG_SCOPE(tape, "block", 3)
     {
         WG_SCOPE(tape, "hidden") { h = wg_tanh(wg_add(wg_matmul(x, w), 1)); }
@@ -98,7 +98,8 @@ START_TEST(what_cannot_be_printed_is_said)
     fclose(full);
     wg_clear_error(tape);
     FILE *file = tmpfile();
-    ck_assert_int_eq(wg_profile(f, file, .in = (const void *[]){x}, .runs = 1, .svg = "/no/such/folder/p.svg"), WG_ERROR_FILE);
+    ck_assert_int_eq(wg_profile(f, file, .in = (const void *[]){x}, .runs = 1, .svg = "/no/such/folder/p.svg"),
+                     WG_ERROR_FILE);
     fclose(file);
 }
 END_TEST

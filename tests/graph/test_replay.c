@@ -150,7 +150,8 @@ START_TEST(formulas_are_replayed)
 }
 END_TEST
 
-/* Of a composition of functions, a product and a kernel that rounds: right to its rounding, where no double-double is. */
+/* Of a composition of functions, a product and a kernel that rounds: right to its rounding, where no double-double
+ * is. */
 START_TEST(a_complex_step_is_exact)
 {
     wg_tensor x = wg_array(tape, WG_FLOAT64, WG_SHAPE(1, 1, 3), ((double[]){0.3, -1.2, 2.5}));

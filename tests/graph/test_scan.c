@@ -1,5 +1,5 @@
-/* Scans against the loop they stand for: values and derivatives of both orders, however much is computed again; how often
- * the rounds run, and the memory they take, as the binomial schedule says. */
+/* Scans against the loop they stand for: values and derivatives of both orders, however much is computed again; how
+ * often the rounds run, and the memory they take, as the binomial schedule says. */
 #include "core/faults.h"
 
 #include <check.h>
@@ -137,7 +137,8 @@ static void run_various(int64_t snapshots, wg_tensor *y)
     int64_t zero = 0;
     wg_tensor a = vector(x_values), b = vector(w_values), i = wg_array(tape, WG_INT64, (wg_shape){0}, &zero);
     i = wg_array(tape, WG_INT64, (wg_shape){0}, &zero);
-    wg_tensor xs = wg_array(tape, WG_FLOAT64, WG_SHAPE(ROUNDS, 3), rows), all[7] = {a, b, xs, bias[0], bias[1], bias[2], bias[3]};
+    wg_tensor xs = wg_array(tape, WG_FLOAT64, WG_SHAPE(ROUNDS, 3), rows),
+              all[7] = {a, b, xs, bias[0], bias[1], bias[2], bias[3]};
     wg_scan(various, WG_TENSORS(a, b, i), WG_TENSORS(xs), y, 3, .snapshots = snapshots);
     wg_grad(wg_sum(wg_multiply(y[0], y[1])), all, 7, y + 3);
     wg_grad(wg_sum(wg_multiply(y[0], y[1])), all, 7, y + 10, .create_graph = true);
@@ -155,8 +156,8 @@ START_TEST(rounds_that_differ_are_run_again_as_they_were)
 END_TEST
 
 /* ---- How often, and how much memory ------------------------------------------------------------------------------ */
-/* t(n, s) = r n - C(s + r, r - 1), with r the least for which C(s + r, r) >= n: rounds run only to get there, the first sweep
- * among them, for s carries with the start among them. (Griewank and Walther 2000, equation 5) */
+/* t(n, s) = r n - C(s + r, r - 1), with r the least for which C(s + r, r) >= n: rounds run only to get there, the first
+ * sweep among them, for s carries with the start among them. (Griewank and Walther 2000, equation 5) */
 static int64_t least(int64_t n, int64_t s)
 {
     double reach = 1, below = 0; /* C(s + r, r), C(s + r, r - 1) */
@@ -178,8 +179,10 @@ static void step(const wg_tensor *in, wg_tensor *out, void *user)
 
 START_TEST(rounds_run_as_seldom_as_can_be)
 {
-    static const struct { int n, snapshots; } cases[] = {{1, 1}, {2, 1}, {10, 9}, {10, 1}, {10, 2}, {11, 3}, {56, 2}, {57, 2},
-                                                         {100, 5}, {1000, 10}, {1000, 45}, {500, 1}};
+    static const struct {
+        int n, snapshots;
+    } cases[] = {{1, 1},  {2, 1},  {10, 9},  {10, 1},    {10, 2},    {11, 3},
+                 {56, 2}, {57, 2}, {100, 5}, {1000, 10}, {1000, 45}, {500, 1}};
     int n = cases[_i].n, most = cases[_i].snapshots < n ? cases[_i].snapshots : n - 1;
     wg_tensor x = vector(x_values), y, g;
     wg_scan(step, WG_TENSORS(x), ((wg_tensors){0}), &y, 1, .length = n, .snapshots = cases[_i].snapshots);

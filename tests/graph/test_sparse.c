@@ -1,5 +1,5 @@
-/* Sparse derivatives: structures read off the tape against dense matrices, colourings against known chromatic numbers, values
- * against dense ones, costs counted in passes. */
+/* Sparse derivatives: structures read off the tape against dense matrices, colourings against known chromatic numbers,
+ * values against dense ones, costs counted in passes. */
 #include <check.h>
 #include <stdlib.h>
 #include <wengert.h>
@@ -24,7 +24,7 @@ static wg_tensor ramp(wg_tape *on, int n)
 
 static wg_tensor from_to(wg_tensor x, int64_t start, int64_t stop) { return wg_narrow(x, 0, start, stop - start); }
 
-/* ---- Functions and the entries their structures must have --------------------------------------------------------- */
+/* ---- Functions and the entries their structures must have -------------------------------------------------------- */
 static wg_tensor elementwise(wg_tensor x) { return wg_multiply(wg_sin(x), wg_exp(x)); }
 static wg_tensor differences(wg_tensor x) { return wg_subtract(wg_square(from_to(x, 1, 12)), from_to(x, 0, 11)); }
 static wg_tensor laplace(wg_tensor x) { return wg_diff(wg_sin(x), .n = 2); }
@@ -86,8 +86,8 @@ static void same_matrix(const wg_sparse *s, wg_tensor dense, const char *name)
         whole[s->row[k] * s->columns + s->column[k]] = wg_element(s->values, k);
     ck_assert_int_eq(wg_size(dense), s->rows * s->columns);
     for (int64_t i = 0; i < s->rows * s->columns; i++)
-        ck_assert_msg(fabs(whole[i] - wg_element(dense, i)) <= 1e-12 * (1 + fabs(whole[i])), "%s (%d, %d): %g, not %g", name,
-                      (int)(i / s->columns), (int)(i % s->columns), whole[i], wg_element(dense, i));
+        ck_assert_msg(fabs(whole[i] - wg_element(dense, i)) <= 1e-12 * (1 + fabs(whole[i])), "%s (%d, %d): %g, not %g",
+                      name, (int)(i / s->columns), (int)(i % s->columns), whole[i], wg_element(dense, i));
     free(whole);
 }
 
@@ -251,7 +251,7 @@ START_TEST(rosenbrocks_hessian_costs_three_passes_over_its_gradient)
 }
 END_TEST
 
-/* ---- Colourings of known chromatic number ------------------------------------------------------------------------- */
+/* ---- Colourings of known chromatic number ------------------------------------------------------------------------ */
 enum { MOST = 200000 };
 static int64_t rows[MOST], columns[MOST];
 static int64_t entries;
@@ -405,7 +405,7 @@ START_TEST(random_structures_are_recovered)
 }
 END_TEST
 
-/* ---- What must not be quadratic ----------------------------------------------------------------------------------- */
+/* ---- What must not be quadratic ---------------------------------------------------------------------------------- */
 START_TEST(a_banded_jacobian_of_a_million_rows)
 {
     enum { N = 1000000 };
@@ -433,7 +433,7 @@ START_TEST(a_vertex_that_all_others_see_makes_nothing_quadratic)
 }
 END_TEST
 
-/* ---- Refused ------------------------------------------------------------------------------------------------------ */
+/* ---- Refused ----------------------------------------------------------------------------------------------------- */
 static void refused(wg_status expected, const char *words)
 {
     ck_assert_int_eq(wg_error_status(tape), expected);
@@ -498,7 +498,7 @@ START_TEST(a_structure_of_something_else_is_refused)
 }
 END_TEST
 
-/* ---- Memory that runs out ----------------------------------------------------------------------------------------- */
+/* ---- Memory that runs out ---------------------------------------------------------------------------------------- */
 static bool everything(wg_tape *on, double *sum)
 {
     wg_tensor x = ramp(on, 12);

@@ -156,7 +156,8 @@ bool trial_open(trial *t, wg_tape *tape, const wg_op *op, const char *text, wg_d
 
 bool trial_again(trial *t, const trial *as, const wg_tensor *in)
 {
-    *t = (trial){.op = as->op, .text = as->text, .dtype = as->dtype, .why = as->why, .tape = as->tape, .sample = as->sample};
+    *t = (trial){
+        .op = as->op, .text = as->text, .dtype = as->dtype, .why = as->why, .tape = as->tape, .sample = as->sample};
     memcpy(t->sample.in, in, (size_t)as->sample.n_in * sizeof *in);
     for (int i = 0; i < as->sample.n_in; i++)
         if (wg_is_tensor(in[i]))

@@ -337,8 +337,8 @@ bool hessian_is_the_derivative(trial *t)
 }
 
 /* ---- Structure --------------------------------------------------------------------------------------------------- */
-/* A NaN in element i of operand j spreads to what depends on it, and nowhere else: is that the structure's column? It may
- * hold more, but for a view. Of a linear operation a step does what a NaN does, but where its coefficient is 0. */
+/* A NaN in element i of operand j spreads to what depends on it, and nowhere else: is that the structure's column? It
+ * may hold more, but for a view. Of a linear operation a step does what a NaN does, but where its coefficient is 0. */
 static bool column_holds(trial *t, const wg_sparse *s, int j, int64_t i, int64_t column)
 {
     wg_mark before = wg_tape_mark(t->tape);

@@ -1,5 +1,5 @@
-/* Convolutions large enough for the back end: float32 against float64, which has loops of its own, with one thread and with
- * three, and the shapes that a back end keeps at a time. */
+/* Convolutions large enough for the back end: float32 against float64, which has loops of its own, with one thread and
+ * with three, and the shapes that a back end keeps at a time. */
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
@@ -128,7 +128,8 @@ int main(void)
     TCase *large = tcase_create("large");
     tcase_set_timeout(large, 120);
     tcase_add_loop_test(large, large_convolutions_are_those_of_float64, 0, COUNT(convolutions));
-    tcase_add_loop_test(large, large_convolutions_have_the_same_bits_with_any_number_of_threads, 0, COUNT(convolutions));
+    tcase_add_loop_test(large, large_convolutions_have_the_same_bits_with_any_number_of_threads, 0,
+                        COUNT(convolutions));
     tcase_add_test(large, shapes_may_be_many);
     suite_add_tcase(suite, large);
     SRunner *runner = srunner_create(suite);

@@ -1,5 +1,5 @@
-/* The public functions, called as a program calls them: each records the operation of its own name. What that computes is
- * looked at by the suite and the reference values, which ask for operations by name. */
+/* The public functions, called as a program calls them: each records the operation of its own name. What that computes
+ * is looked at by the suite and the reference values, which ask for operations by name. */
 #include <check.h>
 #include <stdlib.h>
 #include <wengert.h>

@@ -1,6 +1,6 @@
-/* Random operations: that draws are distributed as they say (Kolmogorov and Smirnov's statistic, chi-squared), that they are
- * the same with any number of threads, differ from stream to stream, and that their gradients are those of the transform.
- * Seeds are fixed: a test that passes always passes. */
+/* Random operations: that draws are distributed as they say (Kolmogorov and Smirnov's statistic, chi-squared), that
+ * they are the same with any number of threads, differ from stream to stream, and that their gradients are those of the
+ * transform. Seeds are fixed: a test that passes always passes. */
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
@@ -19,8 +19,14 @@ static void tear_down(void)
 }
 
 /* ---- Distributions ----------------------------------------------------------------------------------------------- */
-static wg_tensor draw_uniform(wg_tape *on, wg_dtype dtype) { return wg_uniform(on, -1, 3, .shape = WG_SHAPE(N), .dtype = dtype); }
-static wg_tensor draw_normal(wg_tape *on, wg_dtype dtype) { return wg_normal(on, 1, 2, .shape = WG_SHAPE(N), .dtype = dtype); }
+static wg_tensor draw_uniform(wg_tape *on, wg_dtype dtype)
+{
+    return wg_uniform(on, -1, 3, .shape = WG_SHAPE(N), .dtype = dtype);
+}
+static wg_tensor draw_normal(wg_tape *on, wg_dtype dtype)
+{
+    return wg_normal(on, 1, 2, .shape = WG_SHAPE(N), .dtype = dtype);
+}
 static wg_tensor draw_exponential(wg_tape *on, wg_dtype dtype)
 {
     return wg_exponential(on, 0.5, .shape = WG_SHAPE(N), .dtype = dtype);
@@ -29,7 +35,10 @@ static wg_tensor draw_laplace(wg_tape *on, wg_dtype dtype)
 {
     return wg_laplace(on, 1, 0.5, .shape = WG_SHAPE(N), .dtype = dtype);
 }
-static wg_tensor draw_gumbel(wg_tape *on, wg_dtype dtype) { return wg_gumbel(on, -1, 3, .shape = WG_SHAPE(N), .dtype = dtype); }
+static wg_tensor draw_gumbel(wg_tape *on, wg_dtype dtype)
+{
+    return wg_gumbel(on, -1, 3, .shape = WG_SHAPE(N), .dtype = dtype);
+}
 
 static double uniform_below(double y) { return (y + 1) / 4; }
 static double normal_below(double y) { return 0.5 * erfc(-(y - 1) / 2 / sqrt(2.0)); }
@@ -111,7 +120,8 @@ END_TEST
 
 START_TEST(uniform_draws_stay_below_the_upper_end)
 {
-    wg_tensor y = wg_uniform(tape, 1, 1.0000002384185791, .shape = WG_SHAPE(N), .dtype = WG_FLOAT32); /* two floats away */
+    /* Two floats away */
+    wg_tensor y = wg_uniform(tape, 1, 1.0000002384185791, .shape = WG_SHAPE(N), .dtype = WG_FLOAT32);
     ck_assert_double_lt(wg_item(wg_max(y)), 1.0000002384185791);
     ck_assert_double_ge(wg_item(wg_min(y)), 1);
     wg_tensor same = wg_uniform(tape, 2, 2, .shape = WG_SHAPE(3));

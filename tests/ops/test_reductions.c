@@ -1,5 +1,5 @@
-/* Reductions and indexing: what reference values do not see. The calls as C programs write them, folds long enough to be
- * cut into segments, the same bits with any number of threads, sums of many float32, and what errors say. */
+/* Reductions and indexing: what reference values do not see. The calls as C programs write them, folds long enough to
+ * be cut into segments, the same bits with any number of threads, sums of many float32, and what errors say. */
 #include <check.h>
 #include <stdlib.h>
 
@@ -87,7 +87,7 @@ START_TEST(a_list_of_one_is_written_as_its_entry)
 }
 END_TEST
 
-/* ---- Folds of every form, against one element at a time ------------------------------------------------------------ */
+/* ---- Folds of every form, against one element at a time ---------------------------------------------------------- */
 static const struct {
     wg_shape shape;
     wg_axes axis;
@@ -182,13 +182,14 @@ START_TEST(any_number_of_threads_gives_the_same_bits)
 }
 END_TEST
 
-/* ---- Many float32 -------------------------------------------------------------------------------------------------- */
+/* ---- Many float32 ------------------------------------------------------------------------------------------------ */
 enum { many = 3000 };
 
 START_TEST(many_float32_add_up_without_losing_digits)
 {
     wg_tensor t = wg_full(tape, WG_FLOAT32, WG_SHAPE(many), 0.1), table = wg_full(tape, WG_FLOAT32, WG_SHAPE(2, 3), 0);
-    wg_tensor rows = wg_full(tape, WG_FLOAT32, WG_SHAPE(many, 3), 0.1), ones = wg_full(tape, WG_INT64, WG_SHAPE(many), 1);
+    wg_tensor rows = wg_full(tape, WG_FLOAT32, WG_SHAPE(many, 3), 0.1),
+              ones = wg_full(tape, WG_INT64, WG_SHAPE(many), 1);
     double sum = many * (double)0.1f;
     ck_assert_double_eq_tol(wg_item(wg_mean(t)), 0.1, 2e-6 * 0.1);
     ck_assert_double_eq_tol(wg_element(wg_cumulative_sum(t, 0), many - 1), sum, 2e-5);
@@ -203,7 +204,7 @@ START_TEST(many_float32_add_up_without_losing_digits)
 }
 END_TEST
 
-/* ---- Errors -------------------------------------------------------------------------------------------------------- */
+/* ---- Errors ------------------------------------------------------------------------------------------------------ */
 START_TEST(an_index_out_of_range_is_named_with_its_place)
 {
     const int64_t values[] = {0, 1, 2, 0, 7, 1};

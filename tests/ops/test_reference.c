@@ -1,7 +1,7 @@
-/* Operations against reference values from elsewhere. A line of tests/data/NAME.jsonl is a request of `wengert call` and the
- * answer it should get; it is made as it stands, then with strided operands, through a compiled function, as exported C, with
- * two threads, and in float32. The C of a whole file is compiled at once, without a warning. Files named as arguments are run
- * alone: `reference products.jsonl`. WENGERT_TEST_DATA is their folder. */
+/* Operations against reference values from elsewhere. A line of tests/data/NAME.jsonl is a request of `wengert call`
+ * and the answer it should get; it is made as it stands, then with strided operands, through a compiled function, as
+ * exported C, with two threads, and in float32. The C of a whole file is compiled at once, without a warning. Files
+ * named as arguments are run alone: `reference products.jsonl`. WENGERT_TEST_DATA is their folder. */
 #include <check.h>
 #include <dirent.h>
 #include <jansson.h>
@@ -74,7 +74,9 @@ static double number(const json_t *json)
     if (json_is_boolean(json))
         return json_is_true(json);
     if (word)
-        return strcmp(word, "inf") == 0 ? (double)INFINITY : strcmp(word, "-inf") == 0 ? -(double)INFINITY : (double)NAN;
+        return strcmp(word, "inf") == 0    ? (double)INFINITY
+               : strcmp(word, "-inf") == 0 ? -(double)INFINITY
+                                           : (double)NAN;
     return json_number_value(json);
 }
 
@@ -138,7 +140,8 @@ static void compare_tensor(const comparison *c, const json_t *request, const cha
         differs(c, request, "%s[%zu] has the shape %s, expected %s", member, k, a, b);
     }
     if (json_array_size(from) != json_array_size(to))
-        differs(c, request, "%s[%zu] has %zu data, expected %zu", member, k, json_array_size(from), json_array_size(to));
+        differs(c, request, "%s[%zu] has %zu data, expected %zu", member, k, json_array_size(from),
+                json_array_size(to));
     double whole = c->whole > 0 ? c->whole * fmax(largest(to), largest_operand(request)) : 0;
     for (size_t i = 0; i < json_array_size(to); i++)
         if (!is_close(c, json_array_get(from, i), json_array_get(to, i), whole))
@@ -211,8 +214,8 @@ static bool is_elementwise(const json_t *request)
     return op && op->map;
 }
 
-/* float32 against float64 of the same operands: 32 ulp of the number itself where it comes from one element alone. Where
- * it is a sum, of numbers of both signs as a rule, 32 ulp of the largest number there is. */
+/* float32 against float64 of the same operands: 32 ulp of the number itself where it comes from one element alone.
+ * Where it is a sum, of numbers of both signs as a rule, 32 ulp of the largest number there is. */
 static void same_in_float32(int line, const json_t *request)
 {
     const double ulps = 32 * 0x1p-23;
@@ -327,7 +330,8 @@ static void line_exported(int i, const char *path, FILE *to)
     engine_exports(engine_now, name, path, NULL);
     json_t *answer = answer_to(request);
     const char *why = json_string_value(json_object_get(json_object_get(answer, "error"), "message"));
-    ck_assert_msg(!why || !strstr(why, "its C text") || strstr(why, "\"j0\"") || strstr(why, "\"j1\""), "%s", why); /* not of C99 */
+    /* Not of C99 */
+    ck_assert_msg(!why || !strstr(why, "its C text") || strstr(why, "\"j0\"") || strstr(why, "\"j1\""), "%s", why);
     FILE *from = json_object_get(answer, "error") ? NULL : fopen(path, "r");
     for (size_t n; from && (n = fread(part, 1, sizeof part, from)) > 0;)
         fwrite(part, 1, n, to);
@@ -352,7 +356,8 @@ START_TEST(the_c_of_a_file_compiles)
             line_exported(i, path, to);
     fclose(to);
     snprintf(command, sizeof command,
-             "${CC:-cc} -std=c99 -O0 -Wall -Wextra -Wconversion -Werror -fPIC -shared -o %s/%d.so %s -lm", folder_now, _i, all);
+             "${CC:-cc} -std=c99 -O0 -Wall -Wextra -Wconversion -Werror -fPIC -shared -o %s/%d.so %s -lm", folder_now,
+             _i, all);
     ck_assert_msg(!system(command), "%s does not compile", all);
 }
 END_TEST

@@ -1,5 +1,6 @@
-/* Attention and recurrent networks against their plain forms: the same function of public operations, step by step and with
- * the weights as a tensor, in value, gradient and second derivative; where there are several blocks; and what they hold. */
+/* Attention and recurrent networks against their plain forms: the same function of public operations, step by step and
+ * with the weights as a tensor, in value, gradient and second derivative; where there are several blocks; and what they
+ * hold. */
 #include <check.h>
 
 #include <wengert.h>
@@ -70,7 +71,8 @@ static wg_tensor plain(const wg_tensor *x, int gates)
         wg_tensor by_x = wg_linear(wg_select(x[X], 0, t), x[W_IH], x[B_IH]), by_h = wg_linear(h, x[W_HH], x[B_HH]);
         wg_tensor a = wg_add(by_x, by_h);
         if (gates == 4) {
-            c = wg_add(wg_multiply(wg_sigmoid(part(a, 1)), c), wg_multiply(wg_sigmoid(part(a, 0)), wg_tanh(part(a, 2))));
+            c = wg_add(wg_multiply(wg_sigmoid(part(a, 1)), c),
+                       wg_multiply(wg_sigmoid(part(a, 0)), wg_tanh(part(a, 2))));
             h = wg_multiply(wg_sigmoid(part(a, 3)), wg_tanh(c));
         } else if (gates == 3) {
             wg_tensor z = wg_sigmoid(part(a, 1)), r = wg_sigmoid(part(a, 0));
@@ -93,11 +95,13 @@ static const struct {
 START_TEST(recurrent_networks_are_their_plain_forms)
 {
     int gates = forms[_i].gates, n = 0;
-    wg_tensor x[OPERANDS] = {
-        [X] = numbers("x", WG_SHAPE(STEPS, BATCH, IN)), [H] = numbers("h", WG_SHAPE(BATCH, HIDDEN)),
-        [C] = numbers("c", WG_SHAPE(BATCH, HIDDEN)), [W_IH] = numbers("w_ih", WG_SHAPE(IN, gates * HIDDEN)),
-        [W_HH] = numbers("w_hh", WG_SHAPE(HIDDEN, gates * HIDDEN)), [B_IH] = wg_squeeze(numbers("b", WG_SHAPE(1, gates * HIDDEN))),
-        [B_HH] = wg_squeeze(numbers("b2", WG_SHAPE(1, gates * HIDDEN)))};
+    wg_tensor x[OPERANDS] = {[X] = numbers("x", WG_SHAPE(STEPS, BATCH, IN)),
+                             [H] = numbers("h", WG_SHAPE(BATCH, HIDDEN)),
+                             [C] = numbers("c", WG_SHAPE(BATCH, HIDDEN)),
+                             [W_IH] = numbers("w_ih", WG_SHAPE(IN, gates * HIDDEN)),
+                             [W_HH] = numbers("w_hh", WG_SHAPE(HIDDEN, gates * HIDDEN)),
+                             [B_IH] = wg_squeeze(numbers("b", WG_SHAPE(1, gates * HIDDEN))),
+                             [B_HH] = wg_squeeze(numbers("b2", WG_SHAPE(1, gates * HIDDEN)))};
     wg_tensor by[OPERANDS], d[2][OPERANDS], second[2][OPERANDS], y[2];
     for (int i = 0; i < OPERANDS; i++)
         if (i != C || gates == 4)

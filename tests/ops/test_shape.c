@@ -1,5 +1,5 @@
-/* Shape: what reference values do not see. The calls as C programs write them, the memory that views share, sums of many
- * float32, and outputs that are not there. */
+/* Shape: what reference values do not see. The calls as C programs write them, the memory that views share, sums of
+ * many float32, and outputs that are not there. */
 #include <check.h>
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
-/* `wengert call`: what a request may be, and what no request may do. The engine is asked in this process; how lines come and
- * answers go is asked of the command itself, WENGERT_COMMAND. */
+/* `wengert call`: what a request may be, and what no request may do. The engine is asked in this process; how lines
+ * come and answers go is asked of the command itself, WENGERT_COMMAND. */
 #include <check.h>
 #include <jansson.h>
 #include <malloc.h>
@@ -67,12 +67,15 @@ START_TEST(every_derivative_is_one_array_an_input_or_output)
     for (int i = 0; i < COUNT(wants); i++) { /* of x^3 = x^2 x at x = 2: with u = 1, t = 2: 12, 24, 24 */
         char line[1000], expected[200];
         snprintf(line, sizeof line,
-                 "{\"op\": \"pow\", \"inputs\": [{\"dtype\": \"float64\", \"shape\": [], \"data\": [2]}, {\"dtype\": \"float64\", "
-                 "\"shape\": [], \"data\": [3]}], \"want\": [\"%s\"], \"cotangents\": [{\"dtype\": \"float64\", \"shape\": [], "
+                 "{\"op\": \"pow\", \"inputs\": [{\"dtype\": \"float64\", \"shape\": [], \"data\": [2]}, {\"dtype\": "
+                 "\"float64\", "
+                 "\"shape\": [], \"data\": [3]}], \"want\": [\"%s\"], \"cotangents\": [{\"dtype\": \"float64\", "
+                 "\"shape\": [], "
                  "\"data\": [1]}], \"tangents\": [{\"dtype\": \"float64\", \"shape\": [], \"data\": [2]}]}",
                  wants[i][0]);
         snprintf(expected, sizeof expected,
-                 "{\"id\": null, \"%s\": [{\"dtype\": \"float64\", \"shape\": [], \"data\": [%s]}", wants[i][0], wants[i][1]);
+                 "{\"id\": null, \"%s\": [{\"dtype\": \"float64\", \"shape\": [], \"data\": [%s]}", wants[i][0],
+                 wants[i][1]);
         ck_assert_msg(!strncmp(ask(line), expected, strlen(expected)), "%s, not %s", answer, expected);
     }
 }
@@ -80,28 +83,35 @@ END_TEST
 
 START_TEST(numbers_keep_their_bits)
 {
-    answers("{\"op\": \"positive\", \"inputs\": [{\"dtype\": \"float64\", \"shape\": [7], \"data\": [0.1, -0.0, \"nan\", \"inf\", "
+    answers("{\"op\": \"positive\", \"inputs\": [{\"dtype\": \"float64\", \"shape\": [7], \"data\": [0.1, -0.0, "
+            "\"nan\", \"inf\", "
             "\"-inf\", 5e-324, 1.7976931348623157e308]}]}",
-            "{\"id\": null, \"values\": [{\"dtype\": \"float64\", \"shape\": [7], \"data\": [0.10000000000000001, -0.0, \"nan\", "
+            "{\"id\": null, \"values\": [{\"dtype\": \"float64\", \"shape\": [7], \"data\": [0.10000000000000001, "
+            "-0.0, \"nan\", "
             "\"inf\", \"-inf\", 4.9406564584124654e-324, 1.7976931348623157e+308]}]}\n");
     answers("{\"op\": \"positive\", \"inputs\": [{\"dtype\": \"float32\", \"shape\": [2], \"data\": [0.1, 16777217]}]}",
-            "{\"id\": null, \"values\": [{\"dtype\": \"float32\", \"shape\": [2], \"data\": [0.100000001, 16777216.0]}]}\n");
+            "{\"id\": null, \"values\": [{\"dtype\": \"float32\", \"shape\": [2], \"data\": [0.100000001, "
+            "16777216.0]}]}\n");
     answers("{\"op\": \"flip\", \"inputs\": [{\"dtype\": \"int64\", \"shape\": [2], \"data\": [9007199254740993, "
             "-9223372036854775808]}]}",
             "{\"id\": null, \"values\": [{\"dtype\": \"int64\", \"shape\": [2], \"data\": [-9223372036854775808, "
             "9007199254740993]}]}\n");
-    answers("{\"op\": \"logical_not\", \"inputs\": [{\"dtype\": \"bool\", \"shape\": [4], \"data\": [0, 1, true, false]}]}",
-            "{\"id\": null, \"values\": [{\"dtype\": \"bool\", \"shape\": [4], \"data\": [true, false, false, true]}]}\n");
-    answers("{\"id\": \"\\\"10000000000000000000\", \"op\": \"positive\", \"inputs\": [{\"dtype\": \"float64\", \"shape\": [3], "
+    answers(
+        "{\"op\": \"logical_not\", \"inputs\": [{\"dtype\": \"bool\", \"shape\": [4], \"data\": [0, 1, true, false]}]}",
+        "{\"id\": null, \"values\": [{\"dtype\": \"bool\", \"shape\": [4], \"data\": [true, false, false, true]}]}\n");
+    answers("{\"id\": \"\\\"10000000000000000000\", \"op\": \"positive\", \"inputs\": [{\"dtype\": \"float64\", "
+            "\"shape\": [3], "
             "\"data\": [100000000000000000000, -9223372036854775809, 0.10000000000000000000001]}]}",
-            "{\"id\": \"\\\"10000000000000000000\", \"values\": [{\"dtype\": \"float64\", \"shape\": [3], \"data\": [1e+20, "
+            "{\"id\": \"\\\"10000000000000000000\", \"values\": [{\"dtype\": \"float64\", \"shape\": [3], \"data\": "
+            "[1e+20, "
             "-9.2233720368547758e+18, 0.10000000000000001]}]}\n");
 }
 END_TEST
 
 START_TEST(what_has_no_gradient_is_null)
 {
-    answers("{\"op\": \"take\", \"inputs\": [" X ", {\"dtype\": \"int64\", \"shape\": [1], \"data\": [1]}], \"attrs\": {\"axis\": 0}, "
+    answers("{\"op\": \"take\", \"inputs\": [" X
+            ", {\"dtype\": \"int64\", \"shape\": [1], \"data\": [1]}], \"attrs\": {\"axis\": 0}, "
             "\"want\": [\"vjp\"], \"cotangents\": [{\"dtype\": \"float64\", \"shape\": [1], \"data\": [3]}]}",
             "{\"id\": null, \"vjp\": [{\"dtype\": \"float64\", \"shape\": [2], \"data\": [0.0, 3.0]}, null]}\n");
     answers("{\"op\": \"less\", \"inputs\": [" X ", " X "], \"want\": [\"jvp\"]}", "{\"id\": null, \"jvp\": [null]}\n");
@@ -114,22 +124,24 @@ static const char *const layouts[] = {"contiguous", "strided", "broadcast"};
 
 START_TEST(the_layout_changes_no_value)
 {
-    static const char *const inputs[] = {"\"shape\": [2, 1, 3], \"data\": [1, 2, 3, 1, 2, 3]", "\"shape\": [], \"data\": [5]",
-                                         "\"shape\": [0, 3], \"data\": []", "\"shape\": [3, 2], \"data\": [7, 7, 7, 7, 7, 7]",
+    static const char *const inputs[] = {"\"shape\": [2, 1, 3], \"data\": [1, 2, 3, 1, 2, 3]",
+                                         "\"shape\": [], \"data\": [5]", "\"shape\": [0, 3], \"data\": []",
+                                         "\"shape\": [3, 2], \"data\": [7, 7, 7, 7, 7, 7]",
                                          "\"shape\": [2, 2, 2, 1, 1, 1, 1, 1], \"data\": [1, 2, 3, 4, 1, 2, 3, 4]"};
     for (int i = 0; i < COUNT(inputs); i++) {
         char line[1000], *first = NULL;
         for (int dtype = 0; dtype < 2; dtype++) {
             snprintf(line, sizeof line,
-                     "{\"op\": \"contiguous\", \"inputs\": [{\"dtype\": \"%s\", %s}], \"how\": {\"layout\": \"%s\", \"threads\": 2}}",
+                     "{\"op\": \"contiguous\", \"inputs\": [{\"dtype\": \"%s\", %s}], \"how\": {\"layout\": \"%s\", "
+                     "\"threads\": 2}}",
                      dtype ? "int32" : "float64", inputs[i], layouts[dtype ? _i : 0]);
             ck_assert_ptr_nonnull(strstr(ask(line), "\"values\""));
         }
         snprintf(line, sizeof line, "{\"op\": \"contiguous\", \"inputs\": [{\"dtype\": \"float32\", %s}]}", inputs[i]);
         first = strdup(ask(line));
         snprintf(line, sizeof line,
-                 "{\"op\": \"contiguous\", \"inputs\": [{\"dtype\": \"float32\", %s}], \"how\": {\"layout\": \"%s\"}}", inputs[i],
-                 layouts[_i]);
+                 "{\"op\": \"contiguous\", \"inputs\": [{\"dtype\": \"float32\", %s}], \"how\": {\"layout\": \"%s\"}}",
+                 inputs[i], layouts[_i]);
         ck_assert_str_eq(ask(line), first);
         free(first);
     }
@@ -138,8 +150,9 @@ END_TEST
 
 START_TEST(the_same_request_draws_the_same_numbers)
 {
-    const char *line = "{\"op\": \"dropout\", \"inputs\": [{\"dtype\": \"float64\", \"shape\": [4, 2], \"data\": [1, 1, 1, 1, 1, "
-                       "1, 1, 1]}], \"attrs\": {\"p\": 0.5}}";
+    const char *line =
+        "{\"op\": \"dropout\", \"inputs\": [{\"dtype\": \"float64\", \"shape\": [4, 2], \"data\": [1, 1, 1, 1, 1, "
+        "1, 1, 1]}], \"attrs\": {\"p\": 0.5}}";
     char *first = strdup(ask(line));
     for (int i = 0; i < 3; i++)
         ck_assert_str_eq(ask(line), first);
@@ -155,16 +168,18 @@ END_TEST
 static const struct {
     const char *sentence, *request, *answer; /* without the braces around them; the answer behind its id */
 } sentences[] = {
-    {"inputs are in the order of the function's arguments", "\"op\": \"subtract\", \"inputs\": [" X ", " T("[]", "[1]") "]",
-     "\"values\": [" T("[2]", "[0.0, 1.0]") "]"},
+    {"inputs are in the order of the function's arguments",
+     "\"op\": \"subtract\", \"inputs\": [" X ", " T("[]", "[1]") "]", "\"values\": [" T("[2]", "[0.0, 1.0]") "]"},
     {"an absent tensor is null", "\"op\": \"layer_norm\", \"inputs\": [" X ", null, " X "], \"attrs\": {\"eps\": 0.75}",
      "\"values\": [" T("[2]", "[0.5, 2.5]") "]"},
-    {"trailing nulls may be left out", "\"op\": \"linear\", \"inputs\": [" X ", " T("[2, 1]", "[1, 1]") "], \"want\": [\"vjp\"], "
-     "\"cotangents\": [" T("[1]", "[2]") "]",
+    {"trailing nulls may be left out",
+     "\"op\": \"linear\", \"inputs\": [" X ", " T("[2, 1]", "[1, 1]") "], \"want\": [\"vjp\"], "
+                                                                      "\"cotangents\": [" T("[1]", "[2]") "]",
      "\"vjp\": [" T("[2]", "[2.0, 2.0]") ", " T("[2, 1]", "[2.0, 4.0]") "]"},
     {"or written", "\"op\": \"linear\", \"inputs\": [" X ", " T("[2, 1]", "[1, 1]") ", null], \"want\": [\"vjp\"]",
      "\"vjp\": [" T("[2]", "[0.0, 0.0]") ", " T("[2, 1]", "[0.0, 0.0]") ", null]"},
-    {"a variadic operation has as many inputs as tensors", "\"op\": \"concat\", \"inputs\": [" X ", " T("[0]", "[]") ", " X "]",
+    {"a variadic operation has as many inputs as tensors",
+     "\"op\": \"concat\", \"inputs\": [" X ", " T("[0]", "[]") ", " X "]",
      "\"values\": [" T("[4]", "[1.0, 2.0, 1.0, 2.0]") "]"},
     {"a number is of its dtype when written as a float", "\"op\": \"flip\", \"inputs\": [" I("[2]", "[1.0, 2e3]") "]",
      "\"values\": [" I("[2]", "[2000, 1]") "]"},
@@ -174,46 +189,67 @@ static const struct {
      "\"values\": [" T("[]", "[2.0]") "]"},
     {"also minus infinity", "\"op\": \"clip\", \"inputs\": [" X "], \"attrs\": {\"min\": \"-inf\", \"max\": 1}",
      "\"values\": [" T("[2]", "[1.0, 1.0]") "]"},
-    {"and not a number", "\"op\": \"masked_fill\", \"inputs\": [" X ", {\"dtype\": \"bool\", \"shape\": [], \"data\": [1]}], "
-     "\"attrs\": {\"value\": \"nan\"}", "\"values\": [" T("[2]", "[\"nan\", \"nan\"]") "]"},
-    {"an axis is an integer or a list of them", "\"op\": \"sum\", \"inputs\": [" X "], \"attrs\": {\"axis\": [-1], \"keepdims\": true}",
+    {"and not a number",
+     "\"op\": \"masked_fill\", \"inputs\": [" X ", {\"dtype\": \"bool\", \"shape\": [], \"data\": [1]}], "
+     "\"attrs\": {\"value\": \"nan\"}",
+     "\"values\": [" T("[2]", "[\"nan\", \"nan\"]") "]"},
+    {"an axis is an integer or a list of them",
+     "\"op\": \"sum\", \"inputs\": [" X "], \"attrs\": {\"axis\": [-1], \"keepdims\": true}",
      "\"values\": [" T("[1]", "[3.0]") "]"},
     {"nothing wanted is nothing answered", "\"op\": \"tanh\", \"inputs\": [" X "], \"want\": []", ""},
-    {"only what is wanted is answered", "\"op\": \"sum\", \"inputs\": [" X "], \"want\": [\"jvp\"], \"tangents\": [" X "]",
+    {"only what is wanted is answered",
+     "\"op\": \"sum\", \"inputs\": [" X "], \"want\": [\"jvp\"], \"tangents\": [" X "]",
      "\"jvp\": [" T("[]", "[3.0]") "]"},
-    {"cotangents are null for zero", "\"op\": \"square\", \"inputs\": [" X "], \"want\": [\"vjp\"], \"cotangents\": [null]",
+    {"cotangents are null for zero",
+     "\"op\": \"square\", \"inputs\": [" X "], \"want\": [\"vjp\"], \"cotangents\": [null]",
      "\"vjp\": [" T("[2]", "[0.0, 0.0]") "]"},
-    {"tangents are null for zero", "\"op\": \"multiply\", \"inputs\": [" X ", " X "], \"want\": [\"jvp\"], \"tangents\": [null, " X "]",
+    {"tangents are null for zero",
+     "\"op\": \"multiply\", \"inputs\": [" X ", " X "], \"want\": [\"jvp\"], \"tangents\": [null, " X "]",
      "\"jvp\": [" T("[2]", "[1.0, 4.0]") "]"},
-    {"tangents left out are zero", "\"op\": \"multiply\", \"inputs\": [" X ", " X "], \"want\": [\"jvp\"], \"tangents\": [" X "]",
+    {"tangents left out are zero",
+     "\"op\": \"multiply\", \"inputs\": [" X ", " X "], \"want\": [\"jvp\"], \"tangents\": [" X "]",
      "\"jvp\": [" T("[2]", "[1.0, 4.0]") "]"},
-    {"a cast's cotangent has the output's dtype, its vjp the input's", "\"op\": \"cast\", \"inputs\": [" X "], \"attrs\": {\"dtype\": "
+    {"a cast's cotangent has the output's dtype, its vjp the input's",
+     "\"op\": \"cast\", \"inputs\": [" X "], \"attrs\": {\"dtype\": "
      "\"float32\"}, \"want\": [\"vjp\", \"jvp\"], \"cotangents\": [" T32("[2]", "[3, 4]") "], \"tangents\": [" X "]",
      "\"vjp\": [" T("[2]", "[3.0, 4.0]") "], \"jvp\": [" T32("[2]", "[1.0, 2.0]") "]"},
-    {"a cast to bool is x != 0", "\"op\": \"cast\", \"inputs\": [" T("[3]", "[-0.5, 0, \"nan\"]") "], \"attrs\": {\"dtype\": \"bool\"}",
+    {"a cast to bool is x != 0",
+     "\"op\": \"cast\", \"inputs\": [" T("[3]", "[-0.5, 0, \"nan\"]") "], \"attrs\": {\"dtype\": \"bool\"}",
      "\"values\": [{\"dtype\": \"bool\", \"shape\": [3], \"data\": [true, false, true]}]"},
-    {"an output without gradient has a null cotangent and jvp", "\"op\": \"topk\", \"inputs\": [" X "], \"attrs\": {\"k\": 1}, "
+    {"an output without gradient has a null cotangent and jvp",
+     "\"op\": \"topk\", \"inputs\": [" X "], \"attrs\": {\"k\": 1}, "
      "\"want\": [\"value\", \"vjp\", \"jvp\"], \"cotangents\": [" T("[1]", "[5]") ", null], \"tangents\": [" X "]",
-     "\"values\": [" T("[1]", "[2.0]") ", " I("[1]", "[1]") "], \"vjp\": [" T("[2]", "[0.0, 5.0]") "], \"jvp\": [" T("[1]", "[2.0]")
-     ", null]"},
-    {"a vjp through an operation without gradient is zero", "\"op\": \"argmax\", \"inputs\": [" X "], \"want\": [\"vjp\", \"jvp\"]",
+     "\"values\": [" T("[1]", "[2.0]") ", " I("[1]", "[1]") "], \"vjp\": [" T("[2]", "[0.0, 5.0]") "], \"jvp\": [" T(
+         "[1]", "[2.0]") ", null]"},
+    {"a vjp through an operation without gradient is zero",
+     "\"op\": \"argmax\", \"inputs\": [" X "], \"want\": [\"vjp\", \"jvp\"]",
      "\"vjp\": [" T("[2]", "[0.0, 0.0]") "], \"jvp\": [null]"},
-    {"unstack answers with an output an entry", "\"op\": \"unstack\", \"inputs\": [" X "], \"attrs\": {\"axis\": 0}, \"want\": [\"value\", "
+    {"unstack answers with an output an entry",
+     "\"op\": \"unstack\", \"inputs\": [" X "], \"attrs\": {\"axis\": 0}, \"want\": [\"value\", "
      "\"vjp\"], \"cotangents\": [null, " T("[]", "[7]") "]",
      "\"values\": [" T("[]", "[1.0]") ", " T("[]", "[2.0]") "], \"vjp\": [" T("[2]", "[0.0, 7.0]") "]"},
-    {"a strided input has the same gradient", "\"op\": \"prod\", \"inputs\": [" T("[2, 2]", "[1, 2, 3, 4]") "], \"want\": [\"vjp\", "
-     "\"hvp\", \"hvp_rr\"], \"cotangents\": [" T("[]", "[1]") "], \"tangents\": [" T("[2, 2]", "[1, 0, 0, 0]") "], \"how\": "
-     "{\"layout\": \"strided\", \"threads\": 5}",
-     "\"vjp\": [" T("[2, 2]", "[24.0, 12.0, 8.0, 6.0]") "], \"hvp\": [" T("[2, 2]", "[0.0, 12.0, 8.0, 6.0]") "], \"hvp_rr\": ["
-     T("[2, 2]", "[0.0, 12.0, 8.0, 6.0]") "]"},
-    {"a broadcast input has the gradient of each entry", "\"op\": \"square\", \"inputs\": [" T("[2]", "[3, 3]") "], \"want\": [\"vjp\"], "
-     "\"cotangents\": [" T("[2]", "[1, 10]") "], \"how\": {\"layout\": \"broadcast\"}", "\"vjp\": [" T("[2]", "[6.0, 60.0]") "]"},
+    {"a strided input has the same gradient",
+     "\"op\": \"prod\", \"inputs\": [" T(
+         "[2, 2]", "[1, 2, 3, 4]") "], \"want\": [\"vjp\", "
+                                   "\"hvp\", \"hvp_rr\"], \"cotangents\": [" T("[]", "[1]") "], \"tangents\": [" T(
+                                       "[2, 2]", "[1, 0, 0, 0]") "], \"how\": "
+                                                                 "{\"layout\": \"strided\", \"threads\": 5}",
+     "\"vjp\": [" T("[2, 2]", "[24.0, 12.0, 8.0, 6.0]") "], \"hvp\": [" T(
+         "[2, 2]", "[0.0, 12.0, 8.0, 6.0]") "], \"hvp_rr\": [" T("[2, 2]", "[0.0, 12.0, 8.0, 6.0]") "]"},
+    {"a broadcast input has the gradient of each entry",
+     "\"op\": \"square\", \"inputs\": [" T(
+         "[2]", "[3, 3]") "], \"want\": [\"vjp\"], "
+                          "\"cotangents\": [" T("[2]", "[1, 10]") "], \"how\": {\"layout\": \"broadcast\"}",
+     "\"vjp\": [" T("[2]", "[6.0, 60.0]") "]"},
     {"rows without elements take no time", "\"op\": \"swiglu\", \"inputs\": [" T("[4294967296, 0]", "[]") "]",
      "\"values\": [" T("[4294967296, 0]", "[]") "]"},
-    {"each member of how is optional", "\"op\": \"positive\", \"inputs\": [" X "], \"how\": {}", "\"values\": [" T("[2]", "[1.0, 2.0]") "]"},
-    {"no function need be compiled", "\"op\": \"positive\", \"inputs\": [" X "], \"how\": {\"compiled\": false, \"exported\": false}",
+    {"each member of how is optional", "\"op\": \"positive\", \"inputs\": [" X "], \"how\": {}",
      "\"values\": [" T("[2]", "[1.0, 2.0]") "]"},
-    {"more threads than there are do no harm", "\"op\": \"positive\", \"inputs\": [" X "], \"how\": {\"threads\": 1000000000000}",
+    {"no function need be compiled",
+     "\"op\": \"positive\", \"inputs\": [" X "], \"how\": {\"compiled\": false, \"exported\": false}",
+     "\"values\": [" T("[2]", "[1.0, 2.0]") "]"},
+    {"more threads than there are do no harm",
+     "\"op\": \"positive\", \"inputs\": [" X "], \"how\": {\"threads\": 1000000000000}",
      "\"values\": [" T("[2]", "[1.0, 2.0]") "]"},
 };
 
@@ -223,7 +259,8 @@ START_TEST(the_protocol_holds)
     const char *behind = sentences[_i].answer;
     snprintf(request, sizeof request, "{\"id\": %d, %s}", _i, sentences[_i].request);
     snprintf(expected, sizeof expected, "{\"id\": %d%s%s}\n", _i, *behind ? ", " : "", behind);
-    ck_assert_msg(!strcmp(ask(request), expected), "%s: %s\ngives\n%snot\n%s", sentences[_i].sentence, request, answer, expected);
+    ck_assert_msg(!strcmp(ask(request), expected), "%s: %s\ngives\n%snot\n%s", sentences[_i].sentence, request, answer,
+                  expected);
 }
 END_TEST
 
@@ -254,12 +291,15 @@ static const struct {
     {"{\"op\": \"tanh\", \"inputs\": [{\"dtype\": \"int64\", \"shape\": [], \"data\": [1]}]}", "dtype"},
     {"{\"op\": \"tanh\", \"inputs\": [{\"dtype\": \"float64\", \"shape\": [], \"data\": []}]}", "shape"},
     {"{\"op\": \"tanh\", \"inputs\": [{\"dtype\": \"float64\", \"shape\": [-1], \"data\": []}]}", "shape"},
-    {"{\"op\": \"tanh\", \"inputs\": [{\"dtype\": \"float64\", \"shape\": [1,1,1,1,1,1,1,1,1], \"data\": [1]}]}", "shape"},
-    {"{\"op\": \"tanh\", \"inputs\": [{\"dtype\": \"float64\", \"shape\": [4611686018427387904, 4], \"data\": []}]}", "shape"},
+    {"{\"op\": \"tanh\", \"inputs\": [{\"dtype\": \"float64\", \"shape\": [1,1,1,1,1,1,1,1,1], \"data\": [1]}]}",
+     "shape"},
+    {"{\"op\": \"tanh\", \"inputs\": [{\"dtype\": \"float64\", \"shape\": [4611686018427387904, 4], \"data\": []}]}",
+     "shape"},
     {"{\"op\": \"tanh\", \"inputs\": [{\"dtype\": \"float64\", \"shape\": [1], \"data\": [\"one\"]}]}", "value"},
     {"{\"op\": \"tanh\", \"inputs\": [{\"dtype\": \"float64\", \"shape\": [1], \"data\": [null]}]}", "value"},
     {"{\"op\": \"flip\", \"inputs\": [{\"dtype\": \"int32\", \"shape\": [1], \"data\": [2147483648]}]}", "value"},
-    {"{\"op\": \"flip\", \"inputs\": [{\"dtype\": \"int64\", \"shape\": [1], \"data\": [9223372036854775808]}]}", "value"},
+    {"{\"op\": \"flip\", \"inputs\": [{\"dtype\": \"int64\", \"shape\": [1], \"data\": [9223372036854775808]}]}",
+     "value"},
     {"{\"op\": \"flip\", \"inputs\": [{\"dtype\": \"bool\", \"shape\": [1], \"data\": [2]}]}", "value"},
     {"{\"op\": \"tanh\", \"inputs\": []}", "shape"},
     {"{\"op\": \"tanh\", \"inputs\": [null]}", "shape"},
@@ -288,14 +328,20 @@ static const struct {
     {"{\"op\": \"tanh\", \"inputs\": [" X "], \"want\": [\"vjp\"], \"cotangents\": [" X ", " X "]}", "shape"},
     {"{\"op\": \"sum\", \"inputs\": [" X "], \"want\": [\"vjp\"], \"cotangents\": [" X "]}", "shape"},
     {"{\"op\": \"tanh\", \"inputs\": [" X "], \"want\": [\"jvp\"], \"tangents\": [" X ", " X "]}", "shape"},
-    {"{\"op\": \"sum\", \"inputs\": [" X "], \"want\": [\"vjp\"], \"cotangents\": [{\"dtype\": \"float32\", \"shape\": [], \"data\": [1]}]}", "dtype"},
+    {"{\"op\": \"sum\", \"inputs\": [" X
+     "], \"want\": [\"vjp\"], \"cotangents\": [{\"dtype\": \"float32\", \"shape\": [], \"data\": [1]}]}",
+     "dtype"},
     {"{\"op\": \"tanh\", \"inputs\": [" X "], \"want\": null}", "json"},
     {"{\"op\": \"tanh\", \"inputs\": [" X "], \"want\": [\"jvp\"], \"tangents\": 1}", "json"},
-    {"{\"op\": \"tanh\", \"inputs\": [" X "], \"want\": [\"jvp\"], \"tangents\": [{\"dtype\": \"float64\", \"shape\": [1], \"data\": [1]}]}", "shape"},
+    {"{\"op\": \"tanh\", \"inputs\": [" X
+     "], \"want\": [\"jvp\"], \"tangents\": [{\"dtype\": \"float64\", \"shape\": [1], \"data\": [1]}]}",
+     "shape"},
     {"{\"op\": \"linear\", \"inputs\": [" X "]}", "shape"},
     {"{\"op\": \"add\", \"inputs\": [" X ", {\"dtype\": \"float32\", \"shape\": [], \"data\": [1]}]}", "dtype"},
     {"{\"op\": \"add\", \"inputs\": [" X ", {\"dtype\": \"int64\", \"shape\": [], \"data\": [1]}]}", "dtype"},
-    {"{\"op\": \"take\", \"inputs\": [" X ", {\"dtype\": \"int64\", \"shape\": [1], \"data\": [2]}], \"attrs\": {\"axis\": 0}}", "index"},
+    {"{\"op\": \"take\", \"inputs\": [" X
+     ", {\"dtype\": \"int64\", \"shape\": [1], \"data\": [2]}], \"attrs\": {\"axis\": 0}}",
+     "index"},
     {"{\"op\": \"quantile\", \"inputs\": [" X "], \"attrs\": {\"q\": 1.5}}", "value"},
     {"{\"op\": \"mse_loss\", \"inputs\": [" X ", " X "], \"attrs\": {\"reduction\": \"median\"}}", "value"},
     {"{\"op\": \"broadcast_to\", \"inputs\": [" X "], \"attrs\": {\"shape\": [4611686018427387904, 2]}}", "memory"},
@@ -309,7 +355,8 @@ START_TEST(bad_request_is_refused_with_its_code)
 }
 END_TEST
 
-static const char *const large[] = {"\"broadcast_to\", \"inputs\": [" X "], \"attrs\": {\"shape\": [1000000000, 1000000000, 2]}}",
+static const char *const large[] = {"\"broadcast_to\", \"inputs\": [" X
+                                    "], \"attrs\": {\"shape\": [1000000000, 1000000000, 2]}}",
                                     "\"broadcast_to\", \"inputs\": [" X "], \"attrs\": {\"shape\": [100000000, 2]}}",
                                     "\"tile\", \"inputs\": [" X "], \"attrs\": {\"repetitions\": [1000000000]}}",
                                     "\"pad\", \"inputs\": [" X "], \"attrs\": {\"pad_width\": [[0, 1000000000]]}}"};
@@ -355,16 +402,19 @@ START_TEST(a_long_name_is_cut_and_stays_text)
     refuses(line, strlen(line), "op");
     snprintf(line, sizeof line, "{\"op\": \"sum\", \"inputs\": [" X "], \"attrs\": {\"%s\": 1}}", name);
     refuses(line, strlen(line), "attr");
-    snprintf(line, sizeof line, "{\"op\": \"mse_loss\", \"inputs\": [" X ", " X "], \"attrs\": {\"reduction\": \"%s\"}}", name);
+    snprintf(line, sizeof line,
+             "{\"op\": \"mse_loss\", \"inputs\": [" X ", " X "], \"attrs\": {\"reduction\": \"%s\"}}", name);
     refuses(line, strlen(line), "value");
 }
 END_TEST
 
 START_TEST(the_message_names_the_operation_and_the_fact)
 {
-    ask("{\"id\": \"a\", \"op\": \"matmul\", \"inputs\": [{\"dtype\": \"float64\", \"shape\": [1, 2], \"data\": [1, 2]}, {\"dtype\": "
+    ask("{\"id\": \"a\", \"op\": \"matmul\", \"inputs\": [{\"dtype\": \"float64\", \"shape\": [1, 2], \"data\": [1, "
+        "2]}, {\"dtype\": "
         "\"float64\", \"shape\": [1, 2], \"data\": [1, 2]}]}");
-    ck_assert_msg(strstr(answer, "{\"id\": \"a\", \"error\": {\"code\": \"shape\", \"message\": \"wg_matmul: "), "%s", answer);
+    ck_assert_msg(strstr(answer, "{\"id\": \"a\", \"error\": {\"code\": \"shape\", \"message\": \"wg_matmul: "), "%s",
+                  answer);
     ck_assert_msg(!strstr(answer, ".c:"), "%s", answer);
     ask("{\"op\": \"matmull\"}");
     ck_assert_ptr_nonnull(strstr(answer, "matmul\"}}"));
@@ -394,9 +444,10 @@ static size_t bytes_taken(void)
 
 START_TEST(memory_does_not_grow_with_requests)
 {
-    static const char *const lines[] = {
-        "{\"op\": \"multiply\", \"inputs\": [" X ", " X "], \"want\": [\"hvp\"], \"cotangents\": [" X "], \"tangents\": [" X "]}",
-        "{\"op\": \"sum\", \"inputs\": [" X "], \"attrs\": {\"axis\": 3}}", "{\"op\": [1, 2, 3]}"};
+    static const char *const lines[] = {"{\"op\": \"multiply\", \"inputs\": [" X ", " X
+                                        "], \"want\": [\"hvp\"], \"cotangents\": [" X "], \"tangents\": [" X "]}",
+                                        "{\"op\": \"sum\", \"inputs\": [" X "], \"attrs\": {\"axis\": 3}}",
+                                        "{\"op\": [1, 2, 3]}"};
     size_t before = 0;
     for (int i = 0; i < 4000; i++) {
         before = i == 1000 ? bytes_taken() : before;
@@ -431,7 +482,10 @@ static char *run(const char *arguments, const char *input, int *code)
 START_TEST(lines_are_answered_in_order_and_blank_ones_skipped)
 {
     int code;
-    char *text = run("call", "\n{\"id\": 1, \"op\": \"no\"}\r\n  \n\nrubbish\n{\"id\": 2, \"op\": \"negative\", \"inputs\": [" X "]}", &code);
+    char *text =
+        run("call",
+            "\n{\"id\": 1, \"op\": \"no\"}\r\n  \n\nrubbish\n{\"id\": 2, \"op\": \"negative\", \"inputs\": [" X "]}",
+            &code);
     ck_assert_int_eq(code, 0);
     const char *first = strstr(text, "{\"id\": 1, \"error\""), *second = strstr(text, "{\"id\": null, \"error\"");
     const char *third = strstr(text, "{\"id\": 2, \"values\"");
@@ -476,7 +530,8 @@ START_TEST(the_command_tells_and_exits_as_it_should)
 {
     int code;
     char *text = run(runs[_i].arguments, "", &code);
-    ck_assert_msg(strstr(text, runs[_i].contains), "wengert %s: no \"%s\" in\n%s", runs[_i].arguments, runs[_i].contains, text);
+    ck_assert_msg(strstr(text, runs[_i].contains), "wengert %s: no \"%s\" in\n%s", runs[_i].arguments,
+                  runs[_i].contains, text);
     ck_assert_msg(code == runs[_i].code, "wengert %s: exit code %d, not %d", runs[_i].arguments, code, runs[_i].code);
     free(text);
 }
@@ -487,7 +542,8 @@ START_TEST(every_operation_has_a_page_and_a_line_of_json)
     int code, n = 0;
     char *text = run("ops --json", "", &code), *rest = NULL;
     for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest), n++) {
-        static const char *const members[] = {"name", "family", "doc", "inputs", "attrs", "outputs", "elementwise", "view", "order"};
+        static const char *const members[] = {"name",    "family",      "doc",  "inputs", "attrs",
+                                              "outputs", "elementwise", "view", "order"};
         json_t *json = json_loads(line, 0, NULL);
         for (int i = 0; i < COUNT(members); i++)
             ck_assert_msg(json_object_get(json, members[i]), "no %s in %s", members[i], line);

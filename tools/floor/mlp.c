@@ -1,5 +1,5 @@
-/* The floor of `wengert bench mlp`: a multilayer perceptron's training loop as a careful engineer writes it by hand for this
- * one network, with the same products. Prints a line for each back end. */
+/* The floor of `wengert bench mlp`: a multilayer perceptron's training loop as a careful engineer writes it by hand for
+ * this one network, with the same products. Prints a line for each back end. */
 #include "floor.h"
 
 #include <math.h>
@@ -200,7 +200,8 @@ static double accuracy(const unsigned char *images, const unsigned char *labels,
 int main(int argc, char **argv)
 {
     const char *folder = option(argc, argv, "--data", "/usr/share/datasets/fashion-mnist");
-    const char *sizes = option(argc, argv, "--layers", "784,128,64,10"), *kind = option(argc, argv, "--optimizer", "adam");
+    const char *sizes = option(argc, argv, "--layers", "784,128,64,10"),
+               *kind = option(argc, argv, "--optimizer", "adam");
     int64_t batch = atoi(option(argc, argv, "--batch", "64")), samples = atoi(option(argc, argv, "--samples", "60000"));
     int epochs = atoi(option(argc, argv, "--epochs", "3")), with_adam = !strcmp(kind, "adam");
     float lr = (float)atof(option(argc, argv, "--lr", with_adam ? "1e-3" : "0.1"));
@@ -238,9 +239,11 @@ int main(int argc, char **argv)
             fastest = took < fastest ? took : fastest;
             loss = total / (double)samples;
         }
-        printf("{\"bench\":\"mlp\",\"impl\":\"floor\",\"mode\":\"hand\",\"backend\":\"%s\",\"batch\":%d,\"optimizer\":\"%s\","
+        printf("{\"bench\":\"mlp\",\"impl\":\"floor\",\"mode\":\"hand\",\"backend\":\"%s\",\"batch\":%d,\"optimizer\":"
+               "\"%s\","
                "\"samples_per_s\":%.1f,\"final_loss\":%.6f,\"test_accuracy\":%.4f}\n",
-               back_ends[back].name, (int)batch, kind, (double)samples / fastest, loss, accuracy(test, answers, batch, x));
+               back_ends[back].name, (int)batch, kind, (double)samples / fastest, loss,
+               accuracy(test, answers, batch, x));
         fflush(stdout);
     }
     return 0;

@@ -1,5 +1,5 @@
-/* The floor of `wengert bench tape`: the least tape that records scalar operations and sweeps back over them. An entry is
- * an operation, two operands and a value; the adjoints are a second array. */
+/* The floor of `wengert bench tape`: the least tape that records scalar operations and sweeps back over them. An entry
+ * is an operation, two operands and a value; the adjoints are a second array. */
 #include "floor.h"
 
 #include <math.h>
@@ -59,7 +59,8 @@ int main(int argc, char **argv)
             double start = seconds();
             used = leaves;
             for (uint32_t i = 0; i < terms; i++) {
-                uint32_t s = mul(i, i), d = sub(i + 1, s), q = mul(d, d), h = mul(hundred, q), o = sub(one, i), p = mul(o, o);
+                uint32_t s = mul(i, i), d = sub(i + 1, s), q = mul(d, d), h = mul(hundred, q), o = sub(one, i),
+                         p = mul(o, o);
                 uint32_t t = add(h, p);
                 acc = i ? add(acc, t) : add(t, p);
             }
@@ -71,9 +72,11 @@ int main(int argc, char **argv)
         }
         for (int64_t i = 0; i <= terms; i++)
             sum += fabs(adjoint[i]);
-        printf("{\"bench\":\"tape\",\"impl\":\"floor\",\"mode\":\"hand\",\"row\":\"scalar_eager\",\"nodes\":%lld,\"threads\":1,"
+        printf("{\"bench\":\"tape\",\"impl\":\"floor\",\"mode\":\"hand\",\"row\":\"scalar_eager\",\"nodes\":%lld,"
+               "\"threads\":1,"
                "\"ns_per_op\":%.2f,\"bytes_per_node\":%d,\"checksum\":%.12g}\n",
-               (long long)nodes, best * 1e9 / (double)nodes, (int)(sizeof *tape + sizeof *adjoint), fabs(of(acc)) + sum);
+               (long long)nodes, best * 1e9 / (double)nodes, (int)(sizeof *tape + sizeof *adjoint),
+               fabs(of(acc)) + sum);
         fflush(stdout);
         free(tape);
         free(adjoint);
