@@ -158,6 +158,28 @@ static void put_place(telling *s, uint32_t root, const char *between, char *text
         snprintf(text + used, size - used, " to the end");
 }
 
+/* ---- Facts ------------------------------------------------------------------------------------------------------- */
+static const wg_fact untold = {.kind = WG_FACT_OPERATION,
+                               .scope = "",
+                               .place = "",
+                               .options = "",
+                               .numbers = "",
+                               .reduction = "",
+                               .saves = "",
+                               .fused = "",
+                               .memory = "",
+                               .flops = -1,
+                               .seconds = -1,
+                               .seconds_backward = -1};
+
+static wg_fact *fact_add(wg_facts *f)
+{
+    wg_fact *fact = &f->node[f->nodes++];
+    *fact = untold;
+    fact->operand = f->operands;
+    return fact;
+}
+
 /* ---- Leaves ------------------------------------------------------------------------------------------------------ */
 /* What is there before: an input, a parameter, a constant. */
 static bool leaf_add(telling *s, uint32_t root)
@@ -180,25 +202,12 @@ static bool leaf_add(telling *s, uint32_t root)
         f->output[f->outputs].has_value = true;
         f->output[f->outputs].value = wg_load_number((wg_dtype)node->dtype, node->data);
     }
-    f->node[f->nodes++] = (wg_fact){.kind = param           ? WG_FACT_PARAMETER
-                                            : input || *own ? WG_FACT_INPUT
-                                                            : WG_FACT_CONSTANT,
-                                    .op = "leaf",
-                                    .scope = "",
-                                    .place = "",
-                                    .options = "",
-                                    .numbers = "",
-                                    .reduction = "",
-                                    .saves = "",
-                                    .fused = "",
-                                    .memory = "",
-                                    .frozen = param && wg_node_is(node, WG_NODE_FROZEN),
-                                    .flops = -1,
-                                    .seconds = -1,
-                                    .seconds_backward = -1,
-                                    .operand = f->operands,
-                                    .output = f->outputs,
-                                    .outputs = 1};
+    wg_fact *fact = fact_add(f);
+    fact->kind = param ? WG_FACT_PARAMETER : input || *own ? WG_FACT_INPUT : WG_FACT_CONSTANT;
+    fact->op = "leaf";
+    fact->frozen = param && wg_node_is(node, WG_NODE_FROZEN);
+    fact->output = f->outputs;
+    fact->outputs = 1;
     f->outputs++;
     return name != NULL;
 }
@@ -279,25 +288,15 @@ static bool instruction_add(telling *s, uint32_t k, double seconds)
     while (!wg_is_step(s->p, first))
         first++;
     uint32_t like = s->like[first];
-    static const wg_fact nothing = {.scope = "", .place = "", .options = "", .numbers = "", .reduction = ""};
-    const wg_fact *from = like == WG_NOWHERE ? &nothing : &s->recorded->node[like];
+    const wg_fact *from = like == WG_NOWHERE ? &untold : &s->recorded->node[like];
     char text[64];
-    wg_fact *fact = &f->node[f->nodes++];
-    snprintf(text, sizeof text, "step %u", (unsigned)k + 1);
-    *fact = (wg_fact){.kind = WG_FACT_OPERATION,
-                      .op = own->what,
-                      .scope = from->scope,
-                      .place = from->place,
-                      .options = "",
-                      .numbers = "",
-                      .reduction = "",
-                      .saves = "",
-                      .fused = "",
-                      .backward = from->backward,
-                      .flops = note->flops,
-                      .seconds = seconds,
-                      .seconds_backward = -1,
-                      .operand = f->operands};
+    wg_fact *fact = fact_add(f);
+    fact->op = own->what;
+    fact->scope = from->scope;
+    fact->place = from->place;
+    fact->backward = from->backward;
+    fact->flops = note->flops;
+    fact->seconds = seconds;
     if (note->steps == 1) {
         fact->options = from->options;
         fact->numbers = from->numbers;
@@ -323,23 +322,12 @@ static bool copy_add(telling *s, int r, size_t k, double seconds)
         snprintf(text, sizeof text, "step %zu: output %d", k + 1, r);
     else
         snprintf(text, sizeof text, "step %zu: gradient of %.60s", k + 1, param_name(s, r - s->p->f->n_out));
-    wg_fact *fact = &f->node[f->nodes++];
-    *fact = (wg_fact){.kind = WG_FACT_OPERATION,
-                      .op = "copy",
-                      .scope = "",
-                      .place = "",
-                      .options = "",
-                      .numbers = "",
-                      .reduction = "",
-                      .saves = "",
-                      .fused = "",
-                      .memory = kept(s, text),
-                      .flops = -1,
-                      .seconds = seconds,
-                      .seconds_backward = -1,
-                      .operand = f->operands,
-                      .output = f->outputs,
-                      .outputs = 1};
+    wg_fact *fact = fact_add(f);
+    fact->op = "copy";
+    fact->memory = kept(s, text);
+    fact->seconds = seconds;
+    fact->output = f->outputs;
+    fact->outputs = 1;
     operand_add(s, root_of(s, s->results[r].node), 0, "");
     f->output[f->outputs++] =
         (wg_tensor_fact){.type = wg_node_type(wg_plan_node(s->p, s->results[r].node)), .name = "", .finite = true};
