@@ -362,16 +362,17 @@ START_TEST(long_and_deep_names_are_drawn)
 END_TEST
 
 /* ---- Colours ----------------------------------------------------------------------------------------------------- */
+/* Amount i of red, green and blue light. */
+static double light_of(const char *literal, int i)
+{
+    double c = (double)(strtoul(literal + 1, NULL, 16) >> (16 - 8 * i) & 255) / 255;
+    return c <= 0.04045 ? c / 12.92 : pow((c + 0.055) / 1.055, 2.4);
+}
+
 /* Relative luminance and contrast: WCAG 2.1. */
 static double luminance(const char *literal)
 {
-    unsigned rgb = (unsigned)strtoul(literal + 1, NULL, 16);
-    double l = 0;
-    for (int i = 0; i < 3; i++) {
-        double c = (rgb >> (16 - 8 * i) & 255) / 255.0;
-        l += (const double[]){0.2126, 0.7152, 0.0722}[i] * (c <= 0.04045 ? c / 12.92 : pow((c + 0.055) / 1.055, 2.4));
-    }
-    return l;
+    return 0.2126 * light_of(literal, 0) + 0.7152 * light_of(literal, 1) + 0.0722 * light_of(literal, 2);
 }
 
 static double contrast(const char *a, const char *b)
@@ -417,6 +418,48 @@ START_TEST(a_literal_has_one_role)
             ck_assert_str_ne(wg_color_light((wg_color)i), wg_color_dark((wg_color)k));
             ck_assert(i == k || strcmp(wg_color_light((wg_color)i), wg_color_light((wg_color)k)));
         }
+}
+END_TEST
+
+/* What red, green and blue light are to an eye without one of its cones (Machado, Oliveira and Fernandes 2009, severity
+ * 1), and how far colours are apart then, in Oklab (Ottosson 2020), where 0.02 is about what is noticed. */
+static const double eyes[][3][3] = {
+    {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}},
+    {{0.152286, 1.052583, -0.204868}, {0.114503, 0.786281, 0.099216}, {-0.003882, -0.048116, 1.051998}},
+    {{0.367322, 0.860646, -0.227968}, {0.280085, 0.672501, 0.047413}, {-0.011820, 0.042940, 0.968881}},
+    {{1.255528, -0.076749, -0.178779}, {-0.078411, 0.930809, 0.147602}, {0.004733, 0.691367, 0.303900}},
+};
+
+static void seen(const double eye[3][3], const char *literal, double lab[3])
+{
+    static const double cones[3][3] = {{0.4122214708, 0.5363325363, 0.0514459929},
+                                       {0.2119034982, 0.6806995451, 0.1073969566},
+                                       {0.0883024619, 0.2817188376, 0.6299787005}},
+                        axes[3][3] = {{0.2104542553, 0.7936177850, -0.0040720468},
+                                      {1.9779984951, -2.4285922050, 0.4505937099},
+                                      {0.0259040371, 0.7827717662, -0.8086757660}};
+    double light[3] = {0}, cone[3] = {0};
+    for (int i = 0; i < 9; i++)
+        light[i / 3] += eye[i / 3][i % 3] * light_of(literal, i % 3);
+    for (int i = 0; i < 9; i++)
+        cone[i / 3] += cones[i / 3][i % 3] * fmin(fmax(light[i % 3], 0), 1);
+    memset(lab, 0, 3 * sizeof *lab);
+    for (int i = 0; i < 9; i++)
+        lab[i / 3] += axes[i / 3][i % 3] * cbrt(cone[i % 3]);
+}
+
+START_TEST(roles_are_told_apart_by_every_eye)
+{
+    static const wg_color lines[] = {WG_COLOR_input_line, WG_COLOR_param_line, WG_COLOR_loss_line, WG_COLOR_bad_line,
+                                     WG_COLOR_op_line};
+    for (int k = 0; k < 5 * 5 * 2; k++) {
+        const char *one = wg_color_in(lines[k % 5], k / 25), *other = wg_color_in(lines[k / 5 % 5], k / 25);
+        double a[3], b[3];
+        seen(eyes[_i], one, a);
+        seen(eyes[_i], other, b);
+        double apart = hypot(a[0] - b[0], hypot(a[1] - b[1], a[2] - b[2]));
+        ck_assert_msg(one == other || apart >= 0.04, "%s and %s: %.3f", one, other, apart);
+    }
 }
 END_TEST
 
@@ -697,6 +740,7 @@ static Suite *drawing_suite(void)
     tcase_add_test(content, what_is_finite_has_no_start);
     tcase_add_test(content, a_table_has_a_line_for_everything);
     tcase_add_loop_test(content, text_stands_out_from_its_ground, 0, COUNT(readable));
+    tcase_add_loop_test(content, roles_are_told_apart_by_every_eye, 0, COUNT(eyes));
     tcase_add_test(content, a_literal_has_one_role);
     tcase_add_test(content, heat_grows_from_the_page);
     tcase_add_test(content, numbers_have_a_point_in_every_locale);
