@@ -639,21 +639,25 @@ static void *scratch(wg_plan *p, size_t n, size_t size)
     return memory;
 }
 
+/* A call whose results are inputs is not made; one of which others are needed would write over the inputs. */
 static wg_status inputs_checked(const wg_plan *p, const wg_tensor *inputs)
 {
-    for (int i = 0; i < p->f->n_in; i++)
-        if (wg_node_at(p->tape, inputs[i].node)->n_out > 1)
-            return wg_report(p->tape, "wg_compile", WG_ERROR_UNSUPPORTED, "input %d is one of several outputs of wg_%s",
-                             i, wg_node_at(p->tape, inputs[i].node)->op->name);
+    for (int i = 0; i < p->f->n_in; i++) {
+        uint32_t first = inputs[i].node - wg_node_at(p->tape, inputs[i].node)->out;
+        const wg_node *node = wg_node_at(p->tape, first);
+        for (uint32_t k = first; k < first + node->n_out && k < p->nodes; k++)
+            if (p->value[k].flags & WG_VALUE_VARIES && !(p->value[k].flags & WG_VALUE_INPUT) &&
+                (p->value[k].flags & WG_VALUE_NEEDED || k == first))
+                return wg_report(p->tape, "wg_compile", WG_ERROR_UNSUPPORTED,
+                                 "input %d is a result of wg_%s, of which result %d is no input", i, node->op->name,
+                                 (int)(k - first));
+    }
     return WG_OK;
 }
 
 wg_status wg_plan_marked(wg_plan *p, const wg_tensor *inputs, const wg_tensor *outputs)
 {
     const wg_function *f = p->f;
-    wg_status status = inputs_checked(p, inputs);
-    if (status)
-        return status;
     p->outputs = outputs;
     for (int k = 0; k < f->n_out + f->n_grad; k++)
         p->nodes = outputs[k].node >= p->nodes ? outputs[k].node + 1 : p->nodes;
@@ -671,7 +675,7 @@ wg_status wg_plan_marked(wg_plan *p, const wg_tensor *inputs, const wg_tensor *o
     if (!wg_same_found(p))
         return WG_ERROR_MEMORY;
     mark_needed(p, outputs);
-    return WG_OK;
+    return inputs_checked(p, inputs);
 }
 
 wg_status wg_plan_make(wg_plan *p, const wg_tensor *inputs, const wg_tensor *outputs)

@@ -28,9 +28,10 @@ typedef struct {
 } wg_compile_options;
 #define wg_compile_defaults .backward = false
 /* The function from `inputs` to `outputs` as it was recorded, derivatives that were recorded (create_graph) included.
- * Inputs are any contiguous tensors that lie on the way; their shapes and dtypes are those of every run. Parameters are
- * read where they are at each run, and must still be there; any other leaf is a constant, copied now. A random
- * operation draws anew at each run, as it would if it were called.
+ * Inputs are any contiguous tensors that lie on the way; their shapes and dtypes are those of every run. A call that
+ * has several results is made at each run, or those that are needed are inputs. Parameters are read where they are at
+ * each run, and must still be there; any other leaf is a constant, copied now. A random operation draws anew at each
+ * run, as it would if it were called.
  *
  * A run does not go through the C code again, and takes no other branch of it. So a function is refused where C code
  * read a value that changes from run to run (by wg_item, wg_element or wg_copy_out an input, or by these or wg_values a

@@ -20,6 +20,15 @@ static void tear_down(void)
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
 
+static void refused(const wg_function *f, wg_status status, const char *words)
+{
+    ck_assert_ptr_null(f);
+    ck_assert_msg(wg_error_status(tape) == status && strstr(wg_error(tape), words), "%s: %s",
+                  wg_status_name(wg_error_status(tape)), wg_error(tape));
+    ck_assert_msg(strstr(wg_error(tape), "test_compile.c:") != NULL, "%s", wg_error(tape));
+    wg_clear_error(tape);
+}
+
 /* ---- Values ------------------------------------------------------------------------------------------------------ */
 START_TEST(new_values_go_in_and_results_come_out)
 {
@@ -60,7 +69,6 @@ START_TEST(what_is_not_needed_is_left_out)
 }
 END_TEST
 
-/* A part of the way: the input lies in the middle of what was recorded. */
 /* ---- What is computed once, or not at all ------------------------------------------------------------------------ */
 static const double awkward[] = {-INFINITY, -1e300, -1.5, -1,  -0x1p-1074, -0.0,     0.0,
                                  0x1p-1074, 0.5,    1,    2.5, 1e300,      INFINITY, NAN};
@@ -71,8 +79,7 @@ static void takes_steps(wg_tensor x, wg_tensor y, size_t steps, const char *name
 {
     double got[AWKWARD];
     ck_assert_msg(!wg_failed(tape), "%s: %s", name, wg_error(tape));
-    /* X had other results, that were read */
-    wg_function *f = wg_compile(tape, WG_TENSORS(x), WG_TENSORS(y), .reads = true);
+    wg_function *f = wg_compile(tape, WG_TENSORS(x), WG_TENSORS(y), .reads = true); /* other results of x were read */
     ck_assert_int_eq(wg_function_run(f, (const void *[]){awkward}, (void *[]){got}), WG_OK);
     ck_assert_msg(wg_function_steps(f) == steps, "%s: %zu steps, not %zu", name, wg_function_steps(f), steps);
     for (int i = 0; i < AWKWARD; i++) {
@@ -219,6 +226,7 @@ START_TEST(scalars_are_read_out_of_arrays_wherever_these_are)
 }
 END_TEST
 
+/* A part of the way: the input lies in the middle of what was recorded. */
 START_TEST(inputs_may_be_what_was_computed)
 {
     wg_tensor x = wg_array(tape, WG_FLOAT64, WG_SHAPE(2), NULL), h = wg_exp(x), y = wg_add(wg_multiply(h, 3), x);
@@ -227,6 +235,37 @@ START_TEST(inputs_may_be_what_was_computed)
     double out[2];
     wg_function_run(f, (const void *[]){in}, (void *[]){out});
     ck_assert_double_eq(out[1], 30); /* x, which is 0, is a constant */
+}
+END_TEST
+
+START_TEST(inputs_may_be_results_of_one_call)
+{
+    const double in[2][2] = {{1, 10}, {5, 7}};
+    double out[2];
+    wg_tensor drawn = wg_normal(tape, 0, 1, .shape = WG_SHAPE(2)); /* which keeps what it draws from besides */
+    wg_function *f = wg_compile(tape, WG_TENSORS(drawn), WG_TENSORS(wg_square(drawn)));
+    ck_assert_int_eq(wg_function_run(f, (const void *[]){in[0]}, (void *[]){out}), WG_OK);
+    ck_assert_double_eq(out[1], 100);
+
+    const double rows[2][2] = {{2, 3}, {4, 6}};
+    wg_tensor x = wg_array(tape, WG_FLOAT64, WG_SHAPE(2, 2), rows), row[2];
+    wg_unstack(x, row, 2);
+    wg_tensor y = wg_subtract(row[0], row[1]);
+    f = wg_compile(tape, WG_TENSORS(row[1], row[0]), WG_TENSORS(y));
+    ck_assert_int_eq(wg_function_run(f, (const void *[]){in[0], in[1]}, (void *[]){out}), WG_OK);
+    ck_assert_double_eq(out[0], 4);
+    for (int i = 0; i < 2; i++) { /* the other row is as it was */
+        f = wg_compile(tape, WG_TENSORS(row[i]), WG_TENSORS(y));
+        ck_assert_int_eq(wg_function_run(f, (const void *[]){in[0]}, (void *[]){out}), WG_OK);
+        ck_assert_double_eq(out[1], i ? 3 - 10 : 10 - 6);
+    }
+    f = wg_compile(tape, WG_TENSORS(x, row[0]), WG_TENSORS(row[0]));
+    ck_assert_int_eq(wg_function_run(f, (const void *[]){rows, in[1]}, (void *[]){out}), WG_OK);
+    ck_assert_double_eq(out[1], 7);
+    refused(wg_compile(tape, WG_TENSORS(x, row[0]), WG_TENSORS(y)), WG_ERROR_UNSUPPORTED,
+            "input 1 is a result of wg_unstack, of which result 1 is no input");
+    refused(wg_compile(tape, WG_TENSORS(x, row[1]), WG_TENSORS(y)), WG_ERROR_UNSUPPORTED,
+            "input 1 is a result of wg_unstack, of which result 0 is no input");
 }
 END_TEST
 
@@ -465,15 +504,6 @@ START_TEST(a_run_allocates_nothing)
 END_TEST
 
 /* ---- What is refused --------------------------------------------------------------------------------------------- */
-static void refused(const wg_function *f, wg_status status, const char *words)
-{
-    ck_assert_ptr_null(f);
-    ck_assert_msg(wg_error_status(tape) == status && strstr(wg_error(tape), words), "%s: %s",
-                  wg_status_name(wg_error_status(tape)), wg_error(tape));
-    ck_assert_msg(strstr(wg_error(tape), "test_compile.c:") != NULL, "%s", wg_error(tape));
-    wg_clear_error(tape);
-}
-
 START_TEST(what_cannot_be_compiled_says_why)
 {
     wg_tape *other = wg_tape_new();
@@ -607,6 +637,7 @@ int main(void)
     tcase_add_test(works, scalars_are_read_out_of_arrays_wherever_these_are);
     tcase_add_test(works, a_body_is_compiled_once_for_each_shape);
     tcase_add_test(works, inputs_may_be_what_was_computed);
+    tcase_add_test(works, inputs_may_be_results_of_one_call);
     tcase_add_test(works, memory_does_not_grow_with_the_length_of_a_chain);
     tcase_add_loop_test(works, chains_give_the_bits_of_the_tape, 0, 4);
     tcase_add_test(works, a_chain_does_not_write_over_what_it_reads);
