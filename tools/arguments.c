@@ -3,6 +3,7 @@
 #include "arguments.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,18 @@
 #include <wengert.h>
 
 enum { DEEPEST = 4, LINE = 76 }; /* tables within tables; bytes, before hyphens are escaped */
+
+/* ---- Numbers ----------------------------------------------------------------------------------------------------- */
+int64_t arguments_whole(struct argp_state *state, const char *option, const char *text, int64_t least, int64_t most)
+{
+    char *end;
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    if (end == text || *end || errno || value < least || value > most)
+        argp_error(state, "--%s takes a whole number from %lld to %lld, not \"%s\"", option, (long long)least,
+                   (long long)most, text);
+    return value;
+}
 
 /* ---- Walking ----------------------------------------------------------------------------------------------------- */
 /* The options of a table and of its children: calls see(user, heading, NULL) and see(user, NULL, option). */

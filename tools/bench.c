@@ -95,7 +95,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
         r->o.lr = positive(state, "lr", text);
         return 0;
     case 's':
-        r->o.seed = strtoull(text, NULL, 10);
+        r->o.seed = (uint64_t)arguments_whole(state, "seed", text, 0, INT64_MAX);
         return 0;
     case ROWS:
         r->o.rows = text;

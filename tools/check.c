@@ -194,7 +194,6 @@ static bool all_known(const asked *a)
 static error_t parse(int key, char *text, struct argp_state *state)
 {
     asked *a = state->input;
-    char *end = NULL;
     switch (key) {
     case 'o':
     case ARGP_KEY_ARG:
@@ -204,13 +203,11 @@ static error_t parse(int key, char *text, struct argp_state *state)
         a->family = text;
         return 0;
     case 's':
-    case 'n': {
-        uint64_t number = strtoull(text, &end, 10);
-        if (!*text || *end || !number || number > UINT32_MAX)
-            argp_error(state, "\"%s\" is not a number from 1 on", text);
-        *(key == 's' ? &a->seed : &a->seeds) = number;
+        a->seed = (uint64_t)arguments_whole(state, "seed", text, 1, UINT32_MAX);
         return 0;
-    }
+    case 'n':
+        a->seeds = (uint64_t)arguments_whole(state, "seeds", text, 1, UINT32_MAX);
+        return 0;
     case 'j':
         a->json = true;
         return 0;

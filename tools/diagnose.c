@@ -32,15 +32,12 @@ static const struct argp_option options[] = {
 static error_t parse(int key, char *text, struct argp_state *state)
 {
     asked *a = state->input;
-    char *end = NULL;
     switch (key) {
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &a->s;
         return 0;
     case STEPS:
-        a->steps = strtoll(text, &end, 10);
-        if (end == text || *end || a->steps < 1 || a->steps > 1000000)
-            argp_error(state, "--steps takes a whole number from 1 to 1000000, not \"%s\"", text);
+        a->steps = arguments_whole(state, "steps", text, 1, 1000000);
         return 0;
     case LOG:
         a->log = text;

@@ -30,7 +30,6 @@ static const struct argp_option options[] = {
 static error_t parse(int key, char *text, struct argp_state *state)
 {
     asked *a = state->input;
-    char *end;
     switch (key) {
     case 'o': a->output = text; return 0;
     case NAME: a->name = text; return 0;
@@ -39,9 +38,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
     case PARAMETERS: a->parameters = true; return 0;
     case WORKSPACE: a->workspace = true; return 0;
     case BATCH:
-        a->batch = strtoll(text, &end, 10);
-        if (end == text || *end || a->batch < 1 || a->batch > 1000000)
-            argp_error(state, "--batch is \"%s\", not from 1 to 1000000", text);
+        a->batch = arguments_whole(state, "batch", text, 1, 1000000);
         return 0;
     case ARGP_KEY_ARG:
         if (a->model)

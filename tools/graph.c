@@ -1,7 +1,6 @@
 /* `wengert graph`: shows a built-in network, one that `wengert train` saved, or a graph that wg_draw wrote as .json, as
  * a table or as a picture. */
 #include <argp.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -104,16 +103,6 @@ static int one_of(struct argp_state *state, const char *option, const char *text
     return 0;
 }
 
-static int64_t whole(struct argp_state *state, const char *option, const char *text, int64_t most)
-{
-    char *end;
-    errno = 0;
-    long long value = strtoll(text, &end, 10);
-    if (end == text || *end || errno || value < 1 || value > most)
-        argp_error(state, "--%s takes a whole number from 1 to %lld, not %s", option, (long long)most, text);
-    return value;
-}
-
 static void name_add(struct argp_state *state, const char *option, const char **names, const char *name)
 {
     int n = 0;
@@ -140,7 +129,7 @@ static error_t drawing_option(settings *s, int key, char *text, struct argp_stat
         s->draw.direction = (wg_direction)one_of(state, "direction", text, directions, COUNT(directions));
         return 0;
     case DEPTH:
-        s->draw.depth = strcmp(text, "all") ? (int)whole(state, "depth", text, 1000) : WG_ALL;
+        s->draw.depth = strcmp(text, "all") ? (int)arguments_whole(state, "depth", text, 1, 1000) : WG_ALL;
         return 0;
     case FOLD:
         s->draw.fold = (wg_fold)one_of(state, "fold", text, folds, COUNT(folds));
@@ -163,7 +152,7 @@ static error_t drawing_option(settings *s, int key, char *text, struct argp_stat
         s->draw.around = text;
         return 0;
     case RADIUS:
-        s->draw.radius = (int)whole(state, "radius", text, 1000000);
+        s->draw.radius = (int)arguments_whole(state, "radius", text, 1, 1000000);
         return 0;
     case THEME:
         s->draw.theme = (wg_theme)one_of(state, "theme", text, themes, COUNT(themes));
@@ -202,7 +191,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
         s->compiled = one_of(state, "compiled", text, compilings, COUNT(compilings));
         return 0;
     case BATCH:
-        s->batch = whole(state, "batch", text, 1000000);
+        s->batch = arguments_whole(state, "batch", text, 1, 1000000);
         return 0;
     case ARGP_KEY_ARG:
         if (s->what)

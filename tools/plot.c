@@ -1,6 +1,5 @@
 /* `wengert plot`: charts of what is in files: logs, weights, tables, trained networks. */
 #include <argp.h>
-#include <errno.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -286,14 +285,6 @@ static void size_set(struct argp_state *state, asked *a, const char *text)
         argp_error(state, "--size is like 28x28, not \"%s\"", text);
 }
 
-static void bins_set(struct argp_state *state, asked *a, const char *text)
-{
-    char *end;
-    a->bins = strtoll(text, &end, 10);
-    if (end == text || *end || a->bins < 1 || a->bins > 120)
-        argp_error(state, "--bins is a number from 1 to 120, not \"%s\"", text);
-}
-
 static error_t parse(int key, char *text, struct argp_state *state)
 {
     asked *a = state->input;
@@ -311,7 +302,7 @@ static error_t parse(int key, char *text, struct argp_state *state)
         size_set(state, a, text);
         return 0;
     case BINS:
-        bins_set(state, a, text);
+        a->bins = arguments_whole(state, "bins", text, 1, 120);
         return 0;
     case ARGP_KEY_ARG:
         if (!a->what)

@@ -85,7 +85,7 @@ static const struct {
     {"1\n", "plot curve f.csv", 2, "name the picture by --output"},
     {"1\n", "plot curve f.csv name -o c.svg", 2, "what is \"name\"?"},
     {"1\n", "plot weights f.csv -o c.svg --size 3", 2, "--size is like 28x28"},
-    {"1\n", "plot histogram f.csv -o c.svg --bins 121", 2, "--bins is a number from 1 to 120"},
+    {"1\n", "plot histogram f.csv -o c.svg --bins 121", 2, "--bins takes a whole number from 1 to 120"},
 };
 
 START_TEST(bad_file_is_told)
