@@ -219,9 +219,9 @@ END_TEST
 START_TEST(what_has_no_c_is_named)
 {
     wg_tensor x = numbers(WG_FLOAT64, WG_SHAPE(3, 3), "x");
-    wg_function *f = wg_compile(tape, WG_TENSORS(x), WG_TENSORS(wg_inv(x)));
+    wg_function *f = wg_compile(tape, WG_TENSORS(x), WG_TENSORS(wg_median(x)));
     ck_assert_int_eq(wg_export_c(f, "never.c"), WG_ERROR_UNSUPPORTED);
-    ck_assert_ptr_nonnull(strstr(wg_error(tape), "wg_inv"));
+    ck_assert_ptr_nonnull(strstr(wg_error(tape), "wg_median"));
     ck_assert(access("never.c", F_OK));
 }
 END_TEST
