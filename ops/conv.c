@@ -371,7 +371,7 @@ static wg_status conv_type(wg_call *c)
     if (windows_fit(c, axes))
         return WG_ERROR_SHAPE;
     windows_options o = windows_of(c, axes);
-    if (w->dim[0] % o.groups || x->dim[1] != w->dim[1] * o.groups)
+    if (w->dim[0] % o.groups || x->dim[1] % o.groups || x->dim[1] / o.groups != w->dim[1])
         return wg_fail(c, WG_ERROR_SHAPE, "channels of %s and %s do not fit in %lld groups", wg_show(c, 0),
                        wg_show(c, 1), (long long)o.groups);
     y->dim[1] = w->dim[0];

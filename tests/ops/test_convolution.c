@@ -3,6 +3,7 @@
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <wengert.h>
 
@@ -122,6 +123,19 @@ START_TEST(shapes_may_be_many)
 }
 END_TEST
 
+/* A weight of no output channels may have any number of groups, of 3 channels each here. */
+START_TEST(more_channels_than_can_be_counted_do_not_fit)
+{
+    wg_tape *tape = wg_tape_new();
+    wg_tensor x = wg_array(tape, WG_FLOAT32, WG_SHAPE(0, 3, 4), NULL);
+    wg_tensor w = wg_array(tape, WG_FLOAT32, WG_SHAPE(0, 3, 2), NULL);
+    wg_conv1d(x, w, WG_NONE, .groups = INT64_MAX);
+    ck_assert_int_eq(wg_error_status(tape), WG_ERROR_SHAPE);
+    ck_assert_msg(strstr(wg_error(tape), "do not fit in 9223372036854775807 groups") != NULL, "%s", wg_error(tape));
+    wg_tape_free(tape);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("convolution");
@@ -131,6 +145,7 @@ int main(void)
     tcase_add_loop_test(large, large_convolutions_have_the_same_bits_with_any_number_of_threads, 0,
                         COUNT(convolutions));
     tcase_add_test(large, shapes_may_be_many);
+    tcase_add_test(large, more_channels_than_can_be_counted_do_not_fit);
     suite_add_tcase(suite, large);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
