@@ -435,7 +435,7 @@ static void check_directions(const wg_checking *k, int at, const double *x, cons
 }
 
 /* The elements of t as doubles, in the arena. */
-static double *as_doubles(wg_tape *tape, wg_tensor t)
+double *wg_check_doubles(wg_tape *tape, wg_tensor t)
 {
     int64_t n = wg_size(t);
     double *v = wg_arena(tape, (size_t)n * sizeof *v + 1);
@@ -489,7 +489,7 @@ static bool check_input(const wg_checking *k, int at, wg_tensor grad)
 {
     wg_check_input *in = &k->report->input[at];
     int64_t n = wg_size(k->inputs[at]);
-    double *x = as_doubles(k->tape, k->inputs[at]), *g = as_doubles(k->tape, grad);
+    double *x = wg_check_doubles(k->tape, k->inputs[at]), *g = wg_check_doubles(k->tape, grad);
     double *direction = wg_arena(k->tape, (size_t)n * sizeof *direction + 1);
     if (!x || !g || !direction)
         return false;

@@ -21,21 +21,19 @@ typedef struct {
     double sum, size;
 } product;
 
-static void add_product(product *p, wg_tensor a, wg_tensor b)
+static void add_term(product *p, double term)
 {
-    for (int64_t i = 0, n = wg_size(a); i < n; i++) {
-        double part = (wg_element)(a, i) * (wg_element)(b, i);
-        p->sum += part;
-        p->size += fabs(part);
-    }
+    p->sum += term;
+    p->size += fabs(term);
 }
 
 /* Over all inputs. */
 static product product_of(const wg_checking *k, const wg_tensor *a, const wg_tensor *b)
 {
     product p = {0};
-    for (int i = 0; i < k->n; i++)
-        add_product(&p, a[i], b[i]);
+    for (int at = 0; at < k->n; at++)
+        for (int64_t i = 0, n = wg_size(a[at]); i < n; i++)
+            add_term(&p, (wg_element)(a[at], i) * (wg_element)(b[at], i));
     return p;
 }
 
@@ -109,11 +107,8 @@ static bool transpose(const wg_checking *k, const wg_check_graph *graph, const w
         return undecided(is, k, "there is no forward derivative");
     product forward = {0}, backward = product_of(k, grad, v);
     double noise = r->value * r->steep;
-    for (int64_t i = 0; i < k->outputs; i++) {
-        double part = k->weight[i] * (wg_element)(pushed, i);
-        forward.sum += part;
-        forward.size += fabs(part);
-    }
+    for (int64_t i = 0; i < k->outputs; i++)
+        add_term(&forward, k->weight[i] * (wg_element)(pushed, i));
     for (int at = 0; at < k->n; at++)
         for (int64_t i = 0, n = wg_size(v[at]); i < n; i++)
             noise += TRUST * fabs(k->noise[at][i] * (wg_element)(v[at], i));

@@ -219,14 +219,9 @@ static void calls_tried(const wg_checking *k, const wg_stretch *s, double *const
 
 static bool copied(const wg_checking *k, const wg_tensor *grad, double **sound)
 {
-    for (int i = 0; i < k->n; i++) {
-        int64_t n = wg_size(grad[i]);
-        sound[i] = wg_arena(k->tape, (size_t)n * sizeof **sound + 1);
-        for (int64_t j = 0; j < n && sound[i]; j++)
-            sound[i][j] = (wg_element)(grad[i], j);
-        if (!sound[i])
+    for (int i = 0; i < k->n; i++)
+        if (!(sound[i] = wg_check_doubles(k->tape, grad[i])))
             return false;
-    }
     return true;
 }
 

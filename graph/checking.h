@@ -45,6 +45,8 @@ bool wg_check_run(wg_checking *k, wg_check_graph *graph);
 bool wg_check_gradient(wg_checking *k, wg_check_graph *graph, wg_tensor *u, wg_tensor *grad);
 /* wg_grad of a recorded graph, by the mutant if there is one. */
 wg_status wg_check_pull(const wg_checking *k, const wg_check_graph *graph, wg_tensor u, wg_tensor *grad);
+/* The elements of t, in the arena; NULL, and nothing reported, where there is no memory. */
+double *wg_check_doubles(wg_tape *tape, wg_tensor t);
 /* Clears what went wrong in trying, but for a lack of memory, which stays the tape's error: then it is false. */
 static inline bool wg_check_forgive(wg_tape *tape)
 {
