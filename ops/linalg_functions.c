@@ -179,10 +179,12 @@ wg_tensor (wg_matrix_power)(wg_tensor a, int64_t n)
 #define THETA 5.371920351148152 /* up to this norm the approximant of degree 13 is exact to rounding: Higham 2005, table
                                    2.3 */
 
-static const double pade[] = {64764752532480000.0, 32382376266240000.0, 7771770303897600.0, 1187353796428800.0,
-                              129060195264000.0,   10559470521600.0,    670442572800.0,     33522128640.0,
-                              1323241920.0,        40840800.0,          960960.0,           16380.0,
-                              182.0,               1.0};
+/* The approximant's coefficients, brought below 1 by a power of two: the largest elements are multiplied by them. */
+static const double pade[] = {0x1p-56 * 64764752532480000, 0x1p-56 * 32382376266240000, 0x1p-56 * 7771770303897600,
+                              0x1p-56 * 1187353796428800,  0x1p-56 * 129060195264000,   0x1p-56 * 10559470521600,
+                              0x1p-56 * 670442572800,      0x1p-56 * 33522128640,       0x1p-56 * 1323241920,
+                              0x1p-56 * 40840800,          0x1p-56 * 960960,            0x1p-56 * 16380,
+                              0x1p-56 * 182,               0x1p-56};
 
 /* Matrices [n, n] of float64, whatever the operand is: a and its powers, brought near norm 1 by 2^-exponent. */
 typedef struct {
@@ -279,13 +281,25 @@ static wg_status approximant_parts(const wg_call *c, exponential *e)
     return status;
 }
 
+/* Brings e->a near norm 1. The sum of finite elements, fewer than 2^32, may be infinite. */
+static void brought_near_one(exponential *e)
+{
+    double norm = norm_of(e, e->a);
+    int taken = isinf(norm) ? 32 : 0;
+    if (taken) {
+        scaled(e, e->a, -taken);
+        norm = norm_of(e, e->a);
+    }
+    int rest = norm > 0 ? ilogb(norm) + 1 : 0;
+    scaled(e, e->a, -rest);
+    e->exponent = taken + rest;
+}
+
 /* e->v = exp(e->a). Numerator and denominator commute, so that it does not matter that LAPACK reads both transposed. */
 static wg_status exponentiated(const wg_call *c, exponential *e)
 {
-    double norm = norm_of(e, e->a);
     int s = 0;
-    e->exponent = norm > 0 ? ilogb(norm) + 1 : 0;
-    scaled(e, e->a, -e->exponent);
+    brought_near_one(e);
     wg_status status = multiplied(c, WG_FLOAT64, e->n, e->a, e->a, e->a2);
     status = status ? status : multiplied(c, WG_FLOAT64, e->n, e->a2, e->a2, e->a4);
     status = status ? status : multiplied(c, WG_FLOAT64, e->n, e->a2, e->a4, e->a6);

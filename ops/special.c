@@ -368,16 +368,20 @@ wg_tensor (wg_polygamma)(wg_tensor x, wg_polygamma_options options) { return WG_
 
 /* ---- i0 ---------------------------------------------------------------------------------------------------------- */
 /* The power series below, the asymptotic one from here on. */
-WG_FUNCTION(BESSEL_FAR, enum { BESSEL_FAR = 30 };)
+WG_FUNCTION(BESSEL_FAR, enum { BESSEL_FAR = 20 };)
 
-/* I_n(x) for x >= 0, n = 0 or 1: every term of the power series is positive, nothing cancels. DLMF 10.25.2. */
+/* I_n(x) for x >= 0, n = 0 or 1: every term of the power series is positive, nothing cancels. Its k-th power of x^2 / 4
+ * would multiply that square's rounding error: the error's first order is given back. DLMF 10.25.2. */
 WG_FUNCTION(bessel_near,
 static double bessel_near(int n, double x)
 {
-    double quarter = 0.25 * x * x, term = n ? 0.5 * x : 1, sum = term;
-    for (int k = 1; term > 1e-17 * sum; k++)
+    double quarter = 0.25 * x * x, lost = fma(0.25 * x, x, -quarter);
+    double term = n ? 0.5 * x : 1, sum = term, powers = 0;
+    for (int k = 1; term > 1e-17 * sum; k++) {
         sum += term *= quarter / (k * (double)(k + n));
-    return sum;
+        powers += k * term;
+    }
+    return quarter > 0 ? sum + powers * (lost / quarter) : sum;
 })
 
 /* sqrt(2 pi x) exp(-x) I_n(x) less 1, far out. DLMF 10.40.1. */
@@ -385,7 +389,7 @@ WG_FUNCTION(bessel_far,
 static double bessel_far(int n, double x)
 {
     double term = 1, sum = 0;
-    for (int k = 1; k <= 30; k++)
+    for (int k = 1; k <= 2 * BESSEL_FAR; k++)
         sum += term *= ((2 * k - 1) * (2 * k - 1) - 4 * n) / (8 * k * x);
     return sum;
 })

@@ -196,10 +196,10 @@ typedef struct {
 #define wg_polygamma_defaults .n = WG_NO_INTEGER
 /* digamma's n-th derivative, n >= 0; n = 1: 5 | 1 ulp. */
 WG_API wg_tensor wg_polygamma(wg_tensor x, wg_polygamma_options options);
-WG_API wg_tensor wg_i0(wg_tensor x);  /* modified Bessel functions of the first kind, of order 0 and 1; 18 | 1 ulp */
-WG_API wg_tensor wg_i1(wg_tensor x);  /* 17 | 1 ulp */
-WG_API wg_tensor wg_i0e(wg_tensor x); /* exp(-|x|) i0(x); 10 | 1 ulp */
-WG_API wg_tensor wg_i1e(wg_tensor x); /* exp(-|x|) i1(x); 10 | 1 ulp */
+WG_API wg_tensor wg_i0(wg_tensor x);  /* modified Bessel functions of the first kind, of order 0 and 1; 6 | 1 ulp */
+WG_API wg_tensor wg_i1(wg_tensor x);  /* 6 | 1 ulp */
+WG_API wg_tensor wg_i0e(wg_tensor x); /* exp(-|x|) i0(x); 7 | 1 ulp */
+WG_API wg_tensor wg_i1e(wg_tensor x); /* exp(-|x|) i1(x); 7 | 1 ulp */
 WG_API wg_tensor wg_j0(wg_tensor x);  /* Bessel functions of the first kind, of order 0 and 1; 1 | 1 ulp */
 WG_API wg_tensor wg_j1(wg_tensor x);  /* 2 | 1 ulp */
 

@@ -365,9 +365,12 @@ for why, a in (("squared often", [[-20.0, 3.0], [7.0, -30.0]]), ("far from norma
     scale = np.abs(expm(a)).max()
     special("expm", [a], {}, [expm(a)], why, atol=1e-13 * scale * (1000 if "Ward" in why else 1), rtol=1e-12)
 special("expm", [[[0, 1e200], [0, 0]]], {}, [[[1, 1e200], [0, 1]]], "nilpotent and large")
+for huge in (np.array([[0, 1.7e308, 1.7e308], [0, 0, 0], [0, 0, 0]]), np.array([[0, 0, 1.7e308], [0, 0, 1.7e308], [0, 0, 0]])):
+    special("expm", [huge], {}, [np.eye(3) + huge], "nilpotent, and its norm is no number")
 special("expm", [np.zeros((2, 2))], {}, [np.eye(2)], "zeros", [[[1, 2], [3, 4]]], vjp=[[[1, 2], [3, 4]]])
 special("expm", [np.zeros((0, 0))], {}, [np.zeros((0, 0))], "of nothing")
 bad("expm", [[[1000.0, 0.0], [0.0, 0.0]]], {}, "numeric", "too large for a number")
+bad("expm", [np.full((3, 3), 1.7e308)], {}, "numeric", "the norm is too large for a number as well")
 bad("expm", [[[nan]]], {}, "numeric", "no numbers")
 bad("expm", [numbers(2, 3)], {}, "shape", "not square")
 
