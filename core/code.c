@@ -268,18 +268,18 @@ static void helper_needed(wg_code *w, const wg_helper *h)
     }
     put->done[dtype][put->n[dtype]++] = h;
     wg_source own = {.tape = w->to->tape};
-    wg_code inner = {.call = w->call, .dtype = dtype, .to = &own, .helpers = put, .depth = h->n ? 1 : 0};
+    wg_code inner = {.call = w->call, .dtype = dtype, .to = &own, .helpers = put, .depth = h->n > 0 ? 1 : 0};
     if (wg_code_text(&inner, h->text) || own.tape->status) {
         w->status = inner.status;
         return;
     }
     const char *type = wg_c_type(dtype), *suffix = dtype == WG_FLOAT32 ? "f" : "";
-    if (h->n)
+    if (h->n > 0)
         wg_source_put(put->to, "static %s %s_%s%s(%s %s", type, put->prefix, h->name, suffix, type,
                       h->n == 1 ? "x" : "a");
     if (h->n == 2)
         wg_source_put(put->to, ", %s b", type);
-    wg_source_put(put->to, h->n ? ")\n{\n%s}\n\n" : "%s\n", own.data);
+    wg_source_put(put->to, h->n > 0 ? ")\n{\n%s}\n\n" : "%s\n", own.data);
 }
 
 /* ---- Layout ------------------------------------------------------------------------------------------------------ */
@@ -324,6 +324,8 @@ static void block_opened(writer *p)
         p->inline_braces++;
         return;
     }
+    if (!p->header && p->last == ')') /* of a function */
+        new_line(p);
     if (!p->header)
         p->spaced = false;
     else
@@ -563,8 +565,11 @@ static void word_put(writer *p)
     if (!strcmp(word, "T")) {
         token_put(p, wg_c_type(w->dtype));
     } else if (!strcmp(word, "FAIL")) {
-        w->may_fail = true;
+        w->fails = 1;
         token_put(p, "return 1");
+    } else if (!strcmp(word, "BREAKDOWN")) {
+        w->fails = 2;
+        token_put(p, "return 2");
     } else if (!strcmp(word, "LARGEST")) {
         token_put(p, w->dtype == WG_FLOAT32 ? "FLT_MAX" : "DBL_MAX");
     } else if (constant) {
@@ -726,6 +731,18 @@ void wg_code_number(wg_code *w, const char *name, double value)
     wg_source_put(w->to, "%*sconst double %s = ", 4 * w->depth, "", name);
     wg_source_number(w->to, WG_FLOAT64, value, false);
     wg_source_put(w->to, ";\n");
+}
+
+wg_status wg_code_room(wg_code *w, const char *name, wg_dtype dtype, int64_t n)
+{
+    if (w->n_rooms == WG_MOST_ROOMS) {
+        w->status = wg_fail(w->call, WG_ERROR_UNSUPPORTED, "its C works in more than %d arrays", WG_MOST_ROOMS);
+        return w->status;
+    }
+    w->room[w->n_rooms].word = name;
+    w->room[w->n_rooms].dtype = dtype;
+    w->room[w->n_rooms++].n = n;
+    return fits(w, name, n);
 }
 
 void wg_code_for(wg_code *w, const char *name, int64_t n)

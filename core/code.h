@@ -7,6 +7,7 @@
 
 #define WG_MOST_WORDS 16
 #define WG_MOST_HELPERS 100
+#define WG_MOST_ROOMS 12
 
 /* C text that grows in the tape's arena. */
 typedef struct {
@@ -38,7 +39,13 @@ struct wg_code {
         int64_t n;
     } each[WG_MAX_RANK];
     int depth;             /* blocks open */
-    bool may_fail;         /* FAIL was used */
+    int n_rooms;
+    struct {               /* an array to work in */
+        const char *word;
+        wg_dtype dtype;
+        int64_t n;
+    } room[WG_MOST_ROOMS];
+    int fails;             /* what it may return besides 0: 1, as FAIL was used, or 2, as BREAKDOWN was; 0: nothing */
     bool blas, calls_blas; /* CBLAS may be called; it was */
     wg_status status;
 };

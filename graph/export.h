@@ -65,7 +65,8 @@ typedef struct {
     size_t work[5];         /* elements, by dtype */
     wg_gap *gap[5];
     uint32_t n_gaps[5];
-    bool may_fail, calls_blas;
+    unsigned fails; /* bit 1: it may return 1; bit 2: 2 */
+    bool calls_blas;
     wg_source header, constants, functions, body, test;
     wg_helpers_put helpers;
     wg_export_function *done;
@@ -127,7 +128,8 @@ wg_status wg_export_steps(wg_export *e);
 const char *wg_export_function_put(wg_export *e, const char *wish, bool may_fail, const wg_source *text);
 /* Does the C text have the word? */
 bool wg_export_mentions(const wg_source *text, const char *word);
-void wg_export_call_put(wg_export *e, const char *name, bool may_fail, const wg_source *list);
+/* fails: what it may return besides 0. */
+void wg_export_call_put(wg_export *e, const char *name, int fails, const wg_source *list);
 
 /* ---- export.c ---- */
 /* Makes the text of f, and hands it over while it lives. */

@@ -24,8 +24,12 @@ static wg_status loaded_run(const void *with)
         l->in[i] = i < f->n_in ? f->slot[i].bound : wg_node_at(f->tape, l->param[i - f->n_in])->data;
     for (int k = 0; k < l->n_out; k++)
         l->out[k] = f->slot[f->n_in + k].bound;
-    if (l->run(l->in, l->out, l->work))
-        return wg_report(f->tape, "wg_function_run", WG_ERROR_INDEX, "an index is out of range");
+    int status = l->run(l->in, l->out, l->work);
+    if (status == 1)
+        return wg_report(f->tape, "wg_function_run", WG_ERROR_INDEX, "an index or a label is out of range");
+    if (status)
+        return wg_report(f->tape, "wg_function_run", WG_ERROR_NUMERIC,
+                         "a matrix is singular, not definite or not finite");
     return WG_OK;
 }
 

@@ -275,6 +275,6 @@ wg_status wg_export_loop(wg_export *e, const wg_export_step *s)
     parameters_put(&l, &text, &call);
     wg_source_put(&text, ")\n{\n%s}\n\n", l.text.data);
     const char *name = wg_export_function_put(e, s->kind == WG_STEP_LOOP ? "each" : "scalars", false, &text);
-    wg_export_call_put(e, name, false, &call);
+    wg_export_call_put(e, name, 0, &call);
     return e->p.tape->status;
 }

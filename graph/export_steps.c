@@ -34,7 +34,7 @@ bool wg_export_mentions(const wg_source *text, const char *word)
 }
 
 /* Calls the function in the body. What the step makes in the workspace gets its pointer before. */
-void wg_export_call_put(wg_export *e, const char *name, bool may_fail, const wg_source *list)
+void wg_export_call_put(wg_export *e, const char *name, int fails, const wg_source *list)
 {
     for (uint32_t i = e->at ? e->at->first : 0; e->at && i < e->at->end; i++) {
         const wg_export_value *v = &e->value[i];
@@ -43,9 +43,9 @@ void wg_export_call_put(wg_export *e, const char *name, bool may_fail, const wg_
             wg_source_put(&e->body, "    %s *const %s = work->%s + %zu; /* %s */\n", wg_c_type(type.dtype), v->name,
                           wg_export_member(type.dtype), v->at, wg_export_shape(e, &type));
     }
-    wg_source_put(&e->body, may_fail ? "    if (%s(%s))\n        return 1;\n" : "    %s(%s);\n", name,
-                  list->data ? list->data : "");
-    e->may_fail |= may_fail;
+    wg_source_put(&e->body, fails ? "    if (%s(%s))\n        return %d;\n" : "    %s(%s);\n", name,
+                  list->data ? list->data : "", fails);
+    e->fails |= 1u << fails;
 }
 
 /* ---- Copies ------------------------------------------------------------------------------------------------------ */
@@ -76,11 +76,11 @@ static void copy_put(wg_export *e, uint32_t i, const char *to)
     wg_source_put(&text, "}\n\n");
     wg_source list = {.tape = e->p.tape};
     wg_source_put(&list, "%s, %s", wg_export_pointer(e, i), to);
-    wg_export_call_put(e, wg_export_function_put(e, "copy", false, &text), false, &list);
+    wg_export_call_put(e, wg_export_function_put(e, "copy", false, &text), 0, &list);
 }
 
 /* ---- Calls ------------------------------------------------------------------------------------------------------- */
-#define MOST_COPIES 64
+#define MOST_BORROWED (64 + WG_MOST_ROOMS)
 
 /* What is handed to the function: a word of its text, its type, an expression. */
 typedef struct {
@@ -98,31 +98,35 @@ typedef struct {
     struct {
         wg_dtype dtype;
         size_t at, n;
-    } copy[MOST_COPIES]; /* operands that were copied, for the time of the call */
-    int n_copies;
+    } borrowed[MOST_BORROWED]; /* of the workspace, for the time of the call: copied operands, and rooms */
+    int n_borrowed;
 } call;
+
+static const char *borrowed(call *of, wg_dtype dtype, size_t n)
+{
+    size_t at = wg_export_take(of->e, dtype, n);
+    of->borrowed[of->n_borrowed].dtype = dtype;
+    of->borrowed[of->n_borrowed].at = at;
+    of->borrowed[of->n_borrowed++].n = n;
+    return wg_export_text(of->e, "work->%s + %zu", wg_export_member(dtype), at);
+}
 
 static const char *operand_at(call *of, uint32_t x)
 {
     wg_export *e = of->e;
     const wg_node *node = wg_plan_node(&e->p, x);
-    if (!wg_export_stride(e, x) || of->c->op->strided || of->n_copies == MOST_COPIES)
+    if (!wg_export_stride(e, x) || of->c->op->strided || of->n_borrowed == MOST_BORROWED - WG_MOST_ROOMS)
         return wg_export_pointer(e, x);
-    wg_dtype dtype = (wg_dtype)node->dtype;
-    size_t n = (size_t)wg_node_count(node), at = wg_export_take(e, dtype, n);
-    of->copy[of->n_copies].dtype = dtype;
-    of->copy[of->n_copies].at = at;
-    of->copy[of->n_copies++].n = n;
-    const char *to = wg_export_text(e, "work->%s + %zu", wg_export_member(dtype), at);
+    const char *to = borrowed(of, (wg_dtype)node->dtype, (size_t)wg_node_count(node));
     copy_put(e, x, to);
     return to;
 }
 
-static bool arguments_found(call *of)
+static bool arguments_found(call *of, const wg_code *w)
 {
     const wg_call *c = of->c;
     const uint32_t *in = wg_node_in(wg_plan_node(&of->e->p, of->first));
-    of->argument = wg_arena(of->e->p.tape, (size_t)(c->n_in + c->n_out) * sizeof *of->argument);
+    of->argument = wg_arena(of->e->p.tape, (size_t)(c->n_in + c->n_out + w->n_rooms) * sizeof *of->argument);
     if (!of->argument)
         return false;
     for (int i = 0; i < c->n_in; i++)
@@ -131,6 +135,9 @@ static bool arguments_found(call *of)
     for (int k = 0; k < c->n_out; k++)
         of->argument[of->n++] =
             (argument){wg_code_output(c, k), wg_export_pointer(of->e, of->first + (uint32_t)k), c->y[k].dtype, true};
+    for (int i = 0; i < w->n_rooms; i++)
+        of->argument[of->n++] = (argument){
+            w->room[i].word, borrowed(of, w->room[i].dtype, (size_t)w->room[i].n), w->room[i].dtype, true};
     return true;
 }
 
@@ -153,7 +160,7 @@ static wg_status call_put(call *of, wg_call *c)
     if (!status)
         status = w.status;
     e->calls_blas |= w.calls_blas;
-    if (!status && !arguments_found(of))
+    if (!status && !arguments_found(of, &w))
         status = wg_no_memory(e->p.tape, "wg_export_c", sizeof *of->argument);
     if (status)
         return status;
@@ -167,11 +174,11 @@ static wg_status call_put(call *of, wg_call *c)
         between = ", ";
     }
     wg_source_put(&text, "%s)\n{\n%s%s}\n\n", *between ? "" : "void", body.data ? body.data : "",
-                  w.may_fail ? "    return 0;\n" : "");
-    const char *name = wg_export_function_put(e, c->op->name, w.may_fail, &text);
-    wg_export_call_put(e, name, w.may_fail, &list);
-    for (int i = 0; i < of->n_copies; i++)
-        wg_export_give(e, of->copy[i].dtype, of->copy[i].at, of->copy[i].n);
+                  w.fails ? "    return 0;\n" : "");
+    const char *name = wg_export_function_put(e, c->op->name, w.fails, &text);
+    wg_export_call_put(e, name, w.fails, &list);
+    for (int i = 0; i < of->n_borrowed; i++)
+        wg_export_give(e, of->borrowed[i].dtype, of->borrowed[i].at, of->borrowed[i].n);
     return WG_OK;
 }
 

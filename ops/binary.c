@@ -1,6 +1,7 @@
 /* Elementwise operations of two and three operands. Each slope is of the broadcast shape; the traversal sums a
  * cotangent back to its operand's own. */
 #include "core/tape.h"
+#include "ops/code.h"
 #include "wengert/elementwise.h"
 #include "wengert/map.h"
 
@@ -433,6 +434,16 @@ static wg_status ldexp_run(const wg_call *c)
     return WG_OK;
 }
 
+static wg_status ldexp_c(const wg_call *c, wg_code *w)
+{
+    int64_t a[WG_MAX_RANK], b[WG_MAX_RANK];
+    wg_broadcast_strides(&c->x[0], NULL, c->y, a);
+    wg_broadcast_strides(&c->x[1], NULL, c->y, b);
+    return wg_code_paired(c, w, c->y, a, b, WG_C(
+        const int64_t power = b;
+        y = ldexp_T(a, (int)(power < -10000 ? -10000 : power > 10000 ? 10000 : power));));
+}
+
 static wg_tensor ldexp_da(const wg_call *c, wg_tensor g) { return wg_ldexp(g, c->in[1]); }
 
 WG_OP(ldexp) = {
@@ -442,6 +453,7 @@ WG_OP(ldexp) = {
     .in = {{"a", 0}, {"b", WG_INTEGER}},
     .type = ldexp_type,
     .run = ldexp_run,
+    .c = ldexp_c,
     .vjp = {ldexp_da},
     .linear = WG_JOINTLY,
     .saves = "b",

@@ -127,6 +127,39 @@ wg_status wg_code_along(const wg_call *c, wg_code *w, int axis, const char *kept
     return over(c, w, 1u << axis, kept, gone, text);
 }
 
+wg_status wg_code_lines(const wg_call *c, wg_code *w, int axis, const char *text)
+{
+    wg_type full;
+    wg_source at[2] = {{.tape = c->tape}, {.tape = c->tape}};
+    if (wg_broadcast_shapes(c, &c->x[0], &c->x[1], &full))
+        return WG_ERROR_SHAPE;
+    axis = axis < 0 ? axis + full.rank : axis;
+    int64_t inner = 1;
+    for (int r = axis + 1; r < full.rank; r++)
+        inner *= full.dim[r];
+    for (int k = 0; k < 2; k++) {
+        int64_t step[WG_MAX_RANK];
+        wg_broadcast_strides(&c->x[k], c->stride ? c->stride[k] : NULL, &full, step);
+        wg_code_size(w, k ? "step_b" : "step_a", step[axis]);
+        for (int r = 0; r < full.rank; r++)
+            step[r] = r == axis || full.dim[r] == 1 ? 0 : step[r];
+        wg_subscript_put(&at[k], 0, full.rank, step, letters);
+    }
+    wg_code_size(w, "length", full.dim[axis]);
+    wg_code_size(w, "inner", inner);
+    wg_code_line(w, "int line = 0;");
+    for (int r = 0; r < full.rank; r++)
+        if (r != axis)
+            wg_code_for(w, (const char[]){letters[r], 0}, full.dim[r]);
+    wg_code_line(w, "const int at_a = %s;", at[0].data ? at[0].data : "0");
+    wg_code_line(w, "const int at_b = %s;", at[1].data ? at[1].data : "0");
+    wg_status status = wg_code_text(w, text);
+    for (int r = 0; r < full.rank; r++)
+        if (r != axis)
+            wg_code_end(w);
+    return status;
+}
+
 /* ---- Elements moved ---------------------------------------------------------------------------------------------- */
 void wg_code_fill(wg_code *w, const char *word, int64_t n, const char *value)
 {
@@ -159,6 +192,25 @@ void wg_code_move(wg_code *w, const wg_type *shape, wg_code_array to, const char
     }
     wg_code_line(w, "%s[%s] %s %s[%s];", to.word, at, operator, from.word, of);
     w->depth = before;
+}
+
+wg_status wg_code_paired(const wg_call *c, wg_code *w, const wg_type *shape, const int64_t *a, const int64_t *b,
+                         const char *text)
+{
+    const char *word[] = {c->op->in[0].name, c->op->in[1].name, "y"};
+    const int64_t *const stride[] = {a, b, NULL};
+    for (int k = 0; k < 3; k++) {
+        wg_source as = {.tape = c->tape};
+        wg_source_put(&as, "%s[%s]", word[k], subscript(w, shape, &(wg_code_array){word[k], 0, stride[k]}));
+        wg_code_word(w, word[k], as.data ? as.data : word[k]);
+    }
+    for (int i = 0; i < shape->rank; i++)
+        wg_code_for(w, (const char[]){letters[i], 0}, shape->dim[i]);
+    wg_status status = wg_code_text(w, text);
+    for (int i = 0; i < shape->rank; i++)
+        wg_code_end(w);
+    w->n_words = 0;
+    return status;
 }
 
 /* "3 * at1[j]" for an axis with a list, which is put; "3 * j" for any other. */

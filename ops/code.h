@@ -19,6 +19,11 @@ wg_status wg_code_over(const wg_call *c, wg_code *w, const wg_axes *axes, const 
 /* The same along one axis. */
 wg_status wg_code_along(const wg_call *c, wg_code *w, int axis, const char *kept, const char *gone, const char *text);
 
+/* The same along one axis of the shape that the first two operands broadcast to: `length` elements from at_a on in
+ * operand 0, step_a apart, and the same with _b in operand 1; `line` counts the lines, `inner` are those of the axes
+ * behind. The axis may count from the end. */
+wg_status wg_code_lines(const wg_call *c, wg_code *w, int axis, const char *text);
+
 /* An array under a word, read or written from an element on with these strides; NULL: row-major. */
 typedef struct {
     const char *word;
@@ -27,6 +32,10 @@ typedef struct {
 } wg_code_array;
 /* For each index of the shape: to OPERATOR from, as "=" or "+=". */
 void wg_code_move(wg_code *w, const wg_type *shape, wg_code_array to, const char *operator, wg_code_array from);
+/* For each index of the shape: the text, in which operands 0 and 1, by their names, are their elements there, read with
+ * these strides, and y is the result's. */
+wg_status wg_code_paired(const wg_call *c, wg_code *w, const wg_type *shape, const int64_t *a, const int64_t *b,
+                         const char *text);
 /* y = x read at index[k][i] along each axis k, and at i where there is no list; `outside` where an index is -1. x and y
  * are their types, of one rank. `back`, its transpose: the operand, called x, has y's type and is added to the result,
  * called y. */

@@ -55,42 +55,6 @@ static void line_at(const lines *l, int64_t i, int64_t at[2])
     }
 }
 
-/* Loops over the axes besides that of the lines, and where in a, b and y they are. */
-static wg_status lines_c(const wg_call *c, wg_code *w, int axis, const char *text)
-{
-    lines l;
-    wg_call own = *c;
-    const void *const nothing[2] = {NULL, NULL};
-    own.from = nothing; /* strides are wanted, not values */
-    wg_status status = lines_of(&own, axis, &l);
-    wg_source at[2] = {{.tape = c->tape}, {.tape = c->tape}};
-    if (status)
-        return status;
-    int64_t inner = 1;
-    for (int r = l.axis + 1; r < l.full.rank; r++)
-        inner *= l.full.dim[r];
-    for (int k = 0; k < 2; k++) {
-        int64_t step[WG_MAX_RANK];
-        for (int r = 0; r < l.full.rank; r++)
-            step[r] = r == l.axis || l.full.dim[r] == 1 ? 0 : l.step[k][r];
-        wg_subscript_put(&at[k], 0, l.full.rank, step, "ijpqrtuv");
-        wg_code_size(w, k ? "step_b" : "step_a", l.step[k][l.axis]);
-    }
-    wg_code_size(w, "length", l.length);
-    wg_code_size(w, "inner", inner);
-    wg_code_line(w, "int line = 0;");
-    for (int r = 0; r < l.full.rank; r++)
-        if (r != l.axis)
-            wg_code_for(w, (const char[]){"ijpqrtuv"[r], 0}, l.full.dim[r]);
-    wg_code_line(w, "const int at_a = %s;", at[0].data ? at[0].data : "0");
-    wg_code_line(w, "const int at_b = %s;", at[1].data ? at[1].data : "0");
-    status = wg_code_text(w, text);
-    for (int r = 0; r < l.full.rank; r++)
-        if (r != l.axis)
-            wg_code_end(w);
-    return status;
-}
-
 /* Lines of about WG_PIECE elements are one piece of work. */
 static int64_t lines_a_piece(const lines *l)
 {
@@ -179,7 +143,7 @@ static double vecdot_flops(const wg_call *c)
 
 static wg_status vecdot_c(const wg_call *c, wg_code *w)
 {
-    return lines_c(c, w, ((const wg_vecdot_options *)c->options)->axis, WG_C(
+    return wg_code_lines(c, w, ((const wg_vecdot_options *)c->options)->axis, WG_C(
         double sum = 0;
         for (int k = 0; k < length; k++) sum += (double)a[at_a + k * step_a] * (double)b[at_b + k * step_b];
         y[line] = (T)sum; line++;));
@@ -303,7 +267,7 @@ static wg_tensor cross_db(const wg_call *c, wg_tensor g) { return wg_cross(g, c-
 
 static wg_status cross_c(const wg_call *c, wg_code *w)
 {
-    return lines_c(c, w, ((const wg_cross_options *)c->options)->axis, WG_C(
+    return wg_code_lines(c, w, ((const wg_cross_options *)c->options)->axis, WG_C(
         const int to = line / inner * inner * length + line % inner;
         y[to] = a[at_a + step_a] * b[at_b + 2 * step_b] - a[at_a + 2 * step_a] * b[at_b + step_b];
         y[to + inner] = a[at_a + 2 * step_a] * b[at_b] - a[at_a] * b[at_b + 2 * step_b];
@@ -362,19 +326,35 @@ static wg_status kron_type(wg_call *c)
 }
 
 /* y as [a0, b0, a1, b1, ...], in which a and b broadcast: gathered in runs, and multiplied. */
-static wg_status kron_run(const wg_call *c)
+/* y with each axis as two, that of a and that of b; how a and b go along them. */
+static wg_type wide_of(const wg_call *c, int64_t step_a[WG_MAX_RANK], int64_t step_b[WG_MAX_RANK])
 {
     pairs p = pairs_of(c);
     wg_type wide = {.dtype = c->dtype, .rank = 2 * p.rank};
-    int64_t step_a[WG_MAX_RANK] = {0}, step_b[WG_MAX_RANK] = {0}, a = 1, b = 1;
+    int64_t a = 1, b = 1;
     for (int i = p.rank - 1; i >= 0; i--) {
         wide.dim[2 * i] = p.a[i];
         wide.dim[2 * i + 1] = p.b[i];
         step_a[2 * i] = a;
+        step_a[2 * i + 1] = step_b[2 * i] = 0;
         step_b[2 * i + 1] = b;
         a *= p.a[i];
         b *= p.b[i];
     }
+    return wide;
+}
+
+static wg_status kron_c(const wg_call *c, wg_code *w)
+{
+    int64_t step_a[WG_MAX_RANK], step_b[WG_MAX_RANK];
+    wg_type wide = wide_of(c, step_a, step_b);
+    return wg_code_paired(c, w, &wide, step_a, step_b, WG_C(y = a * b;));
+}
+
+static wg_status kron_run(const wg_call *c)
+{
+    int64_t step_a[WG_MAX_RANK], step_b[WG_MAX_RANK];
+    wg_type wide = wide_of(c, step_a, step_b);
     int64_t count = wg_type_count(&wide);
     size_t size = wg_dtype_size(c->dtype);
     size_t room = (size_t)(count < WG_PIECE ? count : WG_PIECE) * size;
@@ -426,6 +406,7 @@ WG_OP(kron) = {
     .in = {{"a", 0}, {"b", 0}},
     .type = kron_type,
     .run = kron_run,
+    .c = kron_c,
     .vjp = {kron_da, kron_db},
     .linear = WG_SEPARATELY,
     .saves = "a b",

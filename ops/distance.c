@@ -6,6 +6,7 @@
 
 #include "core/tape.h"
 #include "ops/chain.h"
+#include "ops/code.h"
 
 #include "wengert/elementwise.h"
 #include "wengert/map.h"
@@ -113,6 +114,55 @@ void wg_cosines(wg_dtype dtype, double eps, int64_t rows, int64_t n, const void 
 {
     (dtype == WG_FLOAT32 ? cosines_f32 : cosines_f64)(eps, rows, n, a, b, to);
 }
+
+/* ---- The same in C ----------------------------------------------------------------------------------------------- */
+#define HELPER(name, ...)                                                                                              \
+    static const wg_helper name##_helper = {#name, WG_ROUTINE, "static double " #name #__VA_ARGS__};
+#define SQUARES_IN_RANGE(sum) (sum > 1e-280 && sum < 1e300)
+
+HELPER(distance, (double p, int n, const T *a, int step_a, const T *b, int step_b) {
+    double most = 0; double sum = 0;
+    for (int k = 0; k < n; k++) {
+        const double d = fabs_double((double)a[k * step_a] - (double)b[k * step_b]);
+        most = d > most || isnan(d) ? d : most;
+        sum += p == 1 ? d : d * d;
+    }
+    if (p == 1) return sum;
+    if (p == 2 && sum > 1e-280 && sum < 1e300) return sqrt_double(sum);
+    if (!(most > 0) || isinf(most) || isinf(p)) return most;
+    sum = 0;
+    for (int k = 0; k < n; k++)
+        sum += pow_double(fabs_double((double)a[k * step_a] - (double)b[k * step_b]) / most, p);
+    return most * pow_double(sum, 1 / p);
+})
+
+/* A vector's norm is most * the root of the squares, of which most is 1 where that is in range. */
+HELPER(squares, (int n, const T *a, int step, double *most) {
+    double sum = 0;
+    *most = 0;
+    for (int k = 0; k < n; k++) {
+        const double x = fabs_double((double)a[k * step]);
+        *most = x > *most || isnan(x) ? x : *most;
+        sum += x * x;
+    }
+    if (*most == 0 || (sum > 1e-280 && sum < 1e300)) { *most = *most == 0 ? 0 : 1; return sum; }
+    sum = 0;
+    for (int k = 0; k < n; k++) sum += (double)a[k * step] / *most * ((double)a[k * step] / *most);
+    return sum;
+})
+
+HELPER(cosine, (double eps, int n, const T *a, int step_a, const T *b, int step_b) {
+    double most_a = 1; double most_b = 1; double sum = 0;
+    const double norm_a = sqrt_double(squares(n, a, step_a, &most_a));
+    const double norm_b = sqrt_double(squares(n, b, step_b, &most_b));
+    if (most_a == 0 || most_b == 0) return 0;
+    for (int k = 0; k < n; k++) sum += (double)a[k * step_a] / most_a * ((double)b[k * step_b] / most_b);
+    sum /= norm_a * norm_b;
+    sum *= most_a * norm_a < eps ? most_a * norm_a / eps : 1;
+    return sum * (most_b * norm_b < eps ? most_b * norm_b / eps : 1);
+})
+
+WG_HELPERS_OF(distance, &distance_helper, &squares_helper, &cosine_helper)
 
 /* Some at a time, so that they are rounded to the result's dtype while they are in the cache. */
 #define BLOCK 256
@@ -254,6 +304,13 @@ static wg_status cosine_similarity_run(const wg_call *c)
     return pairs_run(c, cosine_axis(c), ((const wg_cosine_similarity_options *)c->options)->eps, cosine_piece);
 }
 
+static wg_status cosine_similarity_c(const wg_call *c, wg_code *w)
+{
+    wg_code_number(w, "eps", ((const wg_cosine_similarity_options *)c->options)->eps);
+    return wg_code_lines(c, w, cosine_axis(c), WG_C(
+        y[line] = (T)cosine(eps, length, a + at_a, step_a, b + at_b, step_b); line++;));
+}
+
 static wg_tensor cosine_similarity_slope(const wg_call *c, int which)
 {
     const wg_cosine_similarity_options *o = c->options;
@@ -289,6 +346,7 @@ WG_OP(cosine_similarity) = {
                          WG_ATTR(wg_cosine_similarity, eps)),
     .type = cosine_similarity_type,
     .run = cosine_similarity_run,
+    .c = cosine_similarity_c,
     .vjp = {cosine_similarity_vjp, cosine_similarity_vjp},
     .jvp = cosine_similarity_jvp,
     .saves = "a b y",
@@ -329,6 +387,13 @@ static wg_status pairwise_distance_run(const wg_call *c)
     return pairs_run(c, -1, ((const wg_pairwise_distance_options *)c->options)->p, distance_piece);
 }
 
+static wg_status pairwise_distance_c(const wg_call *c, wg_code *w)
+{
+    wg_code_number(w, "p", ((const wg_pairwise_distance_options *)c->options)->p);
+    return wg_code_lines(c, w, -1, WG_C(
+        y[line] = (T)distance(p, length, a + at_a, step_a, b + at_b, step_b); line++;));
+}
+
 static wg_tensor pairwise_distance_slope(const wg_call *c)
 {
     const wg_pairwise_distance_options *o = c->options;
@@ -356,6 +421,7 @@ WG_OP(pairwise_distance) = {
     .options = WG_SCHEMA(wg_pairwise_distance, WG_ATTR(wg_pairwise_distance, p)),
     .type = pairwise_distance_type,
     .run = pairwise_distance_run,
+    .c = pairwise_distance_c,
     .vjp = {pairwise_distance_vjp, pairwise_distance_vjp},
     .jvp = pairwise_distance_jvp,
     .saves = "a b y",
@@ -449,6 +515,43 @@ static wg_status cdist_run(const wg_call *c)
     return WG_OK;
 }
 
+/* Loops over the matrices of the result, number q, with those of a and b from at_a and at_b on. */
+static void matrices_begin(const wg_call *c, wg_code *w, const all_pairs *s)
+{
+    wg_code_size(w, "n", s->n);
+    wg_code_size(w, "m", s->m);
+    wg_code_size(w, "size", s->size);
+    wg_code_line(w, "int q = 0;");
+    for (int r = 0; r < s->lead.rank; r++)
+        wg_code_for(w, (const char[]){"ijpqrtuv"[r] == 'q' ? 'h' : "ijpqrtuv"[r], 0}, s->lead.dim[r]);
+    for (int i = 0; i < 2; i++) {
+        wg_source at = {.tape = c->tape};
+        int64_t step[WG_MAX_RANK];
+        for (int r = 0; r < s->lead.rank; r++)
+            step[r] = s->step[i][r] * c->x[i].dim[c->x[i].rank - 2] * c->x[i].dim[c->x[i].rank - 1];
+        wg_subscript_put(&at, 0, s->lead.rank, step, "ijphrtuv");
+        wg_code_line(w, "const int at_%c = %s;", "ab"[i], at.data ? at.data : "0");
+    }
+}
+
+static wg_status matrices_end(wg_code *w, const all_pairs *s)
+{
+    wg_code_line(w, "q++;");
+    for (int r = 0; r < s->lead.rank; r++)
+        wg_code_end(w);
+    return w->status;
+}
+
+static wg_status cdist_c(const wg_call *c, wg_code *w)
+{
+    all_pairs s = all_pairs_of(c, ((const wg_cdist_options *)c->options)->p);
+    wg_code_number(w, "p", s.p);
+    matrices_begin(c, w, &s);
+    wg_code_text(w, WG_C(for (int k = 0; k < n; k++) for (int l = 0; l < m; l++)
+        y[(q * n + k) * m + l] = (T)distance(p, size, a + at_a + k * size, 1, b + at_b + l * size, 1);));
+    return matrices_end(w, &s);
+}
+
 /* ---- cdist_pull: the cotangent of one operand, in a plain backward pass ------------------------------------------ */
 typedef struct {
     double p;
@@ -538,6 +641,42 @@ static wg_status cdist_pull_run(const wg_call *c)
     wg_parallel(c->tape, rows, c->dtype == WG_FLOAT32 ? pull_row_f32 : pull_row_f64, &s);
     return WG_OK;
 }
+static wg_status cdist_pull_c(const wg_call *c, wg_code *w)
+{
+    const cdist_pull_options *o = c->options;
+    all_pairs s = all_pairs_of(c, o->p);
+    wg_code_number(w, "p", s.p);
+    wg_code_size(w, "own", o->self ? s.m : s.n);
+    wg_code_size(w, "others", o->self ? s.n : s.m);
+    wg_code_room(w, "sum", WG_FLOAT64, s.size);
+    matrices_begin(c, w, &s);
+    wg_code_word(w, "OWN", o->self ? "b + at_b" : "a + at_a");
+    wg_code_word(w, "OTHERS", o->self ? "a + at_a" : "b + at_b");
+    wg_code_word(w, "PAIR", o->self ? "l * m + k" : "k * m + l");
+    wg_code_text(w, WG_C(for (int k = 0; k < own; k++) {
+        const T *u = OWN + k * size;
+        for (int e = 0; e < size; e++) sum[e] = 0;
+        for (int l = 0; l < others; l++) {
+            const T *v = OTHERS + l * size;
+            const double apart = (double)y[q * n * m + PAIR], pull = (double)g[q * n * m + PAIR];
+            double ties = 0;
+            if (pull == 0 || apart == 0) continue;
+            for (int e = 0; e < size && isinf(p); e++)
+                ties += (T)fabs_double((double)u[e] - (double)v[e]) == (T)apart;
+            for (int e = 0; e < size; e++) {
+                const double d = (double)u[e] - (double)v[e];
+                const double side = d > 0 ? 1 : d < 0 ? -1 : d;
+                if (p == 1) sum[e] += pull * side;
+                else if (p == 2) sum[e] += pull * (d / apart);
+                else if (isinf(p)) sum[e] += (T)fabs_double(d) == (T)apart ? pull * side / ties : 0;
+                else sum[e] += pull * side * pow_double(fabs_double(d) / apart, p - 1);
+            }
+        }
+        for (int e = 0; e < size; e++) z[(q * own + k) * size + e] = (T)sum[e];
+    }));
+    w->n_words = 0;
+    return matrices_end(w, &s);
+}
 WG_OP(cdist_pull) = {
     .name = "cdist_pull",
     .doc = "the cotangent of a or b of cdist, from the distances y and their cotangent g; never recorded",
@@ -545,6 +684,7 @@ WG_OP(cdist_pull) = {
     .options = WG_SCHEMA(cdist_pull, WG_ATTR(cdist_pull, p), WG_ATTR(cdist_pull, self)),
     .type = cdist_pull_type,
     .run = cdist_pull_run,
+    .c = cdist_pull_c,
     .hidden = true,
 };
 
@@ -590,6 +730,7 @@ WG_OP(cdist) = {
     .options = WG_SCHEMA(wg_cdist, WG_ATTR(wg_cdist, p)),
     .type = cdist_type,
     .run = cdist_run,
+    .c = cdist_c,
     .vjp = {cdist_vjp, cdist_vjp},
     .jvp = cdist_jvp,
     .saves = "a b y",

@@ -11,6 +11,10 @@ void wg_distances(wg_dtype dtype, double p, int64_t rows, int64_t n, const void 
 /* to[j] = the cosine of the angle between a_j and b_j, whose norms count as at least eps; 0 of a zero vector. */
 void wg_cosines(wg_dtype dtype, double eps, int64_t rows, int64_t n, const void *a, const void *b, double *to);
 
+/* The same in C: helpers for texts, "distance(p, n, a, step_a, b, step_b)" and "cosine(eps, n, ...)", where vectors are
+ * of n elements, a step apart. */
+extern const wg_helper *const wg_helpers_distance[];
+
 /* p is at least 1. */
 wg_status wg_exponent_fits(const wg_call *c, double p);
 

@@ -2,6 +2,7 @@
  * are found as in distance.c; the derivatives are graph code over its slopes. */
 #include "core/tape.h"
 #include "ops/chain.h"
+#include "ops/code.h"
 #include "ops/distance.h"
 #include "ops/loss.h"
 
@@ -39,6 +40,12 @@ static void reduced_rows_type(wg_call *c)
         c->y[0].rank = 0;
 }
 
+static int64_t rows_of(const wg_call *c)
+{
+    wg_type rows = rows_type(&c->x[0]);
+    return wg_type_count(&rows);
+}
+
 /* The losses of n rows as the output: themselves, or reduced, which overwrites them. */
 static wg_status put_losses(const wg_call *c, double *loss, int64_t n)
 {
@@ -50,10 +57,24 @@ static wg_status put_losses(const wg_call *c, double *loss, int64_t n)
     return WG_OK;
 }
 
-static int64_t rows_of(const wg_call *c)
+/* The text gives the `loss` of row k, of `size` elements; they are put, or summed. */
+static wg_status losses_c(const wg_call *c, wg_code *w, const char *text)
 {
-    wg_type rows = rows_type(&c->x[0]);
-    return wg_type_count(&rows);
+    const wg_type *x = &c->x[0];
+    wg_code_size(w, "size", x->dim[x->rank - 1]);
+    wg_code_size(w, "rows", rows_of(c));
+    if (wg_reduces_by(c, "mean"))
+        wg_code_number(w, "count", (double)rows_of(c));
+    if (wg_is_reduced(c))
+        wg_code_line(w, "double sum = 0;");
+    wg_code_line(w, "for (int k = 0; k < rows; k++) {");
+    w->depth++;
+    wg_code_text(w, text);
+    wg_code_text(w, wg_is_reduced(c) ? WG_C(sum += loss;) : WG_C(y[k] = (T)loss;));
+    wg_code_end(w);
+    if (wg_is_reduced(c))
+        wg_code_text(w, wg_reduces_by(c, "mean") ? WG_C(y[0] = (T)(sum / count);) : WG_C(y[0] = (T)sum;));
+    return w->status;
 }
 
 /* The cotangent of each row's loss, to be multiplied with what has the vectors' shape; and from rows to the result. */
@@ -116,6 +137,17 @@ static wg_status cosine_embedding_loss_run(const wg_call *c)
     return put_losses(c, loss, n);
 }
 
+static wg_status cosine_embedding_loss_c(const wg_call *c, wg_code *w)
+{
+    wg_code_number(w, "margin", ((const wg_cosine_embedding_loss_options *)c->options)->margin);
+    wg_code_number(w, "eps", EPS);
+    return losses_c(c, w, WG_C(
+        const double angle = cosine(eps, size, a + k * size, 1, b + k * size, 1);
+        const double over = angle - margin;
+        if (target[k] != 1 && target[k] != -1) FAIL;
+        const double loss = target[k] > 0 ? 1 - angle : over <= 0 ? 0 : over;));
+}
+
 /* The cosine's slope, times -1 for vectors that belong together, 1 for others within the margin. */
 static wg_tensor cosine_embedding_slope(const wg_call *c, int i)
 {
@@ -145,6 +177,7 @@ WG_OP(cosine_embedding_loss) = {
                          WG_ATTR(wg_cosine_embedding_loss, margin)),
     .type = cosine_embedding_loss_type,
     .run = cosine_embedding_loss_run,
+    .c = cosine_embedding_loss_c,
     .vjp = {cosine_embedding_loss_vjp, cosine_embedding_loss_vjp},
     .jvp = cosine_embedding_loss_jvp,
     .saves = "a b target",
@@ -185,6 +218,17 @@ static wg_status triplet_margin_loss_run(const wg_call *c)
     return put_losses(c, loss, n);
 }
 
+static wg_status triplet_margin_loss_c(const wg_call *c, wg_code *w)
+{
+    const wg_triplet_margin_loss_options *o = c->options;
+    wg_code_number(w, "margin", o->margin);
+    wg_code_number(w, "p", o->p);
+    return losses_c(c, w, WG_C(
+        const double near = distance(p, size, anchor + k * size, 1, positive + k * size, 1);
+        const double over = near - distance(p, size, anchor + k * size, 1, negative + k * size, 1) + margin;
+        const double loss = over <= 0 ? 0 : over;));
+}
+
 /* Within the margin the anchor moves both distances, the others one. */
 static wg_tensor triplet_slope(const wg_call *c, int i)
 {
@@ -220,6 +264,7 @@ WG_OP(triplet_margin_loss) = {
                          WG_ATTR(wg_triplet_margin_loss, margin), WG_ATTR(wg_triplet_margin_loss, p)),
     .type = triplet_margin_loss_type,
     .run = triplet_margin_loss_run,
+    .c = triplet_margin_loss_c,
     .vjp = {triplet_margin_loss_vjp, triplet_margin_loss_vjp, triplet_margin_loss_vjp},
     .jvp = triplet_margin_loss_jvp,
     .saves = "anchor positive negative",

@@ -400,6 +400,27 @@ static wg_status bilinear_run(const wg_call *c)
     return wg_matrices_product(c, a, b, 1, wg_given(c, 3), c->to[0]);
 }
 
+static wg_status bilinear_c(const wg_call *c, wg_code *w)
+{
+    const wg_type *of_w = &c->x[1];
+    wg_code_size(w, "rows", wg_type_count(&c->y[0]) / of_w->dim[0]);
+    wg_code_size(w, "n", of_w->dim[0]);
+    wg_code_size(w, "n1", of_w->dim[1]);
+    wg_code_size(w, "n2", of_w->dim[2]);
+    wg_code_word(w, "BIAS", wg_given(c, 3) ? "b[o]" : "0");
+    wg_status status = wg_code_text(w, WG_C(for (int r = 0; r < rows; r++) for (int o = 0; o < n; o++) {
+        T sum = BIAS;
+        for (int i = 0; i < n1; i++) {
+            T row = 0;
+            for (int j = 0; j < n2; j++) row += w[(o * n1 + i) * n2 + j] * x2[r * n2 + j];
+            sum += x1[r * n1 + i] * row;
+        }
+        y[r * n + o] = sum;
+    }));
+    w->n_words = 0;
+    return status;
+}
+
 /* With one factor exchanged for g, w's axes in another order: the same sum again. */
 static wg_tensor bilinear_dx1(const wg_call *c, wg_tensor g)
 {
@@ -444,6 +465,7 @@ WG_OP(bilinear) = {
     .in = {{"x1", 0}, {"w", 0}, {"x2", 0}, {"b", WG_OPTIONAL}},
     .type = bilinear_type,
     .run = bilinear_run,
+    .c = bilinear_c,
     .vjp = {bilinear_dx1, bilinear_dw, bilinear_dx2, as_it_came},
     .jvp = bilinear_jvp,
     .saves = "x1 w x2",

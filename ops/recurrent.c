@@ -201,6 +201,11 @@ static wg_tensor recurrent_jvp(const wg_call *c) { return c->shared[c->which + (
     }                                                                                                                  \
     static wg_status name##_type(wg_call *c) { return recurrent_type(c, name##_kind(c), sequence); }                   \
     static wg_status name##_run(const wg_call *c) { return recurrent_run(c, name##_kind(c)); }                         \
+    static wg_status name##_c(const wg_call *c, wg_code *w)                                                            \
+    {                                                                                                                  \
+        wg_network n = wg_network_of(c, name##_kind(c));                                                               \
+        return wg_recurrent_c(c, w, &n);                                                                               \
+    }                                                                                                                  \
     static void name##_formula(const wg_call *c, wg_tensor *out)                                                       \
     {                                                                                                                  \
         wg_network n = wg_network_of(c, name##_kind(c));                                                               \
@@ -208,8 +213,8 @@ static wg_tensor recurrent_jvp(const wg_call *c) { return c->shared[c->which + (
     }                                                                                                                  \
     static void name##_share(const wg_call *c, wg_tensor *shared) { recurrent_share(c, name##_kind(c), shared); }
 #define RULES(entry)                                                                                                   \
-    .name = #entry, .type = entry##_type, .run = entry##_run, .share = entry##_share, .jvp = recurrent_jvp,            \
-    .flops = recurrent_flops, .formula = entry##_formula
+    .name = #entry, .type = entry##_type, .run = entry##_run, .c = entry##_c, .share = entry##_share,                  \
+    .jvp = recurrent_jvp, .flops = recurrent_flops, .formula = entry##_formula
 #define PULLS {recurrent_dx, recurrent_dh, recurrent_dw_ih, recurrent_dw_hh, recurrent_db_ih, recurrent_db_hh}
 #define LSTM_PULLS                                                                                                     \
     {recurrent_dx, recurrent_dh, recurrent_dc, recurrent_dw_ih, recurrent_dw_hh, recurrent_db_ih, recurrent_db_hh}
@@ -385,6 +390,11 @@ static wg_status recurrent_pull_run(const wg_call *c)
     return wg_recurrent_pull(c, &r, c->to[0], c->to[1], c->to[2]);
 }
 
+static wg_status recurrent_pull_c(const wg_call *c, wg_code *w)
+{
+    return wg_recurrent_pull_c(c, w, (wg_cell)((const recurrent_pull_options *)c->options)->cell);
+}
+
 WG_OP(recurrent_pull) = {
     .name = "recurrent_pull",
     .doc = "the cotangents of a recurrent network's gates, of every step, and of its first h and c",
@@ -394,6 +404,7 @@ WG_OP(recurrent_pull) = {
     .options = &(const wg_schema){sizeof(recurrent_pull_options), NULL, 0, NULL},
     .type = recurrent_pull_type,
     .run = recurrent_pull_run,
+    .c = recurrent_pull_c,
     .output_gradient_free = true,
     .hidden = true,
 };

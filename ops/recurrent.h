@@ -20,6 +20,9 @@ void wg_recurrent_pull_recorded(const wg_call *c, const wg_network *n, wg_tensor
 void wg_recurrent_push(const wg_call *c, const wg_network *n, wg_tensor shared[4]);
 /* The outputs, step by step. */
 void wg_recurrent_formula(const wg_call *c, const wg_network *n, wg_tensor *out);
+/* Their C; that of recurrent_pull. */
+wg_status wg_recurrent_c(const wg_call *c, wg_code *w, const wg_network *n);
+wg_status wg_recurrent_pull_c(const wg_call *c, wg_code *w, wg_cell cell);
 /* What h was before each step, [steps batch, hidden]. */
 wg_tensor wg_recurrent_before(const wg_call *c, const wg_network *n);
 /* x [..., n] as [rows, n]. */

@@ -10,6 +10,7 @@
 /* ---- Kernels of one row: n hidden units -------------------------------------------------------------------------- */
 /* sigmoid'(x) = sigmoid(x) sigmoid(-x), which keeps its digits where it is small. */
 WG_HELPERS(bell, T e = exp(-fabs(x)); return e / ((1 + e) * (1 + e));)
+WG_HELPERS_OF(recurrent, &wg_bell_helper)
 #define bell(x) WG_EITHER(bell, x)
 #define tanh_slope(x) (4 * bell(2 * (x)))
 

@@ -2,6 +2,7 @@
  * has the n-th derivative f^n times a turn by p f + n 90 degrees, and its transpose turns back: one hidden operation is
  * the whole family, and all derivatives, of any order, are members of it. */
 #include "core/tape.h"
+#include "ops/code.h"
 #include "wengert/elementwise.h"
 #include "wengert/map.h"
 #include "wengert/reductions.h"
@@ -106,6 +107,38 @@ static wg_status turn(const wg_call *c, turned_options o)
     return WG_OK;
 }
 
+static wg_status turn_c(const wg_call *c, wg_code *w, turned_options o)
+{
+    static const char *const cosines[] = {"u", "-v", "-u", "v"}, *const sines[] = {"v", "u", "-v", "-u"};
+    const wg_type *x = &c->x[0];
+    int64_t length = x->dim[x->rank - 2], pairs = x->dim[x->rank - 1] / 2;
+    wg_code_size(w, "length", length);
+    wg_code_size(w, "pairs", pairs);
+    wg_code_size(w, "rows", wg_type_count(x) / (2 * length * pairs));
+    wg_code_size(w, "first", o.interleaved ? 2 : 1);
+    wg_code_size(w, "second", o.interleaved ? 1 : pairs);
+    wg_code_number(w, "base", o.base);
+    wg_code_number(w, "order", (double)o.order);
+    wg_code_word(w, "POSITION", wg_given(c, 1) ? "(double)positions[t]" : "t");
+    wg_code_word(w, "COSINE", cosines[o.order & 3]);
+    wg_code_word(w, "SINE", sines[(o.order + (o.back ? 2 : 0)) & 3]);
+    wg_status status = wg_code_text(w, WG_C(
+        for (int t = 0; t < length; t++) for (int i = 0; i < pairs; i++) {
+            const double f = pow_double(base, -(double)i / pairs);
+            const double u = cos_double(POSITION * f) * pow_double(f, order);
+            const double v = sin_double(POSITION * f) * pow_double(f, order);
+            const double by_cos = COSINE; const double by_sin = SINE;
+            for (int row = 0; row < rows; row++) {
+                const int at = (row * length + t) * 2 * pairs + i * first;
+                const double a = (double)x[at]; const double b = (double)x[at + second];
+                y[at] = (T)(a * by_cos - b * by_sin);
+                y[at + second] = (T)(a * by_sin + b * by_cos);
+            }
+        }));
+    w->n_words = 0;
+    return status;
+}
+
 static wg_status rope_type(wg_call *c)
 {
     const wg_type *x = &c->x[0];
@@ -166,6 +199,7 @@ static turned_options rope_options(const wg_call *c)
     return (turned_options){.base = o->base, .interleaved = o->interleaved};
 }
 static wg_status rope_run(const wg_call *c) { return turn(c, rope_options(c)); }
+static wg_status rope_c(const wg_call *c, wg_code *w) { return turn_c(c, w, rope_options(c)); }
 static wg_tensor rope_dx(const wg_call *c, wg_tensor g) { return turned(c, g, transposed(rope_options(c))); }
 static wg_tensor rope_dpositions(const wg_call *c, wg_tensor g) { return position_pull(c, rope_options(c), g); }
 static wg_tensor rope_jvp(const wg_call *c) { return turned_push(c, rope_options(c)); }
@@ -211,6 +245,7 @@ WG_OP(rope) = {
     .options = WG_SCHEMA(wg_rope, WG_ATTR(wg_rope, base), WG_ATTR(wg_rope, interleaved)),
     .type = rope_type,
     .run = rope_run,
+    .c = rope_c,
     .vjp = {rope_dx, rope_dpositions},
     .jvp = rope_jvp,
     .saves = "x positions",
@@ -227,6 +262,7 @@ wg_tensor (wg_rope)(wg_tensor x, wg_tensor positions, wg_rope_options options)
 /* ---- turned: f^order times a turn by p f + order 90 degrees, or by its opposite ---------------------------------- */
 static const turned_options *turned_of(const wg_call *c) { return c->options; }
 static wg_status turned_run(const wg_call *c) { return turn(c, *turned_of(c)); }
+static wg_status turned_c(const wg_call *c, wg_code *w) { return turn_c(c, w, *turned_of(c)); }
 static wg_tensor turned_dx(const wg_call *c, wg_tensor g) { return turned(c, g, transposed(*turned_of(c))); }
 static wg_tensor turned_dpositions(const wg_call *c, wg_tensor g) { return position_pull(c, *turned_of(c), g); }
 static wg_tensor turned_jvp(const wg_call *c) { return turned_push(c, *turned_of(c)); }
@@ -238,6 +274,7 @@ WG_OP(turned) = {
                          WG_ATTR(turned, order)),
     .type = rope_type,
     .run = turned_run,
+    .c = turned_c,
     .vjp = {turned_dx, turned_dpositions},
     .jvp = turned_jvp,
     .saves = "x positions",

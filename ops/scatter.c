@@ -52,6 +52,27 @@ static wg_status winners(const wg_call *c, const int64_t *to, int64_t n, int64_t
     return WG_OK;
 }
 
+/* ---- The same in C ----------------------------------------------------------------------------------------------- */
+/* Where in y element (i, k, j) of src goes. */
+#define TARGET                                                                                                         \
+    int64_t at = indices[(i * count + k) * inner + j];                                                                 \
+    if (at < -n || at >= n) FAIL;                                                                                      \
+    at = (i * n + (at < 0 ? at + n : at)) * inner + j;
+
+static void scatter_sizes(const wg_call *c, wg_code *w)
+{
+    const wg_along_options *o = c->options;
+    wg_lines y = wg_lines_of(&c->y[0], o->axis);
+    wg_code_size(w, "outer", y.outer);
+    wg_code_size(w, "n", y.n);
+    wg_code_size(w, "inner", y.inner);
+    wg_code_size(w, "count", c->x[1].rank == c->x[0].rank ? c->x[1].dim[o->axis] : c->x[1].dim[0]);
+    wg_code_text(w, WG_C(for (int k = 0; k < outer * n * inner; k++) y[k] = x[k];));
+}
+
+/* Loops over the elements of src. */
+#define EACH_OF_SRC for (int i = 0; i < outer; i++) for (int k = 0; k < count; k++) for (int j = 0; j < inner; j++)
+
 /* ---- scatter ----------------------------------------------------------------------------------------------------- */
 static wg_status scatter_type(wg_call *c)
 {
@@ -84,6 +105,15 @@ static wg_status scatter_run(const wg_call *c)
     return winners(c, to, n, wg_type_count(&c->y[0]), c->to[1]);
 }
 
+static wg_status scatter_c(const wg_call *c, wg_code *w)
+{
+    wg_code_room(w, "last", WG_INT32, wg_type_count(&c->y[0]));
+    scatter_sizes(c, w);
+    return wg_code_text(w, TEXT_OF(
+        EACH_OF_SRC { TARGET const int from = (i * count + k) * inner + j; y[at] = src[from]; last[at] = from; }
+        EACH_OF_SRC { TARGET const int from = (i * count + k) * inner + j; wins[from] = last[at] == from; }));
+}
+
 /* What was overwritten did not reach y. */
 static wg_tensor scatter_dx(const wg_call *c, wg_tensor g)
 {
@@ -110,6 +140,7 @@ WG_OP(scatter) = {
     .options = WG_SCHEMA(wg_along, WG_ATTR_REQUIRED(wg_along, axis)),
     .type = scatter_type,
     .run = scatter_run,
+    .c = scatter_c,
     .vjp = {scatter_dx, NULL, scatter_dsrc},
     .linear = WG_JOINTLY,
     .saves = "indices",
@@ -143,31 +174,13 @@ static wg_tensor scatter_add_dsrc(const wg_call *c, wg_tensor g)
     return wg_take_along_axis(g, c->in[1], o->axis);
 }
 
-/* Where in y element (i, k, j) of src goes. */
-#define TARGET                                                                                                         \
-    int64_t at = indices[(i * count + k) * inner + j];                                                                 \
-    if (at < -n || at >= n) FAIL;                                                                                      \
-    at = (i * n + (at < 0 ? at + n : at)) * inner + j;
-
-static void scatter_sizes(const wg_call *c, wg_code *w)
-{
-    const wg_along_options *o = c->options;
-    wg_lines y = wg_lines_of(&c->y[0], o->axis);
-    wg_code_size(w, "outer", y.outer);
-    wg_code_size(w, "n", y.n);
-    wg_code_size(w, "inner", y.inner);
-    wg_code_size(w, "count", c->x[1].rank == c->x[0].rank ? c->x[1].dim[o->axis] : c->x[1].dim[0]);
-    wg_code_text(w, WG_C(for (int k = 0; k < outer * n * inner; k++) y[k] = x[k];));
-}
-
 static wg_status scatter_add_c(const wg_call *c, wg_code *w)
 {
     scatter_sizes(c, w);
-    return wg_code_text(w, TEXT_OF(for (int i = 0; i < outer; i++) for (int k = 0; k < count; k++)
-        for (int j = 0; j < inner; j++) {
-            TARGET
-            y[at] += src[(i * count + k) * inner + j];
-        }));
+    return wg_code_text(w, TEXT_OF(EACH_OF_SRC {
+        TARGET
+        y[at] += src[(i * count + k) * inner + j];
+    }));
 }
 
 WG_OP(scatter_add) = {
@@ -361,6 +374,64 @@ static wg_status index_put_run(const wg_call *c)
     return winners(c, row, n, y.n, c->to[1]);
 }
 
+/* "2 * i + j", where x's element for these indices is, as it broadcasts to `full`. */
+static const char *element_of(const wg_call *c, const wg_type *x, const wg_type *full)
+{
+    wg_source text = {.tape = c->tape};
+    int64_t stride[WG_MAX_RANK];
+    wg_broadcast_strides(x, NULL, full, stride);
+    wg_subscript_put(&text, 0, full->rank, stride, "ijpqrtuv");
+    return text.data ? text.data : "0";
+}
+
+/* at = the row that the indices name. */
+static void row_c(const wg_call *c, wg_code *w)
+{
+    wg_code_line(w, "int64_t at = 0;");
+    for (int i = 1; i <= axes_indexed(c); i++) {
+        long long size = c->x[0].dim[i - 1];
+        wg_code_line(w, "const int64_t from%d = %s[%s];", i, wg_code_operand(c, i), element_of(c, &c->x[i], &c->y[1]));
+        wg_code_line(w, "if (from%d < -%lld || from%d >= %lld)", i, size, i, size);
+        wg_code_text(w, "FAIL;");
+        wg_code_line(w, "at = at * %lld + (from%d < 0 ? from%d + %lld : from%d);", size, i, i, size, i);
+    }
+}
+
+static wg_status index_put_c(const wg_call *c, wg_code *w)
+{
+    static const char letters[] = "ijpqrtuv";
+    bool adds = ((const wg_index_put_options *)c->options)->accumulate;
+    int q = axes_indexed(c), rank = c->y[1].rank;
+    wg_type all = c->y[1], inner = {.dtype = c->dtype};
+    int64_t rows = 1, own[WG_MAX_RANK], step = 1;
+    wg_source to = {.tape = c->tape};
+    for (int i = 0; i < c->x[0].rank; i++)
+        if (i < q)
+            rows *= c->x[0].dim[i];
+        else
+            all.dim[all.rank++] = inner.dim[inner.rank++] = c->x[0].dim[i];
+    for (int i = all.rank; i-- > 0; step *= all.dim[i])
+        own[i] = i < rank ? 0 : step;
+    wg_subscript_put(&to, 0, all.rank, own, letters);
+    wg_code_room(w, "row_of", WG_INT64, wg_type_count(&c->y[1]));
+    wg_code_room(w, "last", WG_INT32, rows);
+    wg_code_move(w, &c->x[0], (wg_code_array){.word = "y"}, "=", (wg_code_array){.word = "x"});
+    wg_code_line(w, "int row = 0;");
+    for (int i = 0; i < rank; i++)
+        wg_code_for(w, (const char[]){letters[i], 0}, all.dim[i]);
+    row_c(c, w);
+    for (int i = rank; i < all.rank; i++)
+        wg_code_for(w, (const char[]){letters[i], 0}, all.dim[i]);
+    wg_code_line(w, "y[at * %lld + %s] %s %s[%s];", (long long)wg_type_count(&inner), to.data ? to.data : "0",
+                 adds ? "+=" : "=", wg_code_operand(c, c->n_in - 1), element_of(c, &c->x[c->n_in - 1], &all));
+    for (int i = rank; i < all.rank; i++)
+        wg_code_end(w);
+    wg_code_text(w, WG_C(row_of[row] = at; last[at] = row; row++;));
+    for (int i = 0; i < rank; i++)
+        wg_code_end(w);
+    return wg_code_text(w, WG_C(for (int k = 0; k < row; k++) wins[k] = last[row_of[k]] == k;));
+}
+
 static wg_tensor index_put_again(const wg_call *c, wg_tensor x, wg_tensor values)
 {
     const wg_index_put_options *o = c->options;
@@ -400,6 +471,7 @@ WG_OP(index_put) = {
     .options = WG_SCHEMA(wg_index_put, WG_ATTR(wg_index_put, accumulate)),
     .type = index_put_type,
     .run = index_put_run,
+    .c = index_put_c,
     .vjp = {index_put_dx, index_put_dvalues},
     .linear = WG_JOINTLY,
     .saves = "indices",

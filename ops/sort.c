@@ -110,9 +110,8 @@ static wg_status lines_sorted(const wg_call *c, int axis, int64_t k, bool descen
 #define OTHERS_DESCEND(a, b) (a > b)
 
 /* The places of a line as a heap, in place: the one that comes last on top, of equal keys the later one. */
-#define HEAP_TEXT(BEFORE)                                                                                              \
-    TEXT_OF(                                                                                                           \
-        const T *key = x + i * n * step + j; int64_t *place = PLACES + i * n * step + j; int start = n / 2, end = n;   \
+#define HEAP(BEFORE)                                                                                                   \
+        int start = n / 2, end = n;                                                                                    \
         for (int k = 0; k < n; k++) place[k * step] = k;                                                               \
         while (end > 1) {                                                                                              \
             if (start > 0) start--;                                                                                    \
@@ -130,7 +129,9 @@ static wg_status lines_sorted(const wg_call *c, int axis, int64_t k, bool descen
                 if (BEFORE(b, a) || (!BEFORE(a, b) && q < p)) break;                                                   \
                 place[root * step] = q; place[child * step] = p; root = child;                                         \
             }                                                                                                          \
-        })
+        }
+#define HEAP_TEXT(BEFORE)                                                                                              \
+    TEXT_OF(const T *key = x + i * n * step + j; int64_t *place = PLACES + i * n * step + j; HEAP(BEFORE))
 /* The first after the last one found, `most` times: it needs no room for the others. */
 #define FIRST_TEXT(BEFORE)                                                                                             \
     TEXT_OF(                                                                                                           \
@@ -332,12 +333,11 @@ wg_topk_result (wg_topk)(wg_tensor x, wg_topk_options options)
 }
 
 /* ---- median, quantile: x as rows of what is reduced, of which one entry or two make the result ------------------- */
-/* x with the axes last, contiguous: [rows, n]. */
-static const char *rows_gathered(const wg_call *c, const wg_axes *axes)
+/* The type of x with the axes last, and its strides. */
+static wg_type axes_last(const wg_type *x, const wg_axes *axes, int64_t stride[WG_MAX_RANK])
 {
-    const wg_type *x = &c->x[0];
     wg_type moved = {.dtype = x->dtype, .rank = x->rank};
-    int64_t own[WG_MAX_RANK], stride[WG_MAX_RANK], step = 1;
+    int64_t own[WG_MAX_RANK], step = 1;
     bool goes[WG_MAX_RANK] = {false};
     int n = 0;
     for (int i = x->rank; i-- > 0; step *= x->dim[i])
@@ -350,6 +350,15 @@ static const char *rows_gathered(const wg_call *c, const wg_axes *axes)
                 moved.dim[n] = x->dim[i];
                 stride[n++] = own[i];
             }
+    return moved;
+}
+
+/* x with the axes last, contiguous: [rows, n]. */
+static const char *rows_gathered(const wg_call *c, const wg_axes *axes)
+{
+    const wg_type *x = &c->x[0];
+    int64_t stride[WG_MAX_RANK];
+    wg_type moved = axes_last(x, axes, stride);
     char *rows = wg_scratch(c, (size_t)wg_type_count(x) * wg_dtype_size(x->dtype));
     if (rows)
         wg_gather_strided(&moved, stride, c->from[0], rows);
@@ -393,6 +402,33 @@ static wg_status rows_between(const wg_call *c, const wg_axes *axes, int64_t low
             ((double *)c->to[0])[i] = y;
     }
     return WG_OK;
+}
+
+static wg_status between_c(const wg_call *c, wg_code *w, const wg_axes *axes, int64_t low, double part)
+{
+    int64_t stride[WG_MAX_RANK], n = wg_reduced_count(&c->x[0], axes);
+    wg_type moved = axes_last(&c->x[0], axes, stride);
+    wg_code_room(w, "rows", c->dtype, wg_type_count(&c->x[0]));
+    wg_code_room(w, "place", WG_INT64, n);
+    wg_code_move(w, &moved, (wg_code_array){.word = "rows"}, "=", (wg_code_array){.word = "x", .stride = stride});
+    wg_code_size(w, "n", n);
+    wg_code_size(w, "step", 1);
+    wg_code_size(w, "low", low);
+    wg_code_number(w, "part", part);
+    wg_code_for(w, "i", wg_type_count(&c->y[0]));
+    wg_status status = wg_code_text(w, TEXT_OF(
+        const T *key = rows + i * n;
+        HEAP(FLOATS_ASCEND)
+        int nan = n;
+        while (nan > 0 && isnan_T(key[place[nan - 1]])) nan--;
+        const int a = nan < n ? nan : low; const int b = nan < n || part == 0 ? a : low + 1;
+        double value = (double)key[place[a]];
+        const double more = (double)key[place[b]];
+        if (a != b && value != more) value += part * (more - value);
+        index[2 * i] = place[a]; index[2 * i + 1] = place[b];
+        y[i] = (T)value;));
+    wg_code_end(w);
+    return status;
 }
 
 static wg_status between_type(wg_call *c, const wg_axes *axes, bool keepdims)
@@ -446,6 +482,12 @@ static wg_status median_run(const wg_call *c)
     return rows_between(c, &o->axis, (wg_reduced_count(&c->x[0], &o->axis) - 1) / 2, 0);
 }
 
+static wg_status median_c(const wg_call *c, wg_code *w)
+{
+    const wg_median_options *o = c->options;
+    return between_c(c, w, &o->axis, (wg_reduced_count(&c->x[0], &o->axis) - 1) / 2, 0);
+}
+
 static wg_tensor median_dx(const wg_call *c, wg_tensor g)
 {
     const wg_median_options *o = c->options;
@@ -466,6 +508,7 @@ WG_OP(median) = {
     .options = WG_SCHEMA(wg_median, WG_ATTR(wg_median, axis), WG_ATTR(wg_median, keepdims)),
     .type = median_type,
     .run = median_run,
+    .c = median_c,
     .vjp = {median_dx},
     .jvp = median_jvp,
     .saves = "",
@@ -498,6 +541,13 @@ static wg_status quantile_run(const wg_call *c)
     return rows_between(c, &o->axis, low, part);
 }
 
+static wg_status quantile_c(const wg_call *c, wg_code *w)
+{
+    double part;
+    int64_t low = quantile_place(c, &part);
+    return between_c(c, w, &((const wg_quantile_options *)c->options)->axis, low, part);
+}
+
 static wg_tensor quantile_dx(const wg_call *c, wg_tensor g)
 {
     const wg_quantile_options *o = c->options;
@@ -524,6 +574,7 @@ WG_OP(quantile) = {
                          WG_ATTR(wg_quantile, keepdims)),
     .type = quantile_type,
     .run = quantile_run,
+    .c = quantile_c,
     .vjp = {quantile_dx},
     .jvp = quantile_jvp,
     .saves = "",

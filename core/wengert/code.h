@@ -27,7 +27,8 @@ typedef struct wg_code wg_code;
  *     o->beta           is the value of an option, IS(o->approximate, 't') whether its word begins with the letter,
  *     exp, sigmoid, ... are the functions of <math.h>, and the helpers of WG_MAP texts, for a T; exp_double for
  *                       a double; exp_T is exp, and no macro,
- *     FAIL;             leaves the exported function, which then returns 1: an index out of range.
+ *     FAIL;             leaves the exported function, which then returns 1: an index or a label out of range,
+ *     BREAKDOWN;        the same with 2: a matrix that is singular, not definite, not finite. A text has one of them.
  * It is laid out anew: a line a statement. */
 #define WG_C(...) #__VA_ARGS__
 WG_API wg_status wg_code_text(wg_code *w, const char *text);
@@ -37,6 +38,8 @@ WG_API wg_status wg_code_size(wg_code *w, const char *name, int64_t value);
 WG_API wg_status wg_code_sizes(wg_code *w, const char *name, int n, const int64_t *value);
 /* A name for a number, a double. */
 WG_API void wg_code_number(wg_code *w, const char *name, double value);
+/* A name for an array of n numbers to work in, part of the exported function's memory: whatever was there is there. */
+WG_API wg_status wg_code_room(wg_code *w, const char *name, wg_dtype dtype, int64_t n);
 /* The beginning of a loop of `name` over [0, n), and its end. */
 WG_API void wg_code_for(wg_code *w, const char *name, int64_t n);
 WG_API void wg_code_end(wg_code *w);

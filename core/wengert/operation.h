@@ -81,10 +81,11 @@ typedef struct {
 } wg_map;
 
 /* The C of a function that texts call, for files that are exported: its body in terms of x, or a and b, and of their
- * type T; with n = 0, a whole definition in terms of doubles. */
+ * type T; with n = 0, a whole definition in terms of doubles, with WG_ROUTINE one in terms of T. */
+#define WG_ROUTINE (-1)
 typedef struct {
     const char *name;
-    int n; /* operands */
+    int n; /* operands; 0; WG_ROUTINE */
     const char *text;
 } wg_helper;
 

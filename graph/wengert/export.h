@@ -33,7 +33,8 @@ typedef struct {
 /* Writes f to `path`, which ends in .c, and its declaration to the same with .h. What f was compiled from must still be
  * on the tape. The function takes the inputs and outputs in the order of f's, gradients of `backward` last, each a
  * pointer to row-major values; it calls malloc nowhere, nor itself, and its loops have constant bounds. It returns 0,
- * or 1 where an index was out of range.
+ * 1 where an index or a label was out of range, or 2 where a matrix was singular, not definite or not finite: what the
+ * library refuses with WG_ERROR_INDEX and WG_ERROR_NUMERIC. The outputs are then half done.
  *
  * Results are those of f but for the rounding of sums: those of reductions are taken in double, those of products and
  * of what adds to places in the dtype itself. The file's own test allows 1e-4 of an array's largest number in float32,

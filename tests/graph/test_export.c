@@ -216,12 +216,19 @@ START_TEST(products_may_be_calls_of_cblas)
 }
 END_TEST
 
+static wg_status zeroed(const wg_call *c)
+{
+    memset(c->to[0], 0, (size_t)wg_type_count(&c->y[0]) * wg_dtype_size(c->dtype));
+    return WG_OK;
+}
+
 START_TEST(what_has_no_c_is_named)
 {
-    wg_tensor x = numbers(WG_FLOAT64, WG_SHAPE(3, 3), "x");
-    wg_function *f = wg_compile(tape, WG_TENSORS(x), WG_TENSORS(wg_median(x)));
+    static const wg_op without = {.name = "without_c", .in = {{"x", 0}}, .type = wg_type_as_first, .run = zeroed};
+    wg_tensor x = numbers(WG_FLOAT64, WG_SHAPE(3, 3), "x"), y = wg_record(&without, NULL, &x, 1);
+    wg_function *f = wg_compile(tape, WG_TENSORS(x), WG_TENSORS(y));
     ck_assert_int_eq(wg_export_c(f, "never.c"), WG_ERROR_UNSUPPORTED);
-    ck_assert_ptr_nonnull(strstr(wg_error(tape), "wg_median"));
+    ck_assert_ptr_nonnull(strstr(wg_error(tape), "without_c"));
     ck_assert(access("never.c", F_OK));
 }
 END_TEST
