@@ -154,6 +154,8 @@ void wg_write_dot_part(const wg_drawing *d, uint32_t scope, wg_text *text);
 void wg_write_table(const wg_drawing *d, wg_text *text);
 void wg_write_tree(const wg_drawing *d, wg_text *text);
 void wg_write_json(const wg_drawing *d, wg_text *text);
+/* In short, as a page needs it. */
+void wg_write_page_json(const wg_drawing *d, wg_text *text);
 /* By Graphviz, which may not be there: errors are those of the public function `name`. */
 wg_status wg_write_svg(const wg_drawing *d, const char *name, wg_text *out);
 wg_status wg_write_page(const wg_drawing *d, const char *name, wg_text *out);

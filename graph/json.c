@@ -1,5 +1,6 @@
 /* The facts of a graph as JSON: one object, a line a node, an edge, a scope. The same graph gives the same bytes; what
- * is not known is left out. */
+ * is not known is left out. A page has them in short: what is measured with the digits that it shows, edges as the
+ * numbers of their ends. */
 #include "graph/drawing.h"
 
 const char *wg_fact_kind_name(wg_fact_kind kind)
@@ -27,10 +28,19 @@ static void put_number(wg_text *t, const char *name, double value)
     wg_put_json_number(t, value);
 }
 
-static void put_known(wg_text *t, const char *name, double value)
+/* In a page a count is whole and the rest is rounded: it shows four digits. */
+static void put_measured(wg_text *t, const char *name, double value, bool page)
+{
+    if (!page || !isfinite(value) || value == floor(value))
+        put_number(t, name, value);
+    else
+        wg_put(t, ",\"%s\":%.6g", name, value);
+}
+
+static void put_known(wg_text *t, const char *name, double value, bool page)
 {
     if (value >= 0)
-        put_number(t, name, value);
+        put_measured(t, name, value, page);
 }
 
 static void put_flag(wg_text *t, const char *name, bool value)
@@ -39,16 +49,16 @@ static void put_flag(wg_text *t, const char *name, bool value)
         wg_put(t, ",\"%s\":true", name);
 }
 
-static void put_statistics(wg_text *t, const char *name, const wg_statistics *s)
+static void put_statistics(wg_text *t, const char *name, const wg_statistics *s, bool page)
 {
     if (!s)
         return;
     wg_put(t, ",\"%s\":{\"n\":%lld", name, (long long)s->n);
-    put_number(t, "norm", s->norm);
-    put_number(t, "mean", s->mean);
-    put_number(t, "deviation", s->deviation);
-    put_number(t, "low", s->low);
-    put_number(t, "high", s->high);
+    put_measured(t, "norm", s->norm, page);
+    put_measured(t, "mean", s->mean, page);
+    put_measured(t, "deviation", s->deviation, page);
+    put_measured(t, "low", s->low, page);
+    put_measured(t, "high", s->high, page);
     wg_put(t, ",\"zeros\":%lld", (long long)s->zeros);
     if (s->nan)
         wg_put(t, ",\"nan\":%lld", (long long)s->nan);
@@ -68,7 +78,7 @@ static void put_type(wg_text *t, const wg_type *type)
     wg_put(t, "],\"dtype\":\"%s\"", wg_dtype_name(type->dtype));
 }
 
-static void put_output(wg_text *t, const wg_tensor_fact *o)
+static void put_output(wg_text *t, const wg_tensor_fact *o, bool page)
 {
     put_type(t, &o->type);
     put_text(t, "name", o->name);
@@ -76,13 +86,13 @@ static void put_output(wg_text *t, const wg_tensor_fact *o)
         put_number(t, "value", o->value);
     if (!o->finite)
         wg_put(t, ",\"finite\":false");
-    put_statistics(t, "values", o->values);
-    put_statistics(t, "gradient", o->gradient);
+    put_statistics(t, "values", o->values, page);
+    put_statistics(t, "gradient", o->gradient, page);
     wg_put(t, "}");
 }
 
 /* ---- Lists ------------------------------------------------------------------------------------------------------- */
-static void put_node(wg_text *t, const wg_facts *f, uint32_t i)
+static void put_node(wg_text *t, const wg_facts *f, uint32_t i, bool page)
 {
     const wg_fact *node = &f->node[i];
     wg_put(t, "{\"id\":\"n%u\",\"kind\":\"%s\"", i,
@@ -101,15 +111,15 @@ static void put_node(wg_text *t, const wg_facts *f, uint32_t i)
     put_text(t, "saves", node->saves);
     put_text(t, "fused", node->fused);
     put_text(t, "memory", node->memory);
-    put_known(t, "kept_bytes", node->kept > 0 ? node->kept : -1);
-    put_known(t, "flops", node->flops);
-    put_known(t, "seconds", node->seconds);
-    put_known(t, "seconds_backward", node->seconds_backward);
+    put_known(t, "kept_bytes", node->kept > 0 ? node->kept : -1, page);
+    put_known(t, "flops", node->flops, page);
+    put_known(t, "seconds", node->seconds, page);
+    put_known(t, "seconds_backward", node->seconds_backward, page);
     put_text(t, "place", node->place);
     wg_put(t, ",\"outputs\":[");
     for (uint32_t k = 0; k < node->outputs; k++) {
         wg_put(t, k ? "," : "");
-        put_output(t, &f->output[node->output + k]);
+        put_output(t, &f->output[node->output + k], page);
     }
     wg_put(t, "]}");
 }
@@ -127,6 +137,17 @@ static void put_edges(wg_text *t, const wg_facts *f)
                 wg_put(t, ",\"output\":%d", o->output);
             put_flag(t, "kept", o->kept);
             wg_put(t, "}");
+            between = ",";
+        }
+}
+
+/* In a page: of each edge the two nodes, one after the other. */
+static void put_ends(wg_text *t, const wg_facts *f)
+{
+    const char *between = "";
+    for (uint32_t i = 0; i < f->nodes; i++)
+        for (uint32_t k = 0; k < f->node[i].operands; k++) {
+            wg_put(t, "%s%u,%u", between, f->operand[f->node[i].operand + k].from, i);
             between = ",";
         }
 }
@@ -149,7 +170,7 @@ static void put_scopes(wg_text *t, const wg_drawing *d)
     }
 }
 
-void wg_write_json(const wg_drawing *d, wg_text *text)
+static void put_graph(wg_text *text, const wg_drawing *d, bool page)
 {
     const wg_facts *f = d->facts;
     wg_put(text, "{\"title\":");
@@ -162,11 +183,17 @@ void wg_write_json(const wg_drawing *d, wg_text *text)
            wg_dtype_name(f->usual), (long long)f->parameters, f->parameter_bytes);
     for (uint32_t i = 0; i < f->nodes; i++) {
         wg_put(text, i ? ",\n" : "\n");
-        put_node(text, f, i);
+        put_node(text, f, i, page);
     }
     wg_put(text, "],\n\"edges\":[");
-    put_edges(text, f);
+    if (page)
+        put_ends(text, f);
+    else
+        put_edges(text, f);
     wg_put(text, "],\n\"scopes\":[");
     put_scopes(text, d);
     wg_put(text, "]}\n");
 }
+
+void wg_write_json(const wg_drawing *d, wg_text *text) { put_graph(text, d, false); }
+void wg_write_page_json(const wg_drawing *d, wg_text *text) { put_graph(text, d, true); }

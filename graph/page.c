@@ -108,6 +108,17 @@ static void put_svg(wg_text *t, const char *at, const char *end)
     }
 }
 
+/* "block ×12". */
+void wg_put_place_name(wg_text *t, const wg_place_in *scope)
+{
+    wg_text name = {.tape = t->tape};
+    wg_put_bytes(&name, scope->name, scope->times > 1 ? wg_stem(scope->name) : strlen(scope->name));
+    if (scope->times > 1)
+        wg_put(&name, " \xc3\x97%u", scope->times);
+    wg_put_xml(t, name.failed ? "" : name.data);
+    t->failed |= name.failed;
+}
+
 static void put_place(wg_text *t, const wg_picture *p)
 {
     const wg_place_in *scope = &p->d->scope[p->scope];
@@ -115,50 +126,30 @@ static void put_place(wg_text *t, const wg_picture *p)
         wg_put(t, " data-depth=\"%d\">", p->depth);
         return;
     }
-    size_t n = scope->times > 1 ? wg_stem(scope->name) : strlen(scope->name);
-    wg_text name = {.tape = t->tape};
-    wg_put_bytes(&name, scope->name, n);
-    if (scope->times > 1)
-        wg_put(&name, " \xc3\x97%u", scope->times);
     if (scope->run) /* the id of what stands for it: that of its first operation */
         wg_put(t, " data-run=\"s%u\"", scope->few[0]);
     wg_put(t, " data-scope=\"");
     wg_put_xml(t, scope->path);
     wg_put(t, "\" data-name=\"");
-    wg_put_xml(t, name.failed ? "" : name.data);
+    wg_put_place_name(t, scope);
     wg_put(t, "\">");
-    t->failed |= name.failed;
 }
 
-static void put_pictures(wg_text *t, const wg_pictures *p, const char *svg)
+/* Those that Graphviz drew, else lists, and why. */
+static void put_pictures(wg_text *t, const wg_pictures *p, const char *svg, const char *why)
 {
     for (int i = 0; i < p->n; i++) {
-        const char *at = strstr(svg, "<svg"), *end = at ? strstr(at, "</svg>") : NULL;
-        if (!end)
+        const char *at = svg ? strstr(svg, "<svg") : NULL, *end = at ? strstr(at, "</svg>") : NULL;
+        if (svg && !end)
             break;
         wg_put(t, i ? "<template" : "<main");
         put_place(t, &p->picture[i]);
-        put_svg(t, at, svg = end + strlen("</svg>"));
+        if (svg)
+            put_svg(t, at, svg = end + strlen("</svg>"));
+        else
+            wg_put_page_list(t, &p->picture[i], i ? NULL : why);
         wg_put(t, i ? "</template>\n" : "</main>\n");
     }
-}
-
-/* Every node on a line, and why that is all. */
-static void put_list(wg_text *t, const wg_facts *f, const char *why)
-{
-    wg_put(t, "<main><section><p>");
-    wg_put_xml(t, why);
-    wg_put(t, "</p>\n<ol>\n");
-    for (uint32_t i = 0; i < f->nodes; i++) {
-        const wg_tensor_fact *output = wg_fact_output(f, i);
-        char form[96];
-        wg_put(t, "<li class=\"node\" id=\"n%u\"><b>", i);
-        wg_put_xml(t, *output->name ? output->name : f->node[i].op);
-        wg_put(t, "</b><span>%s</span><span>", wg_form_text(&output->type, f->usual, form, sizeof form));
-        wg_put_xml(t, f->node[i].scope);
-        wg_put(t, "</span></li>\n");
-    }
-    wg_put(t, "</ol></section></main>\n");
 }
 
 /* ---- Facts ------------------------------------------------------------------------------------------------------- */
@@ -175,17 +166,16 @@ static void put_facts(wg_text *t, const wg_text *json)
     wg_put(t, "</script>\n");
 }
 
-/* Which node is drawn in place of an equal one. */
+/* By node, the one that is drawn in its place, where any is. */
 static void put_folded(wg_text *t, const wg_drawing *d)
 {
-    const char *between = "";
-    wg_put(t, "<script type=\"application/json\" id=\"same\">{");
-    for (uint32_t i = 0; i < d->facts->nodes; i++)
-        if (d->same[i] != i) {
-            wg_put(t, "%s\"n%u\":\"n%u\"", between, i, d->same[i]);
-            between = ",";
-        }
-    wg_put(t, "}</script>\n");
+    uint32_t nodes = d->facts->nodes, own = 0;
+    while (own < nodes && d->same[own] == own)
+        own++;
+    wg_put(t, "<script type=\"application/json\" id=\"same\">[");
+    for (uint32_t i = 0; own < nodes && i < nodes; i++)
+        wg_put(t, i ? ",%u" : "%u", d->same[i]);
+    wg_put(t, "]</script>\n");
 }
 
 /* ---- The page ---------------------------------------------------------------------------------------------------- */
@@ -236,8 +226,8 @@ static wg_status pictures_drawn(wg_pictures *p, const char *name, wg_text *svg, 
     bool failed = tape->status != WG_OK;
     tape->handler = NULL;
     wg_status status = laid_out(p, p->n, name, svg);
-    if (status == WG_ERROR_UNSUPPORTED && p->n > 1)
-        status = laid_out(p, p->n = 1, name, svg);
+    if (status == WG_ERROR_UNSUPPORTED && p->n > 1 && !(status = laid_out(p, 1, name, svg)))
+        p->n = 1;
     if (!failed && tape->status)
         wg_put(why, "%s", tape->message + strlen(name) + strlen(": "));
     else
@@ -257,12 +247,9 @@ wg_status wg_write_page(const wg_drawing *d, const char *name, wg_text *out)
     wg_status status = pictures_drawn(p, name, &svg, &why);
     if (status && status != WG_ERROR_UNSUPPORTED)
         return wg_no_memory(d->tape, name, svg.room);
-    wg_write_json(d, &json);
+    wg_write_page_json(d, &json);
     put_head(out, d);
-    if (status)
-        put_list(out, d->facts, why.failed ? "" : why.data);
-    else
-        put_pictures(out, p, svg.data);
+    put_pictures(out, p, status ? NULL : svg.data, why.failed ? "" : why.data);
     put_facts(out, &json);
     put_folded(out, d);
     put_foot(out);

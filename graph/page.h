@@ -1,4 +1,4 @@
-/* What the two files that make a page share: its pictures. Private to graph/. */
+/* What the files that make a page share: its pictures. Private to graph/. */
 #ifndef GRAPH_PAGE_H
 #define GRAPH_PAGE_H
 
@@ -21,5 +21,13 @@ typedef struct {
  * that is closed in any of them. Those that would be too large are left out. NULL, and the error reported: no
  * memory. */
 wg_pictures *wg_page_pictures(const wg_drawing *d, const char *name);
+
+/* ---- page.c ---- */
+/* "block ×12": a scope's name; without its index where it draws several. */
+void wg_put_place_name(wg_text *t, const wg_place_in *scope);
+
+/* ---- page_list.c ---- */
+/* A picture as a list, and why it is one; NULL: that was said. */
+void wg_put_page_list(wg_text *t, const wg_picture *p, const char *why);
 
 #endif

@@ -20,29 +20,42 @@ function button(text, action) {
 
 // ---- Nodes and scopes -----------------------------------------------------------------------------------------------
 const written = path => path.replaceAll('\\', '∖'); // a scope's path, as Graphviz takes it
-const thing = new Map(), takes = new Map(), feeds = new Map();
-for (const n of graph.nodes) {
-    n.scope = written(n.scope || '');
-    thing.set(n.id, n);
-    takes.set(n.id, []);
-    feeds.set(n.id, []);
+const nodes = graph.nodes, groups = new Map(); // scopes and rows of operations, by id
+for (const s of graph.scopes) {
+    const path = written(s.id.slice(2)), id = 's:' + path;
+    groups.set(id, Object.assign(s, { id, path, kind: 'scope' }));
 }
-for (const s of graph.scopes)
-    thing.set(s.id = written(s.id), Object.assign(s, { kind: 'scope', path: s.id.slice(2) }));
-for (const e of graph.edges) {
-    takes.get(e.to).push(e.from);
-    feeds.get(e.from).push(e.to);
+const nodeAt = id => nodes[id.slice(1)]?.id === id ? nodes[id.slice(1)] : undefined;
+const thing = id => groups.get(id) || nodeAt(id);
+
+// Edges are the numbers of their two ends, one edge behind the other; `end`: 0 where they leave a node, 1 where they
+// enter. Gives the ids at the other ends of a node's edges, of none of another thing's.
+function others(end) {
+    const { edges } = graph, first = new Uint32Array(nodes.length + 1), found = new Uint32Array(edges.length / 2);
+    for (let e = end; e < edges.length; e += 2)
+        first[edges[e] + 1]++;
+    for (let i = 0; i < nodes.length; i++)
+        first[i + 1] += first[i];
+    const at = first.slice();
+    for (let e = end; e < edges.length; e += 2)
+        found[at[edges[e]]++] = edges[e ^ 1];
+    return id => {
+        const i = nodeAt(id) ? +id.slice(1) : nodes.length;
+        return Array.from(found.subarray(first[i], first[i + 1]), other => 'n' + other);
+    };
 }
 
+const takes = others(1), feeds = others(0);
 const isScope = id => id[0] === 's';
-const scopeOf = id => thing.get(id)?.path || thing.get(id)?.scope || '';
+const scopeIn = n => written(n.scope || '');
+const scopeOf = id => groups.get(id)?.path || scopeIn(thing(id) || {});
 const within = (path, scope) => path === scope || path.startsWith(scope + '.');
 const nameOf = ({ outputs, name, op, kind }) => outputs ? outputs[0].name || op || kind : name;
 
 // The parameters that one operation has to itself are drawn as one card, which has the first one's id.
-const users = id => [...new Set(feeds.get(id))];
-const isOwn = id => thing.get(id)?.kind === 'parameter' && users(id).length === 1;
-const card = id => isOwn(id) ? [...new Set(takes.get(users(id)[0]))].filter(isOwn) : [];
+const users = id => [...new Set(feeds(id))];
+const isOwn = id => thing(id)?.kind === 'parameter' && users(id).length === 1;
+const card = id => isOwn(id) ? [...new Set(takes(users(id)[0]))].filter(isOwn) : [];
 
 // ---- What is known of them ------------------------------------------------------------------------------------------
 const number = x => typeof x !== 'number' ? x : Number.isInteger(x) ? x.toLocaleString('en') : `${+x.toPrecision(4)}`;
@@ -69,7 +82,8 @@ function outputFacts(o, name) {
 
 function nodeFacts(n) {
     const outputs = n.outputs.flatMap((o, i) => outputFacts(o, n.outputs.length > 1 ? 'output ' + i : 'shape'));
-    return [['scope', n.scope], ...outputs, ['numbers', n.numbers], ['options', n.options], ['reduction', n.reduction],
+    return [['scope', scopeIn(n)], ...outputs, ['numbers', n.numbers], ['options', n.options],
+            ['reduction', n.reduction], ['does', n.fused], ['results', n.memory],
             ['frozen', n.frozen && 'yes'], ['used by', n.unused && 'nothing'], ['gradient', n.cut && 'does not flow'],
             ['keeps', n.saves], ['kept', n.kept_bytes && bytes(n.kept_bytes)],
             ['FLOPs', n.flops && scaled(n.flops, 1000, ['', 'k', 'M', 'G', 'T'])],
@@ -80,7 +94,7 @@ function nodeFacts(n) {
 const known = facts => facts.filter(([, x]) => x || x === 0).map(([name, x]) => [name, number(x)]);
 const scopeFacts = s => [['operations', s.operations], ['parameters', s.parameters || '']];
 const factsOf = t => known(t.outputs ? nodeFacts(t) : scopeFacts(t));
-const graphFacts = known([['nodes', graph.nodes.length], ['parameters', graph.parameters || ''],
+const graphFacts = known([['nodes', nodes.length], ['parameters', graph.parameters || ''],
                           ['', graph.parameters ? bytes(graph.parameter_bytes) : '']]);
 
 // ---- Pictures -------------------------------------------------------------------------------------------------------
@@ -97,31 +111,42 @@ const runOf = new Map();
 for (const { at, scope, opens } of scopes.filter(p => !p.opens.startsWith('s:'))) {
     const ids = all('.op', at).map(n => n.id);
     ids.forEach(id => runOf.set(id, opens));
-    thing.set(opens, { id: opens, kind: 'operations in a row', name: '…', path: scope, operations: ids.length });
+    groups.set(opens, { id: opens, kind: 'operations in a row', name: '…', path: scope, operations: ids.length });
 }
-const isIn = (n, t) => within(n.scope, t.path) || runOf.get(n.id) === t.id;
+const isIn = (n, t) => within(scopeIn(n), t.path) || runOf.get(n.id) === t.id;
 
-// Its nodes, its parts (nodes and open scopes) and its edges as [from, to, element]. A list shows no edges. The titles
-// are what Graphviz calls them; those of the backward pass run upwards.
+// Its nodes, its parts (nodes and open scopes) and, once they are asked for, its edges as [from, to, element]. The
+// titles are what Graphviz calls them; those of the backward pass run upwards.
 function prepare(p) {
-    const nodes = all('.node', p.at), title = e => $('title', e)?.textContent;
-    const idOf = new Map(nodes.map(n => [title(n), n.id]));
-    p.node = new Map(nodes.map(n => [n.id, n]));
+    const drawn = all('.node', p.at), title = e => $('title', e)?.textContent;
+    const idOf = new Map(drawn.map(n => [title(n), n.id]));
+    p.node = new Map(drawn.map(n => [n.id, n]));
     p.part = new Map([...all('.cluster', p.at).map(c => [c.id, c]), ...p.node]);
-    p.edges = p.at.viewBox ? all('.edge', p.at).map(e => {
+    p.edges = () => (p.joined ||= p.at.viewBox ? all('.edge', p.at).map(e => {
         const ends = title(e).split('->').map(t => idOf.get(t));
         return [...(e.matches('.rev') ? ends.reverse() : ends), e];
-    }) : graph.edges.map(e => [e.from, e.to]);
-    for (const n of nodes) {
+    }) : listed(p));
+    for (const n of drawn) {
         n.tabIndex = 0;
         n.setAttribute('role', 'button');
     }
 }
 
+// A list shows no edges: those between what stands for their ends.
+function listed(p) {
+    const part = nodes.map(n => shownAs(n.id, p)), edges = new Map();
+    for (let e = 0; e < graph.edges.length; e += 2) {
+        const from = part[graph.edges[e]], to = part[graph.edges[e + 1]];
+        if (from && to && from !== to)
+            edges.set(from + ' ' + to, [from, to]);
+    }
+    return [...edges.values()];
+}
+
 // What a part is of: of the derivative "b7" and the gradient "g7" it is n7, of a word at the edge what stands there.
 function meant(id) {
     const at = id.replace(/^[bg](\d+)$/, 'n$1').replace(/^[ou](?=[ns])/, '');
-    return thing.has(at) ? at : '';
+    return thing(at) ? at : '';
 }
 
 // The id of the part that stands for it: itself, its card, a closed scope around it, what it is a view for, its equal.
@@ -129,16 +154,17 @@ function shownAs(id, p) {
     if (!p.node)
         prepare(p);
     for (let at = id; at; at = users(at)[0]) {
-        const part = [at, ...card(at), runOf.get(at)].find(x => p.part.has(x));
+        const part = p.part.has(at) ? at : [...card(at), runOf.get(at)].find(x => p.part.has(x));
         if (part)
             return part;
         for (let path = scopeOf(at); path; path = path.slice(0, Math.max(path.lastIndexOf('.'), 0)))
             if (p.node.has('s:' + path))
                 return 's:' + path;
-        if (!isOwn(at) && thing.get(at)?.kind !== 'view')
+        if (!isOwn(at) && thing(at)?.kind !== 'view')
             break;
     }
-    return same[id] ? shownAs(same[id], p) : null;
+    const equal = nodeAt(id) ? 'n' + (same[id.slice(1)] ?? id.slice(1)) : id;
+    return equal === id ? null : shownAs(equal, p);
 }
 
 function show(p) {
@@ -155,6 +181,7 @@ function show(p) {
         q === p ? element('b', q.name) : button(q.name, () => open(q))]));
     depth.parentNode.hidden = depths.length < 2 || !!p.scope;
     depth.value = depths.indexOf(p);
+    $('#fit').hidden = !p.at.viewBox;
 }
 
 function open(p) {
@@ -230,7 +257,7 @@ function told(t) {
 
 function list(title, ids) {
     const each = [...new Set(ids)], first = each.slice(0, 40).map(id => {
-        const b = button(nameOf(thing.get(id)), () => visit(id));
+        const b = button(nameOf(thing(id)), () => visit(id));
         b.append(' ', element('span', scopeOf(id)));
         return element('li', b);
     });
@@ -239,17 +266,17 @@ function list(title, ids) {
 }
 
 function tell(id) {
-    const t = thing.get(id || now.opens);
+    const t = thing(id || now.opens);
     if (!t) {
         const rows = graphFacts.flatMap(([name, text]) => [element('dt', name), element('dd', text)]);
         aside.replaceChildren(element('h2', graph.title), element('dl', ...rows), $('#help').content.cloneNode(true));
         return;
     }
-    const p = pictureOf(t.id), nodes = t.outputs ? [t] : graph.nodes.filter(n => isIn(n, t));
-    const inside = new Set(nodes.map(n => n.id)), others = card(t.id).filter(x => x !== t.id);
-    const ends = side => nodes.flatMap(n => side.get(n.id)).filter(x => !inside.has(x));
+    const p = pictureOf(t.id), ids = (t.outputs ? [t] : nodes.filter(n => isIn(n, t))).map(n => n.id);
+    const inside = new Set(ids), beside = card(t.id).filter(x => x !== t.id);
+    const ends = side => ids.flatMap(side).filter(x => !inside.has(x));
     aside.replaceChildren(...told(t), p && p !== now ? button('open', () => open(p)) : '',
-                          ...others.flatMap(x => told(thing.get(x))), ...list('takes', ends(takes)),
+                          ...beside.flatMap(x => told(thing(x))), ...list('takes', ends(takes)),
                           ...list('feeds', ends(feeds)));
 }
 
@@ -257,7 +284,7 @@ function tell(id) {
 // All that edges lead to from there; (0, 1): along them, (1, 0): against.
 function reach(ids, from, to) {
     const next = new Map(), seen = new Set(ids);
-    for (const e of now.edges)
+    for (const e of now.edges())
         next.set(e[from], [e[to], next.get(e[from])]);
     for (const at of seen) // it grows meanwhile
         for (let e = next.get(at); e; e = e[1])
@@ -268,7 +295,7 @@ function reach(ids, from, to) {
 function dim(keeps, keepsEdge) {
     for (const [id, node] of now.node)
         node.classList.toggle('dim', !!meant(id) && !keeps(id));
-    for (const [from, to, edge] of now.edges)
+    for (const [from, to, edge] of now.edges())
         edge?.classList.toggle('dim', !keepsEdge(from, to));
 }
 
@@ -294,7 +321,7 @@ function unescaped(text) {
 
 // Here, else in the smallest picture that shows it; rather by itself than in a closed scope.
 function visit(id) {
-    if (!thing.has(id))
+    if (!thing(id))
         return;
     const some = [now, whole, ...[...scopes].reverse(), ...depths].filter(p => shownAs(id, p));
     const p = some.find(p => isScope(id) || !isScope(shownAs(id, p))) || some[0];
@@ -319,13 +346,18 @@ function go(part) {
 }
 
 // ---- Search ---------------------------------------------------------------------------------------------------------
+// What there is to find of a node: its names and facts in words, not its numbers.
+const words = n => [n.op, n.kind, scopeIn(n), n.options, n.numbers, n.reduction, n.saves, n.fused, n.memory, n.place,
+    n.frozen && 'frozen', n.unused && 'used by nothing', n.cut && 'gradient does not flow',
+    ...n.outputs.map(o => `${o.name || ''}\n${shape(o)}${o.finite === false ? '\nnot finite' : ''}`)]
+    .filter(Boolean).join('\n').toLowerCase();
+
 function find() {
     const word = search.value.trim().toLowerCase();
     pick('');
     if (!word)
         return;
-    const words = n => n.words ||= [nameOf(n), n.kind, n.op, ...factsOf(n).flat()].join('\n').toLowerCase();
-    const found = graph.nodes.filter(n => words(n).includes(word)).map(n => n.id);
+    const found = nodes.filter(n => (n.words ||= words(n)).includes(word)).map(n => n.id);
     const parts = new Set(found.map(id => shownAs(id, now)));
     dim(id => parts.has(id), () => false);
     aside.replaceChildren(element('h2', `${number(found.length)} found`), ...list('', found));
@@ -338,7 +370,7 @@ const ways = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRig
 function next(id, [x, y]) {
     const [fromX, fromY] = middle(now.node.get(id));
     let best = 0.3, to = '';
-    for (const [a, b] of now.edges) {
+    for (const [a, b] of now.edges()) {
         const other = a === id ? b : b === id ? a : '', node = now.node.get(other);
         if (!node)
             continue;

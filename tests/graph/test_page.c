@@ -453,6 +453,37 @@ START_TEST(without_graphviz_it_is_a_list)
 }
 END_TEST
 
+/* As a picture would, it shows what is closed as one, and opens it. */
+START_TEST(a_list_is_opened_and_searched_too)
+{
+    char *path = strdup(getenv("PATH"));
+    wg_tensor loss = nested(50, 10, 10);
+    setenv("PATH", folder, 1);
+    wg_status status = wg_draw(loss, in_folder("page.html"), .title = "net");
+    setenv("PATH", path, 1);
+    free(path);
+    ck_assert_int_eq(status, WG_OK);
+    browser_open(b, in_folder("page.html"), "");
+    says("document.querySelectorAll('main .node').length", "52"); /* x, the blocks, the sum */
+    browser_click(b, ID("s:block.3"), 1);
+    says(HEADING, "block.3");
+    finds(CLEAR ".includes('s:block.2')"); /* what it depends on */
+    browser_key(b, "Enter");
+    says(WHERE, "net/block.3");
+    says("document.querySelectorAll('main .node').length", "100");
+    browser_click(b, ID("n303"), 1);
+    says(HEADING, "multiply");
+    finds(CLEAR ".split(' ').length == 100"); /* a chain */
+    browser_key(b, "/");
+    browser_type(b, "part.4");
+    says(HEADING, "500 found");
+    browser_key(b, "Escape");
+    finds("document.querySelector('#fit').hidden");
+    browser_show(b, "list-opened");
+    nothing_amiss();
+}
+END_TEST
+
 /* Is there a Graphviz, and does the library use it? */
 static bool to_nowhere(void *user, const void *data, size_t size) { return !user && data && size; }
 static bool have_graphviz(void)
@@ -469,6 +500,7 @@ static Suite *page_suite(void)
     TCase *page = tcase_create("page"), *list = tcase_create("list");
     tcase_add_checked_fixture(list, set_up, tear_down);
     tcase_add_test(list, without_graphviz_it_is_a_list);
+    tcase_add_test(list, a_list_is_opened_and_searched_too);
     suite_add_tcase(s, list);
     suite_add_tcase(s, page);
     if (!have_graphviz())
