@@ -3,6 +3,9 @@
  * are det(u) det(v) u diag(p) v', where p[k] is the product of all s but s[k]: right for every rank. */
 #include "ops/backend.h"
 #include "ops/linalg.h"
+#include "ops/linalg_code.h"
+
+#include <float.h>
 
 #define DETERMINANTS(OP) OP(det) OP(slogdet) OP(logdet_spd) OP(cofactors) OP(cofactors_moved)
 WG_CONTENTS(DETERMINANTS)
@@ -48,6 +51,43 @@ static product lu_product(wg_dtype dtype, int n, const void *lu, const int *pivo
     for (int i = 0; i < n; i++)
         times(&p, pivot[i] == i + 1 ? diagonal_at(dtype, n, lu, i) : -diagonal_at(dtype, n, lu, i));
     return p;
+}
+
+/* ---- In C -------------------------------------------------------------------------------------------------------- */
+static int64_t order_of(const wg_call *c) { return c->x[0].dim[c->x[0].rank - 1]; }
+
+/* The text for the LU factors of each matrix. */
+static wg_status factorised_c(const wg_call *c, wg_code *w, const char *text)
+{
+    wg_code_room(w, "matrix", WG_FLOAT64, order_of(c) * order_of(c));
+    wg_code_room(w, "pivot", WG_INT32, order_of(c));
+    wg_matrices_begin(c, w);
+    wg_code_text(w, TEXT_OF(int exponent = 0; WG_LOAD(n * n, matrix, a[q * n * n + i]) lu_of(n, n, matrix, pivot);
+                            const double mantissa = lu_product(n, matrix, pivot, &exponent);));
+    wg_code_text(w, text);
+    return wg_matrices_end(w);
+}
+
+/* matrix = u diag(s) v', v overwritten by the sign of det u det v' and its rows. */
+#define SINGULAR_FRAME                                                                                                 \
+    WG_LOAD(n * n, u, a[q * n * n + i])                                                                                \
+    if (svd_of(n, n, u, s, v)) BREAKDOWN;                                                                              \
+    double sign = 1;                                                                                                   \
+    WG_LOAD_ANY(n * n, matrix, u[i])                                                                                   \
+    lu_of(n, n, matrix, pivot);                                                                                        \
+    sign = lu_product(n, matrix, pivot, &exponent) < 0 ? -sign : sign;                                                 \
+    WG_LOAD_ANY(n * n, matrix, v[i])                                                                                   \
+    lu_of(n, n, matrix, pivot);                                                                                        \
+    sign = lu_product(n, matrix, pivot, &exponent) < 0 ? -sign : sign;
+
+static void frame_begin(const wg_call *c, wg_code *w)
+{
+    int64_t n = order_of(c);
+    wg_code_room(w, "matrix", WG_FLOAT64, n * n);
+    wg_code_room(w, "u", WG_FLOAT64, n * n);
+    wg_code_room(w, "v", WG_FLOAT64, n * n);
+    wg_code_room(w, "s", WG_FLOAT64, n);
+    wg_code_room(w, "pivot", WG_INT32, n);
 }
 
 /* ---- The cofactors ----------------------------------------------------------------------------------------------- */
@@ -186,6 +226,38 @@ static wg_status cofactors_run(const wg_call *c)
     return status;
 }
 
+static wg_status cofactors_c(const wg_call *c, wg_code *w)
+{
+    frame_begin(c, w);
+    wg_code_room(w, "room", WG_FLOAT64, 3 * order_of(c));
+    wg_code_number(w, "enough", sqrt(wg_epsilon(c->dtype)));
+    wg_code_number(w, "smallest", DBL_MIN);
+    wg_matrices_begin(c, w);
+    wg_code_text(w, TEXT_OF(
+        int exponent = 0;
+        WG_LOAD(n * n, matrix, a[q * n * n + i])
+        const bool singular = lu_singular(n, matrix, pivot, room, enough);
+        const double mantissa = lu_product(n, matrix, pivot, &exponent);
+        const double whole = ldexp_double(mantissa, exponent);
+        if (!singular && fabs_double(whole) >= smallest && !isinf_T(whole)) {
+            WG_LOAD_ANY(n * n, u, (i % (n + 1) == 0))
+            lu_solve(n, n, matrix, pivot, u);
+            WG_PUT(n * n, y[q * n * n + i], (whole * u[i % n * n + i / n]))
+            continue;
+        }
+        SINGULAR_FRAME
+        for (int j = 0; j < n; j++) {
+            const double others = sign * product_but_two(n, s, j, j);
+            for (int i = 0; i < n; i++) v[i * n + j] *= others;
+        }
+        for (int i = 0; i < n; i++) for (int j = 0; j < n; j++) {
+            double sum = 0;
+            for (int k = 0; k < n; k++) sum += u[i * n + k] * v[j * n + k];
+            y[(q * n + i) * n + j] = (T)sum;
+        }));
+    return wg_matrices_end(w);
+}
+
 static wg_tensor cofactors_da(const wg_call *c, wg_tensor g) { return wg_cofactors_moved(c->in[0], g); }
 static wg_tensor cofactors_jvp(const wg_call *c) { return wg_cofactors_moved(c->in[0], c->t[0]); }
 
@@ -196,6 +268,7 @@ WG_OP(cofactors) = {
     .in = {{"a", 0}},
     .type = wg_type_as_first,
     .run = cofactors_run,
+    .c = cofactors_c,
     .vjp = {cofactors_da},
     .jvp = cofactors_jvp,
     .saves = "a",
@@ -255,6 +328,41 @@ static wg_status cofactors_moved_run(const wg_call *c)
     return status;
 }
 
+/* matrix = u' e v, then the derivative in that frame, and back. */
+static wg_status cofactors_moved_c(const wg_call *c, wg_code *w)
+{
+    frame_begin(c, w);
+    wg_code_room(w, "half", WG_FLOAT64, order_of(c) * order_of(c));
+    wg_matrices_begin(c, w);
+    wg_code_text(w, TEXT_OF(
+        int exponent = 0;
+        SINGULAR_FRAME
+        for (int i = 0; i < n; i++) for (int j = 0; j < n; j++) {
+            half[i * n + j] = 0;
+            for (int k = 0; k < n; k++) half[i * n + j] += (double)e[(q * n + i) * n + k] * v[k * n + j];
+        }
+        for (int i = 0; i < n; i++) for (int j = 0; j < n; j++) {
+            matrix[i * n + j] = 0;
+            for (int k = 0; k < n; k++) matrix[i * n + j] += u[k * n + i] * half[k * n + j];
+        }
+        for (int i = 0; i < n; i++) {
+            half[i * n + i] = 0;
+            for (int j = 0; j < n; j++) {
+                if (i == j) continue;
+                const double others = sign * product_but_two(n, s, i, j);
+                half[i * n + i] += others * matrix[j * n + j];
+                half[i * n + j] = -others * matrix[j * n + i];
+            }
+        }
+        product_of(n, u, half, matrix);
+        for (int i = 0; i < n; i++) for (int j = 0; j < n; j++) {
+            double sum = 0;
+            for (int k = 0; k < n; k++) sum += matrix[i * n + k] * v[j * n + k];
+            y[(q * n + i) * n + j] = (T)sum;
+        }));
+    return wg_matrices_end(w);
+}
+
 /* The third derivative of det along e and f, by b = a^-1: a regular a is needed here. */
 static wg_tensor third(wg_tensor a, wg_tensor e, wg_tensor f)
 {
@@ -280,6 +388,7 @@ WG_OP(cofactors_moved) = {
     .in = {{"a", 0}, {"e", 0}},
     .type = wg_type_as_first,
     .run = cofactors_moved_run,
+    .c = cofactors_moved_c,
     .vjp = {cofactors_moved_da, cofactors_moved_de},
     .jvp = cofactors_moved_jvp,
     .saves = "a e",
@@ -326,6 +435,10 @@ static void det_each(const wg_call *c, int n, const void *lu, const int *pivot, 
 }
 
 static wg_status det_run(const wg_call *c) { return each_factorised(c, det_each); }
+static wg_status det_c(const wg_call *c, wg_code *w)
+{
+    return factorised_c(c, w, WG_C(y[q] = (T)ldexp_double(mantissa, exponent);));
+}
 static wg_tensor det_da(const wg_call *c, wg_tensor g) { return wg_each_times(g, wg_cofactors(c->in[0])); }
 static wg_tensor det_jvp(const wg_call *c) { return wg_matrix_inner(wg_cofactors(c->in[0]), c->t[0]); }
 
@@ -344,6 +457,7 @@ WG_OP(det) = {
     .in = {{"a", 0}},
     .type = one_a_matrix_type,
     .run = det_run,
+    .c = det_c,
     .vjp = {det_da},
     .jvp = det_jvp,
     .saves = "a",
@@ -371,6 +485,15 @@ static void slogdet_each(const wg_call *c, int n, const void *lu, const int *piv
 
 static wg_status slogdet_run(const wg_call *c) { return each_factorised(c, slogdet_each); }
 
+static wg_status slogdet_c(const wg_call *c, wg_code *w)
+{
+    return factorised_c(c, w, WG_C(
+        double sum = 0;
+        for (int i = 0; i < n; i++) sum += log_double(fabs_double(matrix[i * n + i]));
+        sign[q] = mantissa > 0 ? 1 : mantissa < 0 ? -1 : 0;
+        logabsdet[q] = (T)(mantissa == 0 ? -(double)INFINITY : sum);));
+}
+
 static wg_tensor slogdet_da(const wg_call *c, wg_tensor g)
 {
     (void)g;
@@ -396,6 +519,7 @@ WG_OP(slogdet) = {
     .out = {"sign", "logabsdet"},
     .type = slogdet_type,
     .run = slogdet_run,
+    .c = slogdet_c,
     .vjp = {slogdet_da},
     .jvp = slogdet_jvp,
     .saves = "a",
@@ -437,6 +561,20 @@ static wg_status logdet_spd_run(const wg_call *c)
     return WG_OK;
 }
 
+static wg_status logdet_spd_c(const wg_call *c, wg_code *w)
+{
+    wg_code_size(w, "lower", 1);
+    wg_code_room(w, "matrix", WG_FLOAT64, order_of(c) * order_of(c));
+    wg_matrices_begin(c, w);
+    wg_code_text(w, TEXT_OF(
+        double sum = 0;
+        WG_LOAD_SYMMETRIC(matrix, a)
+        if (cholesky_of(n, matrix)) BREAKDOWN;
+        for (int i = 0; i < n; i++) sum += 2 * log_double(matrix[i * n + i]);
+        y[q] = (T)sum;));
+    return wg_matrices_end(w);
+}
+
 /* a^-1, symmetric. */
 static wg_tensor inverse_of(wg_tensor a) { return wg_cholesky_solve(wg_cholesky(a), wg_identity_like(a)); }
 
@@ -462,6 +600,7 @@ WG_OP(logdet_spd) = {
     .in = {{"a", WG_SYMMETRIC}},
     .type = one_a_matrix_type,
     .run = logdet_spd_run,
+    .c = logdet_spd_c,
     .vjp = {logdet_spd_da},
     .jvp = logdet_spd_jvp,
     .saves = "a",

@@ -2,6 +2,7 @@
  * live in different parts of the matrix (a triangle and the other, or a skew matrix and a triangle), so each is what
  * that part of the left side is. */
 #include "ops/linalg.h"
+#include "ops/linalg_code.h"
 #include "wengert/indexing.h"
 
 #define FACTORISATIONS(OP) OP(cholesky) OP(lu) OP(qr)
@@ -68,6 +69,22 @@ static wg_status cholesky_run(const wg_call *c)
     return WG_OK;
 }
 
+static wg_status cholesky_c(const wg_call *c, wg_code *w)
+{
+    int64_t n = c->x[0].dim[c->x[0].rank - 1];
+    wg_code_size(w, "lower", ((const wg_cholesky_options *)c->options)->lower);
+    wg_code_room(w, "matrix", WG_FLOAT64, n * n);
+    wg_matrices_begin(c, w);
+    wg_code_text(w, TEXT_OF(
+        WG_LOAD_SYMMETRIC(matrix, a)
+        if (cholesky_of(n, matrix)) BREAKDOWN;
+        for (int i = 0; i < n; i++) for (int j = 0; j < n; j++) {
+            const int row = lower ? i : j, column = lower ? j : i;
+            y[(q * n + i) * n + j] = column <= row ? (T)matrix[row * n + column] : 0;
+        }));
+    return wg_matrices_end(w);
+}
+
 /* The lower triangle of x with half its diagonal: with its transpose it makes a symmetric x. */
 static wg_tensor half_lower(wg_tensor x) { return wg_multiply(wg_add(wg_tril(x), wg_tril(x, .k = -1)), 0.5); }
 
@@ -111,6 +128,7 @@ WG_OP(cholesky) = {
     .options = WG_SCHEMA(wg_cholesky, WG_ATTR(wg_cholesky, lower)),
     .type = cholesky_type,
     .run = cholesky_run,
+    .c = cholesky_c,
     .vjp = {cholesky_da},
     .jvp = cholesky_jvp,
     .saves = "y",
@@ -190,6 +208,32 @@ static wg_status lu_run(const wg_call *c)
         wg_keep_triangle(c->dtype, WG_UPPER, k, s.n, u);
     }
     return WG_OK;
+}
+
+static wg_status lu_c(const wg_call *c, wg_code *w)
+{
+    const wg_type *a = &c->x[0];
+    int64_t m = a->dim[a->rank - 2], n = a->dim[a->rank - 1], less = m < n ? m : n;
+    wg_code_size(w, "less", less);
+    wg_code_room(w, "matrix", WG_FLOAT64, m * n);
+    wg_code_room(w, "pivot", WG_INT32, less);
+    wg_code_room(w, "row", WG_INT32, m);
+    wg_matrices_begin(c, w);
+    wg_code_text(w, TEXT_OF(
+        WG_LOAD(m * n, matrix, a[q * m * n + i])
+        lu_of(m, n, matrix, pivot);
+        for (int i = 0; i < m; i++) row[i] = i;
+        for (int i = 0; i < less; i++) {
+            const int32_t other = row[pivot[i]];
+            row[pivot[i]] = row[i];
+            row[i] = other;
+        }
+        for (int i = 0; i < m; i++) for (int j = 0; j < m; j++) p[(q * m + i) * m + j] = row[j] == i;
+        for (int i = 0; i < m; i++) for (int j = 0; j < less; j++)
+            l[(q * m + i) * less + j] = j < i ? (T)matrix[i * n + j] : i == j ? 1 : 0;
+        for (int i = 0; i < less; i++) for (int j = 0; j < n; j++)
+            u[(q * less + i) * n + j] = j < i ? 0 : (T)matrix[i * n + j];));
+    return wg_matrices_end(w);
 }
 
 /* The square blocks l1, u1 of l and u, and what is below or beside them, of which one at least is empty. */
@@ -273,6 +317,7 @@ WG_OP(lu) = {
     .out = {"p", "l", "u"},
     .type = lu_type,
     .run = lu_run,
+    .c = lu_c,
     .vjp = {lu_da},
     .jvp = lu_jvp,
     .saves = "p l u",
@@ -438,6 +483,53 @@ static wg_status qr_run(const wg_call *c)
     return WG_OK;
 }
 
+/* The columns of the identity that complete a. */
+#define COMPLETING                                                                                                     \
+    reflectors(m, n, matrix, tau);                                                                                     \
+    for (int i = 0; i < m * (m - n); i++) whole[i] = i / (m - n) == n + i % (m - n) ? 1 : 0;                           \
+    apply_q(m, n, matrix, tau, false, m - n, whole);                                                                   \
+    lu_of(m, m - n, whole, pivot);                                                                                     \
+    for (int i = 0; i < m; i++) order[i] = i;                                                                          \
+    for (int i = 0; i < m - n; i++) {                                                                                  \
+        const int32_t other = order[pivot[i]];                                                                         \
+        order[pivot[i]] = order[i];                                                                                    \
+        order[i] = other;                                                                                              \
+        completing[k * (m - n) + i] = other;                                                                           \
+    }
+
+static wg_status qr_c(const wg_call *c, wg_code *w)
+{
+    const wg_type *a = &c->x[0], *q = &c->y[0];
+    int64_t m = a->dim[a->rank - 2], n = a->dim[a->rank - 1], columns = q->dim[q->rank - 1];
+    wg_code_size(w, "m", m);
+    wg_code_size(w, "n", n);
+    wg_code_size(w, "columns", columns);
+    wg_code_size(w, "all", columns > n ? columns : n);
+    wg_code_room(w, "matrix", WG_FLOAT64, m * (columns > n ? columns : n));
+    wg_code_room(w, "whole", WG_FLOAT64, m * m);
+    wg_code_room(w, "tau", WG_FLOAT64, m);
+    wg_code_room(w, "pivot", WG_INT32, m);
+    wg_code_room(w, "order", WG_INT32, m);
+    wg_code_for(w, "k", m && columns ? wg_type_count(q) / (m * columns) : 0);
+    wg_code_text(w, TEXT_OF(WG_LOAD(m * n, matrix, a[k * m * n + i])));
+    if (columns > n)
+        wg_code_text(w, TEXT_OF(
+            COMPLETING
+            for (int i = 0; i < m; i++) for (int j = 0; j < all; j++)
+                matrix[i * all + j] = j < n ? (double)a[(k * m + i) * n + j] : order[j - n] == i ? 1 : 0;));
+    wg_code_text(w, TEXT_OF(
+        reflectors(m, all, matrix, tau);
+        for (int i = 0; i < m * columns; i++) whole[i] = i / columns == i % columns ? 1 : 0;
+        apply_q(m, all, matrix, tau, false, columns, whole);
+        for (int j = 0; j < columns; j++) {
+            const double turn = matrix[j * all + j] < 0 ? -1 : 1;
+            for (int i = 0; i < m; i++) q[(k * m + i) * columns + j] = (T)(turn * whole[i * columns + j]);
+            for (int i = 0; i < n; i++) r[(k * columns + j) * n + i] = i < j ? 0 : (T)(turn * matrix[j * all + i]);
+        }));
+    wg_code_end(w);
+    return w->status;
+}
+
 /* q [m, k] and r [k, k]: of a's first k columns, or of the completed a. */
 typedef struct {
     int64_t m, n, k;
@@ -533,6 +625,7 @@ WG_OP(qr) = {
     .options = WG_SCHEMA(wg_qr, WG_ATTR(wg_qr, mode, .choices = {"reduced", "complete"})),
     .type = qr_type,
     .run = qr_run,
+    .c = qr_c,
     .vjp = {qr_da},
     .jvp = qr_jvp,
     .saves = "a q r",

@@ -2,6 +2,7 @@
  * its transpose is the derivative at a' along the cotangent: one piece of graph code for both rules of any f. */
 #include "ops/backend.h"
 #include "ops/linalg.h"
+#include "ops/linalg_code.h"
 
 #define FUNCTIONS(OP) OP(matrix_power) OP(expm)
 WG_CONTENTS(FUNCTIONS)
@@ -115,6 +116,46 @@ static wg_status matrix_power_run(const wg_call *c)
     return status;
 }
 
+/* By the digits of n, from the lowest. */
+static wg_status matrix_power_c(const wg_call *c, wg_code *w)
+{
+    int64_t n = c->x[0].dim[c->x[0].rank - 1], power = power_of(c);
+    wg_source text = {.tape = c->tape};
+    wg_source_integer(&text, WG_INT64, power < 0 ? -power : power);
+    if (power < 0)
+        wg_code_number(w, "epsilon", wg_epsilon(c->dtype));
+    wg_code_word(w, "POWER", text.data ? text.data : "0");
+    wg_code_room(w, "matrix", WG_FLOAT64, n * n);
+    wg_code_room(w, "result", WG_FLOAT64, n * n);
+    wg_code_room(w, "other", WG_FLOAT64, n * n);
+    wg_code_room(w, "room", WG_FLOAT64, 3 * n);
+    wg_code_room(w, "pivot", WG_INT32, n);
+    wg_matrices_begin(c, w);
+    wg_code_text(w, TEXT_OF(WG_LOAD_ANY(n * n, result, (i % (n + 1) == 0))));
+    if (power < 0)
+        wg_code_text(w, TEXT_OF(
+            WG_LOAD(n * n, other, a[q * n * n + i])
+            WG_LOAD_ANY(n * n, matrix, result[i])
+            if (lu_singular(n, other, pivot, room, epsilon)) BREAKDOWN;
+            lu_solve(n, n, other, pivot, matrix);));
+    else
+        wg_code_text(w, TEXT_OF(WG_LOAD_ANY(n * n, matrix, a[q * n * n + i])));
+    wg_code_text(w, TEXT_OF(
+        for (int64_t left = POWER; left > 0; left /= 2) {
+            if (left % 2 == 1) {
+                product_of(n, result, matrix, other);
+                WG_LOAD_ANY(n * n, result, other[i])
+            }
+            if (left > 1) {
+                product_of(n, matrix, matrix, other);
+                WG_LOAD_ANY(n * n, matrix, other[i])
+            }
+        }
+        WG_PUT(n * n, y[q * n * n + i], result[i])));
+    w->n_words = 0;
+    return wg_matrices_end(w);
+}
+
 static wg_tensor positive_power(const wg_call *c, wg_tensor a)
 {
     int64_t n = power_of(c);
@@ -163,6 +204,7 @@ WG_OP(matrix_power) = {
     .options = WG_SCHEMA(wg_matrix_power, WG_ATTR_REQUIRED(wg_matrix_power, n)),
     .type = matrix_power_type,
     .run = matrix_power_run,
+    .c = matrix_power_c,
     .vjp = {matrix_power_da},
     .jvp = matrix_power_jvp,
     .saves = "a",
@@ -358,6 +400,23 @@ static wg_status expm_run(const wg_call *c)
     return WG_OK;
 }
 
+static wg_status expm_c(const wg_call *c, wg_code *w)
+{
+    int64_t n = c->x[0].dim[c->x[0].rank - 1];
+    wg_code_room(w, "matrix", WG_FLOAT64, n * n);
+    wg_code_room(w, "room", WG_FLOAT64, 6 * n * n);
+    wg_code_room(w, "pivot", WG_INT32, n);
+    wg_matrices_begin(c, w);
+    wg_code_text(w, TEXT_OF(
+        WG_LOAD(n * n, matrix, a[q * n * n + i])
+        expm_of(n, matrix, room, pivot);
+        for (int i = 0; i < n * n; i++) {
+            y[q * n * n + i] = (T)matrix[i];
+            if (!isfinite_T(y[q * n * n + i])) BREAKDOWN;
+        }));
+    return wg_matrices_end(w);
+}
+
 static wg_tensor exponential_of(const wg_call *c, wg_tensor a)
 {
     (void)c;
@@ -393,6 +452,7 @@ WG_OP(expm) = {
     .in = {{"a", 0}},
     .type = function_type,
     .run = expm_run,
+    .c = expm_c,
     .vjp = {expm_da},
     .jvp = expm_jvp,
     .saves = "a",

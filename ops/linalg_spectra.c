@@ -2,6 +2,7 @@
  * them, divided by how far their values are apart; values move by the diagonal there. Where two values coincide the
  * vectors are not functions of the matrix, and a rule that would need them says how small the gap is. */
 #include "ops/linalg.h"
+#include "ops/linalg_code.h"
 
 #define SPECTRA(OP) OP(eigh) OP(eigvalsh) OP(svd) OP(svdvals) OP(matrix_norm)
 WG_CONTENTS(SPECTRA)
@@ -125,6 +126,18 @@ static wg_status eigen_run(const wg_call *c, bool lower, char *values, void *vec
     return WG_OK;
 }
 
+static wg_status eigen_c(const wg_call *c, wg_code *w, bool lower, const char *text)
+{
+    int64_t n = c->x[0].dim[c->x[0].rank - 1];
+    wg_code_size(w, "lower", lower);
+    wg_code_room(w, "matrix", WG_FLOAT64, n * n);
+    wg_code_room(w, "v", WG_FLOAT64, n * n);
+    wg_matrices_begin(c, w);
+    wg_code_text(w, TEXT_OF(WG_LOAD_SYMMETRIC(matrix, a) if (eigen_of(n, matrix, v)) BREAKDOWN;));
+    wg_code_text(w, text);
+    return wg_matrices_end(w);
+}
+
 static wg_status eigh_type(wg_call *c)
 {
     if (wg_is_square(c, 0))
@@ -137,6 +150,12 @@ static wg_status eigh_type(wg_call *c)
 static wg_status eigh_run(const wg_call *c)
 {
     return eigen_run(c, ((const wg_eigh_options *)c->options)->lower, c->to[0], c->to[1]);
+}
+
+static wg_status eigh_c(const wg_call *c, wg_code *w)
+{
+    return eigen_c(c, w, ((const wg_eigh_options *)c->options)->lower, TEXT_OF(
+        WG_PUT(n, values[q * n + i], matrix[i * n + i]) WG_PUT(n * n, vectors[q * n * n + i], v[i])));
 }
 
 /* v (diag(gw) + k (v' gv)) v', with k the inverse gaps. */
@@ -181,6 +200,7 @@ WG_OP(eigh) = {
     .options = WG_SCHEMA(wg_eigh, WG_ATTR(wg_eigh, lower)),
     .type = eigh_type,
     .run = eigh_run,
+    .c = eigh_c,
     .vjp = {eigh_da},
     .jvp = eigh_jvp,
     .saves = "values vectors",
@@ -205,6 +225,12 @@ static wg_status eigvalsh_type(wg_call *c)
 static wg_status eigvalsh_run(const wg_call *c)
 {
     return eigen_run(c, ((const wg_eigvalsh_options *)c->options)->lower, c->to[0], NULL);
+}
+
+static wg_status eigvalsh_c(const wg_call *c, wg_code *w)
+{
+    return eigen_c(c, w, ((const wg_eigvalsh_options *)c->options)->lower,
+                   TEXT_OF(WG_PUT(n, y[q * n + i], matrix[i * n + i])));
 }
 
 static wg_tensor vectors_of(const wg_call *c)
@@ -237,6 +263,7 @@ WG_OP(eigvalsh) = {
     .options = WG_SCHEMA(wg_eigvalsh, WG_ATTR(wg_eigvalsh, lower)),
     .type = eigvalsh_type,
     .run = eigvalsh_run,
+    .c = eigvalsh_c,
     .vjp = {eigvalsh_da},
     .jvp = eigvalsh_jvp,
     .saves = "a",
@@ -321,6 +348,37 @@ static wg_status svd_run(const wg_call *c)
             }
     }
     return status;
+}
+
+/* The text for each matrix: `matrix` [rows, k] and v [k, k] have its left and right vectors, or the other way round
+ * where it is wide. */
+static wg_status svd_code(const wg_call *c, wg_code *w, const char *text)
+{
+    const wg_type *a = &c->x[0];
+    int64_t m = a->dim[a->rank - 2], n = a->dim[a->rank - 1], k = smaller_size(a);
+    wg_code_size(w, "rows", m > n ? m : n);
+    wg_code_size(w, "k", k);
+    wg_code_size(w, "wide", m < n);
+    wg_code_room(w, "matrix", WG_FLOAT64, m * n);
+    wg_code_room(w, "v", WG_FLOAT64, k * k);
+    wg_code_room(w, "sigma", WG_FLOAT64, k);
+    wg_matrices_begin(c, w);
+    wg_code_text(w, TEXT_OF(
+        const T *of_a = a + q * m * n;
+        WG_LOAD(rows * k, matrix, of_a[wide ? i % k * rows + i / k : i])
+        if (svd_of(rows, k, matrix, sigma, v)) BREAKDOWN;));
+    wg_code_text(w, text);
+    return wg_matrices_end(w);
+}
+
+static wg_status svd_c(const wg_call *c, wg_code *w)
+{
+    return svd_code(c, w, TEXT_OF(
+        double *left = wide ? v : matrix; double *right = wide ? matrix : v;
+        for (int j = 0; j < k; j++) point_up(m, k, j, left, right, n);
+        WG_PUT(k, s[q * k + i], sigma[i])
+        WG_PUT(m * k, u[q * m * k + i], left[i])
+        WG_PUT(k * n, vh[q * k * n + i], right[i % n * k + i / n])));
 }
 
 /* Vectors of a rectangle turn out of their space by 1/s, so that no s may be 0. */
@@ -428,6 +486,7 @@ WG_OP(svd) = {
     .out = {"u", "s", "vh"},
     .type = svd_type,
     .run = svd_run,
+    .c = svd_c,
     .vjp = {svd_da},
     .jvp = svd_jvp,
     .saves = "u s vh",
@@ -460,6 +519,11 @@ static wg_status svdvals_run(const wg_call *c)
     return status;
 }
 
+static wg_status svdvals_c(const wg_call *c, wg_code *w)
+{
+    return svd_code(c, w, TEXT_OF(WG_PUT(k, y[q * k + i], sigma[i])));
+}
+
 static wg_tensor svdvals_da(const wg_call *c, wg_tensor g)
 {
     wg_svd_result a = wg_svd(c->in[0]);
@@ -487,6 +551,7 @@ WG_OP(svdvals) = {
     .in = {{"a", 0}},
     .type = svdvals_type,
     .run = svdvals_run,
+    .c = svdvals_c,
     .vjp = {svdvals_da},
     .jvp = svdvals_jvp,
     .saves = "a",
@@ -565,6 +630,29 @@ static wg_status matrix_norm_run(const wg_call *c)
     return status;
 }
 
+static wg_status matrix_norm_c(const wg_call *c, wg_code *w)
+{
+    if (!wg_type_count(&c->x[0])) {
+        wg_code_fill(w, "y", wg_type_count(&c->y[0]), "0");
+        return w->status;
+    }
+    if (ord_is(c, "2"))
+        return svd_code(c, w, WG_C(y[q] = (T)sigma[0];));
+    if (ord_is(c, "nuc"))
+        return svd_code(c, w, WG_C(double sum = 0; for (int i = 0; i < k; i++) sum += sigma[i]; y[q] = (T)sum;));
+    wg_matrices_begin(c, w);
+    wg_code_text(w, WG_C(
+        double most = 0; double sum = 0;
+        for (int i = 0; i < m * n; i++) {
+            const double x = fabs_double((double)a[q * m * n + i]);
+            most = x > most || isnan(x) ? x : most;
+        }
+        for (int i = 0; i < m * n && most > 0 && !isinf(most); i++)
+            sum += (double)a[q * m * n + i] / most * ((double)a[q * m * n + i] / most);
+        y[q] = (T)(sum > 0 ? most * sqrt_double(sum) : most);));
+    return wg_matrices_end(w);
+}
+
 /* How much each singular value's pair has of the gradient, a constant: of "nuc" 1, unless it is 0; of "2" the largest
  * have equal shares of 1. */
 static wg_tensor shares(const wg_call *c, wg_tensor s)
@@ -624,6 +712,7 @@ WG_OP(matrix_norm) = {
     .options = WG_SCHEMA(wg_matrix_norm, WG_ATTR(wg_matrix_norm, ord, .choices = {"fro", "nuc", "2"})),
     .type = matrix_norm_type,
     .run = matrix_norm_run,
+    .c = matrix_norm_c,
     .vjp = {matrix_norm_da},
     .jvp = matrix_norm_jvp,
     .saves = "a y",

@@ -3,6 +3,7 @@
  *
  * The rules are those of x = a^-1 b, dx = a^-1 (db - da x), with whatever solves in place of a^-1. */
 #include "ops/linalg.h"
+#include "ops/linalg_code.h"
 
 #define SYSTEMS(OP) OP(solve) OP(triangular_solve) OP(cholesky_solve) OP(lstsq) OP(inv) OP(pinv)
 WG_CONTENTS(SYSTEMS)
@@ -54,6 +55,37 @@ static const void *right_side_at(const wg_call *c, const right_side *r, int64_t 
 {
     int64_t at = is_vector(c) ? 0 : wg_stack_index(&c->x[1], &c->y[0], r->core, k);
     return (const char *)c->from[1] + (size_t)at * (size_t)r->rows_b * (size_t)r->columns * r->size;
+}
+
+/* ---- The same in C ----------------------------------------------------------------------------------------------- */
+/* The text for each system: a, right [rows, columns] and what becomes x, its first rows. */
+static wg_status systems_c(const wg_call *c, wg_code *w, const char *text)
+{
+    const wg_type *a = &c->x[0], *b = &c->x[1], *y = &c->y[0];
+    int core = is_vector(c) ? 1 : 2;
+    int64_t m = a->dim[a->rank - 2], n = a->dim[a->rank - 1], columns = core == 1 ? 1 : b->dim[b->rank - 1];
+    int64_t longer = m > n ? m : n, shorter = m < n ? m : n;
+    wg_code_size(w, "m", m);
+    wg_code_size(w, "n", n);
+    wg_code_size(w, "columns", columns);
+    wg_code_room(w, "matrix", WG_FLOAT64, m * n);
+    wg_code_room(w, "right", WG_FLOAT64, longer * columns);
+    wg_code_room(w, "room", WG_FLOAT64, 3 * shorter);
+    wg_code_room(w, "pivot", WG_INT32, shorter);
+    wg_systems_begin(c, w, core);
+    wg_code_text(w, text);
+    wg_code_text(w, y->dim[y->rank - core] ? TEXT_OF(WG_PUT(n * columns, y[q * n * columns + i], right[i])) : "");
+    return wg_systems_end(c, w, core);
+}
+
+static wg_status solve_c(const wg_call *c, wg_code *w)
+{
+    wg_code_number(w, "epsilon", wg_epsilon(c->dtype));
+    return systems_c(c, w, TEXT_OF(
+        WG_LOAD(n * n, matrix, a[at_a + i])
+        WG_LOAD_ANY(n * columns, right, b[at_b + i])
+        if (lu_singular(n, matrix, pivot, room, epsilon)) BREAKDOWN;
+        lu_solve(n, columns, matrix, pivot, right);));
 }
 
 /* ---- solve ------------------------------------------------------------------------------------------------------- */
@@ -121,6 +153,7 @@ WG_OP(solve) = {
     .in = {{"a", 0}, {"b", 0}},
     .type = square_system_type,
     .run = solve_run,
+    .c = solve_c,
     .vjp = {solve_da, solve_db},
     .jvp = solve_jvp,
     .saves = "a y",
@@ -184,6 +217,30 @@ static wg_status triangular_solve_run(const wg_call *c)
     return triangular_run(c, o->lower, o->transpose, o->unit_diagonal, false);
 }
 
+/* op(a) x = b, or op(a) op(a)' x = b. */
+static wg_status triangular_code(const wg_call *c, wg_code *w, bool lower, bool transpose, bool unit, bool both)
+{
+    wg_code_size(w, "lower", lower);
+    wg_code_size(w, "transpose", transpose);
+    wg_code_size(w, "unit", unit);
+    wg_code_size(w, "both", both);
+    wg_code_word(w, "A", c->op->in[0].name);
+    return systems_c(c, w, TEXT_OF(
+        for (int i = 0; i < n * n; i++) {
+            matrix[i] = (double)A[at_a + i];
+            if (!unit && i % (n + 1) == 0 && matrix[i] == 0) BREAKDOWN;
+        }
+        WG_LOAD_ANY(n * columns, right, b[at_b + i])
+        substitute(n, columns, matrix, lower, transpose, unit, right);
+        if (both) substitute(n, columns, matrix, lower, !transpose, unit, right);));
+}
+
+static wg_status triangular_solve_c(const wg_call *c, wg_code *w)
+{
+    const wg_triangular_solve_options *o = c->options;
+    return triangular_code(c, w, o->lower, o->transpose, o->unit_diagonal, false);
+}
+
 /* The part of a [n, n] that is read. */
 static wg_tensor read_part(bool lower, bool unit, wg_tensor a)
 {
@@ -234,6 +291,7 @@ WG_OP(triangular_solve) = {
                          WG_ATTR(wg_triangular_solve, transpose), WG_ATTR(wg_triangular_solve, unit_diagonal)),
     .type = square_system_type,
     .run = triangular_solve_run,
+    .c = triangular_solve_c,
     .vjp = {triangular_solve_da, triangular_solve_db},
     .jvp = triangular_solve_jvp,
     .saves = "a y",
@@ -251,6 +309,12 @@ static wg_status cholesky_solve_run(const wg_call *c)
 {
     bool lower = ((const wg_cholesky_solve_options *)c->options)->lower;
     return triangular_run(c, lower, !lower, false, true);
+}
+
+static wg_status cholesky_solve_c(const wg_call *c, wg_code *w)
+{
+    bool lower = ((const wg_cholesky_solve_options *)c->options)->lower;
+    return triangular_code(c, w, lower, !lower, false, true);
 }
 
 static wg_tensor again_solved(const wg_call *c, wg_tensor b)
@@ -298,6 +362,7 @@ WG_OP(cholesky_solve) = {
     .options = WG_SCHEMA(wg_cholesky_solve, WG_ATTR(wg_cholesky_solve, lower)),
     .type = square_system_type,
     .run = cholesky_solve_run,
+    .c = cholesky_solve_c,
     .vjp = {cholesky_solve_dl, cholesky_solve_db},
     .jvp = cholesky_solve_jvp,
     .saves = "l y",
@@ -380,6 +445,47 @@ static wg_status lstsq_run(const wg_call *c)
     return WG_OK;
 }
 
+/* Of a [long, short], or its transpose where it is wide: factors q r, r as the LU factors of itself for its condition.
+ * right = r^-1 q' right, or q r'^-1 right. */
+#define LEAST_SQUARES                                                                                                  \
+    reflectors(rows, less, matrix, tau);                                                                               \
+    for (int i = 0; i < less * less; i++) triangle[i] = i % less >= i / less ? matrix[i] : 0;                          \
+    for (int i = 0; i < less; i++) pivot[i] = i;                                                                       \
+    if (!(norm1_of(less, triangle) * lu_estimate(less, triangle, pivot, room) <= 1 / epsilon)) BREAKDOWN;              \
+    if (wide) {                                                                                                        \
+        substitute(less, columns, triangle, false, true, false, right);                                                \
+        for (int i = less * columns; i < rows * columns; i++) right[i] = 0;                                            \
+    }                                                                                                                  \
+    apply_q(rows, less, matrix, tau, !wide, columns, right);                                                           \
+    if (!wide) substitute(less, columns, triangle, false, false, false, right);
+#define LOAD_UPRIGHT(from) WG_LOAD(rows * less, matrix, from[wide ? i % less * rows + i / less : i])
+
+static void least_squares_begin(const wg_call *c, wg_code *w)
+{
+    const wg_type *a = &c->x[0];
+    int64_t m = a->dim[a->rank - 2], n = a->dim[a->rank - 1], less = m < n ? m : n;
+    wg_code_size(w, "rows", m > n ? m : n);
+    wg_code_size(w, "less", less);
+    wg_code_size(w, "wide", m < n);
+    wg_code_number(w, "epsilon", wg_epsilon(c->dtype));
+    wg_code_room(w, "tau", WG_FLOAT64, less);
+    wg_code_room(w, "triangle", WG_FLOAT64, less * less);
+}
+
+static wg_status lstsq_c(const wg_call *c, wg_code *w)
+{
+    if (!wg_type_count(&c->x[0]) || !wg_type_count(&c->y[0])) {
+        wg_code_fill(w, "y", wg_type_count(&c->y[0]), "0");
+        return w->status;
+    }
+    least_squares_begin(c, w);
+    return systems_c(c, w, TEXT_OF(
+        const T *of_a = a + at_a;
+        LOAD_UPRIGHT(of_a)
+        WG_LOAD_ANY(m * columns, right, b[at_b + i])
+        LEAST_SQUARES));
+}
+
 /* Of x = y b with the pseudo-inverse y of a: z = y' g solves least squares with a'. */
 static wg_tensor lstsq_z(const wg_call *c, wg_tensor g) { return wg_lstsq(wg_matrix_transpose(c->in[0]), up(c, g)); }
 static wg_tensor lstsq_db(const wg_call *c, wg_tensor g) { return down(c, lstsq_z(c, g)); }
@@ -436,6 +542,7 @@ WG_OP(lstsq) = {
     .in = {{"a", 0}, {"b", 0}},
     .type = wg_system_type,
     .run = lstsq_run,
+    .c = lstsq_c,
     .vjp = {lstsq_da, lstsq_db},
     .jvp = lstsq_jvp,
     .saves = "a b y",
@@ -468,6 +575,24 @@ static wg_status inv_run(const wg_call *c)
     return status;
 }
 
+static wg_status inv_c(const wg_call *c, wg_code *w)
+{
+    int64_t n = c->x[0].dim[c->x[0].rank - 1];
+    wg_code_number(w, "epsilon", wg_epsilon(c->dtype));
+    wg_code_room(w, "matrix", WG_FLOAT64, n * n);
+    wg_code_room(w, "right", WG_FLOAT64, n * n);
+    wg_code_room(w, "room", WG_FLOAT64, 3 * n);
+    wg_code_room(w, "pivot", WG_INT32, n);
+    wg_matrices_begin(c, w);
+    wg_code_text(w, TEXT_OF(
+        WG_LOAD(n * n, matrix, a[q * n * n + i])
+        WG_LOAD_ANY(n * n, right, (i % (n + 1) == 0))
+        if (lu_singular(n, matrix, pivot, room, epsilon)) BREAKDOWN;
+        lu_solve(n, n, matrix, pivot, right);
+        WG_PUT(n * n, y[q * n * n + i], right[i])));
+    return wg_matrices_end(w);
+}
+
 static wg_tensor sandwiched(wg_tensor y, wg_tensor t) { return wg_negative(wg_matmul(wg_matmul(y, t), y)); }
 static wg_tensor inv_da(const wg_call *c, wg_tensor g) { return sandwiched(wg_matrix_transpose(c->out[0]), g); }
 static wg_tensor inv_jvp(const wg_call *c) { return sandwiched(c->out[0], c->t[0]); }
@@ -485,6 +610,7 @@ WG_OP(inv) = {
     .in = {{"a", 0}},
     .type = inv_type,
     .run = inv_run,
+    .c = inv_c,
     .vjp = {inv_da},
     .jvp = inv_jvp,
     .saves = "y",
@@ -535,6 +661,26 @@ static wg_status pinv_run(const wg_call *c)
     return WG_OK;
 }
 
+static wg_status pinv_c(const wg_call *c, wg_code *w)
+{
+    const wg_type *a = &c->x[0];
+    int64_t m = a->dim[a->rank - 2], n = a->dim[a->rank - 1], longer = m > n ? m : n, less = m < n ? m : n;
+    least_squares_begin(c, w);
+    wg_code_size(w, "columns", m);
+    wg_code_room(w, "matrix", WG_FLOAT64, m * n);
+    wg_code_room(w, "right", WG_FLOAT64, longer * m);
+    wg_code_room(w, "room", WG_FLOAT64, 3 * less);
+    wg_code_room(w, "pivot", WG_INT32, less);
+    wg_matrices_begin(c, w);
+    wg_code_text(w, TEXT_OF(
+        const T *of_a = a + q * m * n;
+        LOAD_UPRIGHT(of_a)
+        WG_LOAD_ANY(rows * m, right, (i / m == i % m))
+        LEAST_SQUARES
+        WG_PUT(n * m, y[q * n * m + i], right[i])));
+    return wg_matrices_end(w);
+}
+
 /* dy = -y da y + y y' da' (1 - a y) + (1 - y a) da' y' y: the second term is 0 for m <= n, the third for m >= n. */
 static wg_tensor pinv_moved(const wg_call *c, wg_tensor a, wg_tensor y, wg_tensor t)
 {
@@ -581,6 +727,7 @@ WG_OP(pinv) = {
     .in = {{"a", 0}},
     .type = pinv_type,
     .run = pinv_run,
+    .c = pinv_c,
     .vjp = {pinv_da},
     .jvp = pinv_jvp,
     .saves = "a y",

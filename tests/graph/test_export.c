@@ -134,11 +134,49 @@ static wg_function *orders(wg_dtype dtype)
     return wg_compile(tape, WG_TENSORS(x), ((wg_tensors){outputs, COUNT(outputs)}));
 }
 
+/* Factorisations of regular matrices, tall, wide and in stacks; of one of rank 3, whose vectors are not its own, the
+ * values. */
+static wg_function *matrices(wg_dtype dtype)
+{
+    wg_tensor x = numbers(dtype, WG_SHAPE(2, 9, 9), "x"), b = numbers(dtype, WG_SHAPE(9), "b");
+    wg_tensor tall = wg_narrow(x, -1, 0, 5);
+    wg_tensor a = wg_add(x, wg_diag(wg_add(wg_multiply(numbers(dtype, WG_SHAPE(9), ""), 0.5), 3)));
+    wg_tensor spd = wg_add(wg_matmul(a, wg_matrix_transpose(a)), wg_diag(numbers(dtype, WG_SHAPE(9), "")));
+    wg_tensor upright = wg_narrow(a, -1, 0, 5), wide = wg_narrow(a, -2, 0, 5);
+    wg_svd_result of_tall = wg_svd(upright), of_wide = wg_svd(wide);
+    wg_qr_result whole = wg_qr(upright, .mode = "complete");
+    wg_lu_result lu = wg_lu(wide);
+    wg_eigh_result e = wg_eigh(wg_divide(spd, 10));
+    wg_tensor outputs[] = {wg_solve(a, b), wg_inv(a), wg_det(wg_divide(a, 3)), wg_slogdet(a).logabsdet, lu.p, lu.l,
+                           lu.u, whole.q, whole.r, wg_qr(wide).r, wg_cholesky(spd), wg_cholesky(spd, .lower = false),
+                           wg_logdet_spd(spd), e.values, e.vectors, wg_svdvals(tall), of_tall.u, of_tall.s, of_tall.vh,
+                           of_wide.u, of_wide.vh, wg_lstsq(upright, b), wg_pinv(wide), wg_expm(wg_divide(a, 2)),
+                           wg_matrix_power(wg_divide(a, 4), 5), wg_matrix_power(a, -2),
+                           wg_matrix_norm(x, .ord = "nuc")};
+    return wg_compile(tape, WG_TENSORS(x, b), ((wg_tensors){outputs, COUNT(outputs)}));
+}
+
+/* Recurrent layers with what pulls back through them; the order of a row, places that several values are put to. */
+static wg_function *layers(wg_dtype dtype)
+{
+    wg_tensor x = numbers(dtype, WG_SHAPE(4, 2, 3), "x"), h = numbers(dtype, WG_SHAPE(2, 3), "h");
+    wg_tensor w = numbers(dtype, WG_SHAPE(3, 12), "w"), b = numbers(dtype, WG_SHAPE(12), "b");
+    wg_tensor v = wg_narrow(w, 1, 0, 9);
+    wg_lstm_result lstm = wg_lstm(x, h, h, w, w, b, WG_NONE);
+    wg_gru_result gru = wg_gru(x, h, v, v, WG_NONE, wg_narrow(b, 0, 0, 9));
+    wg_tensor at = wg_argsort(wg_narrow(b, 0, 0, 4)), put = wg_scatter(b, at, wg_narrow(b, 0, 8, 4), 0);
+    wg_tensor y = wg_sum(wg_multiply(lstm.y, wg_multiply(gru.y, wg_median(put))));
+    wg_tensor of[] = {x, w, b}, g[3];
+    ck_assert_int_eq(wg_grad(y, of, 3, g), WG_OK);
+    return wg_compile(tape, WG_TENSORS(x, h, w, b), WG_TENSORS(y, lstm.c, wg_rope(w, WG_NONE), g[0], g[1], g[2]));
+}
+
 static const struct {
     const char *name;
     wg_function *(*make)(wg_dtype dtype);
 } programs[] = {{"mlp", mlp_gradient}, {"scalars", scalars}, {"views", views},        {"jacobian", jacobian},
-                {"hessian", hessian},  {"orders", orders},   {"namesakes", namesakes}};
+                {"hessian", hessian},  {"orders", orders},   {"namesakes", namesakes},
+                {"matrices", matrices}, {"layers", layers}};
 
 /* ---- Tests ------------------------------------------------------------------------------------------------------- */
 static bool is_there(const char *compiler)
@@ -323,6 +361,23 @@ START_TEST(an_index_out_of_range_is_an_error)
 }
 END_TEST
 
+START_TEST(a_singular_matrix_is_an_error)
+{
+    if (!is_there("cc"))
+        return;
+    setenv("XDG_CACHE_HOME", folder, 1);
+    double in[] = {2, 1, 1, 1}, out[4];
+    wg_tensor a = wg_array(tape, WG_FLOAT64, WG_SHAPE(2, 2), in);
+    wg_function *f = wg_compile(tape, WG_TENSORS(a), WG_TENSORS(wg_inv(a)));
+    ck_assert_msg(!wg_function_load_c(f), "%s", wg_error(tape));
+    ck_assert_int_eq(wg_function_run(f, (const void *[]){in}, (void *[]){out}), WG_OK);
+    ck_assert_double_eq(out[3], 2);
+    in[0] = 1;
+    ck_assert_int_eq(wg_function_run(f, (const void *[]){in}, (void *[]){out}), WG_ERROR_NUMERIC);
+    wg_clear_error(tape);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("export");
@@ -340,6 +395,7 @@ int main(void)
     tcase_add_test(c, a_loaded_function_computes_and_leaves_gradients_in_the_parameters);
     tcase_add_loop_test(c, a_function_that_cannot_be_loaded_is_as_it_was, 0, COUNT(refused));
     tcase_add_test(c, an_index_out_of_range_is_an_error);
+    tcase_add_test(c, a_singular_matrix_is_an_error);
     suite_add_tcase(s, c);
     SRunner *runner = srunner_create(s);
     srunner_run_all(runner, CK_NORMAL);
