@@ -1,6 +1,7 @@
 /* Sequences and functions given by numbers. A convolution, a correlation and the gradients of both are windows of the
  * same sums, cut out at different places, of operands in one order or the other; a polynomial's gradients are a
  * polynomial and sums of powers; those of an interpolation are graph code over the knots on either side. */
+#include "ops/code.h"
 #include "ops/fft.h"
 #include "ops/index.h"
 #include "wengert/elementwise.h"
@@ -164,6 +165,23 @@ static wg_status window_run(const wg_call *c, part p, bool backwards)
     return WG_OK;
 }
 
+static wg_status window_c(const wg_call *c, wg_code *w, part p, bool backwards)
+{
+    wg_code_size(w, "n", c->x[0].dim[0]);
+    wg_code_size(w, "m", c->x[1].dim[0]);
+    wg_code_size(w, "start", p.start);
+    wg_code_size(w, "length", p.length);
+    wg_code_word(w, "B", backwards ? "b[m - 1 - at + i]" : "b[at - i]");
+    wg_status status = wg_code_text(w, WG_C(for (int k = 0; k < length; k++) {
+        const int at = start + k;
+        double sum = 0;
+        for (int i = at < m ? 0 : at - m + 1; i < n && i <= at; i++) sum += (double)a[i] * (double)B;
+        y[k] = (T)sum;
+    }));
+    w->n_words = 0;
+    return status;
+}
+
 static double window_flops(const wg_call *c) { return 2 * (double)c->x[0].dim[0] * (double)c->x[1].dim[0]; }
 
 static wg_status not_sequences(const wg_call *c)
@@ -212,6 +230,7 @@ static wg_status convolve_type(wg_call *c)
     return not_sequences(c) ? WG_ERROR_SHAPE : window_type(c, convolve_part(c));
 }
 static wg_status convolve_run(const wg_call *c) { return window_run(c, convolve_part(c), false); }
+static wg_status convolve_c(const wg_call *c, wg_code *w) { return window_c(c, w, convolve_part(c), false); }
 static wg_tensor convolve_da(const wg_call *c, wg_tensor g)
 {
     return window_da(c, g, flipped(c->in[1]), convolve_part(c));
@@ -230,6 +249,7 @@ WG_OP(convolve) = {
     .options = WG_SCHEMA(wg_convolve, WG_ATTR(wg_convolve, mode, .choices = {"full", "same", "valid"})),
     .type = convolve_type,
     .run = convolve_run,
+    .c = convolve_c,
     .vjp = {convolve_da, convolve_db},
     .linear = WG_SEPARATELY,
     .saves = "a b",
@@ -248,6 +268,7 @@ static wg_status correlate_type(wg_call *c)
     return not_sequences(c) ? WG_ERROR_SHAPE : window_type(c, correlate_part(c));
 }
 static wg_status correlate_run(const wg_call *c) { return window_run(c, correlate_part(c), true); }
+static wg_status correlate_c(const wg_call *c, wg_code *w) { return window_c(c, w, correlate_part(c), true); }
 static wg_tensor correlate_da(const wg_call *c, wg_tensor g) { return window_da(c, g, c->in[1], correlate_part(c)); }
 static wg_tensor correlate_db(const wg_call *c, wg_tensor g) { return flipped(window_db(c, g, correlate_part(c))); }
 
@@ -259,6 +280,7 @@ WG_OP(correlate) = {
     .options = WG_SCHEMA(wg_correlate, WG_ATTR(wg_correlate, mode, .choices = {"full", "same", "valid"})),
     .type = correlate_type,
     .run = correlate_run,
+    .c = correlate_c,
     .vjp = {correlate_da, correlate_db},
     .linear = WG_SEPARATELY,
     .saves = "a b",
@@ -276,6 +298,10 @@ typedef part wg_convolve_window_options;
 
 static wg_status convolve_window_type(wg_call *c) { return window_type(c, *(const part *)c->options); }
 static wg_status convolve_window_run(const wg_call *c) { return window_run(c, *(const part *)c->options, false); }
+static wg_status convolve_window_c(const wg_call *c, wg_code *w)
+{
+    return window_c(c, w, *(const part *)c->options, false);
+}
 static wg_tensor convolve_window_da(const wg_call *c, wg_tensor g)
 {
     return window_da(c, g, flipped(c->in[1]), *(const part *)c->options);
@@ -293,6 +319,7 @@ WG_OP(convolve_window) = {
                          WG_ATTR_REQUIRED(wg_convolve_window, length)),
     .type = convolve_window_type,
     .run = convolve_window_run,
+    .c = convolve_window_c,
     .vjp = {convolve_window_da, convolve_window_db},
     .linear = WG_SEPARATELY,
     .saves = "a b",
@@ -360,6 +387,17 @@ static wg_status polyval_run(const wg_call *c)
     return WG_OK;
 }
 
+static wg_status polyval_c(const wg_call *c, wg_code *w)
+{
+    wg_code_size(w, "n", c->x[0].dim[0]);
+    wg_code_size(w, "count", wg_type_count(&c->x[1]));
+    return wg_code_text(w, WG_C(for (int j = 0; j < count; j++) {
+        double sum = 0;
+        for (int k = 0; k < n; k++) sum = k == 0 ? (double)coeffs[0] : sum * (double)x[j] + (double)coeffs[k];
+        y[j] = (T)sum;
+    }));
+}
+
 /* The derivative at x of the polynomial of n coefficients; WG_NONE of a constant. */
 static wg_tensor polynomial_slope(const wg_call *c, wg_tensor coeffs, int64_t n, wg_tensor x)
 {
@@ -411,6 +449,7 @@ WG_OP(polyval) = {
     .in = {{"coeffs", 0}, {"x", 0}},
     .type = polyval_type,
     .run = polyval_run,
+    .c = polyval_c,
     .vjp = {polyval_dcoeffs, polyval_dx},
     .jvp = polyval_jvp,
     .saves = "coeffs x",
@@ -485,6 +524,20 @@ static wg_status polyval_powers_run(const wg_call *c)
     return WG_OK;
 }
 
+static wg_status polyval_powers_c(const wg_call *c, wg_code *w)
+{
+    wg_code_size(w, "n", c->y[0].dim[0]);
+    wg_code_size(w, "count", wg_type_count(&c->x[0]));
+    wg_code_room(w, "sum", WG_FLOAT64, c->y[0].dim[0]);
+    return wg_code_text(w, WG_C(
+        for (int k = 0; k < n; k++) sum[k] = 0;
+        for (int j = 0; j < count; j++) {
+            double power = (double)g[j];
+            for (int k = n - 1; k >= 0 && g[j] != 0; k--) { sum[k] += power; power *= (double)x[j]; }
+        }
+        for (int k = 0; k < n; k++) y[k] = (T)sum[k];));
+}
+
 static wg_tensor polyval_powers_dx(const wg_call *c, wg_tensor h)
 {
     return slope_times(c, h, c->y[0].dim[0], c->in[0], c->in[1]);
@@ -514,6 +567,7 @@ WG_OP(polyval_powers) = {
     .options = WG_SCHEMA(wg_polyval_powers, WG_ATTR_REQUIRED(wg_polyval_powers, n)),
     .type = polyval_powers_type,
     .run = polyval_powers_run,
+    .c = polyval_powers_c,
     .vjp = {polyval_powers_dx, polyval_powers_dg},
     .jvp = polyval_powers_jvp,
     .saves = "x g",
@@ -591,6 +645,27 @@ static wg_status interp_run(const wg_call *c)
     return WG_OK;
 }
 
+static wg_status interp_c(const wg_call *c, wg_code *w)
+{
+    wg_code_size(w, "n", c->x[1].dim[0]);
+    wg_code_size(w, "count", wg_type_count(&c->x[0]));
+    return wg_code_text(w, WG_C(
+        for (int k = 0; k < n; k++) if (isnan(xp[k]) || (k > 0 && !(xp[k - 1] < xp[k]))) FAIL;
+        for (int i = 0; i < count; i++) {
+            const double at = (double)x[i];
+            int low = 0; int high = isnan(at) && n > 1 ? 1 : n;
+            while (high - low > 1) {
+                const int middle = low + (high - low) / 2;
+                if (at < (double)xp[middle]) high = middle; else low = middle;
+            }
+            high = at < (double)xp[0] || high == n ? low : high;
+            const double x0 = (double)xp[low]; const double apart = (double)xp[high] - x0;
+            const double f0 = (double)fp[low]; const double f1 = (double)fp[high];
+            left[i] = low; right[i] = high;
+            y[i] = (T)(isnan(at) ? at : f0 == f1 || low == high ? f0 : f0 + (at - x0) / apart * (f1 - f0));
+        }));
+}
+
 enum { SLOPE, WEIGHT }; /* shared: of the line x is on, and of its right knot; both 0 outside */
 
 static wg_tensor left_of(const wg_call *c) { return wg_saved(c, 0); }
@@ -640,6 +715,7 @@ WG_OP(interp) = {
     .saved = {"left", "right"},
     .type = interp_type,
     .run = interp_run,
+    .c = interp_c,
     .share = interp_share,
     .vjp = {interp_dx, interp_dxp, interp_dfp},
     .jvp = interp_jvp,

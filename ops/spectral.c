@@ -2,6 +2,7 @@
  * spectrum made whole, transformed side by side in double, and written scaled. The transpose of a transform is one of
  * the same, so rules call each other; those of the halves have hidden entries of their own, as half a spectrum's inner
  * entries stand for two. */
+#include "ops/code.h"
 #include "ops/fft.h"
 #include "ops/index.h"
 #include "wengert/elementwise.h"
@@ -172,6 +173,106 @@ static wg_status transformed(const wg_call *c, transform t)
     return WG_OK;
 }
 
+/* ---- The same in C ----------------------------------------------------------------------------------------------- */
+/* exp(-2 pi i k / n), real parts and behind them imaginary ones, each from an angle of an eighth of a turn at most. */
+static const wg_helper roots_of_helper = {"roots_of", 0, WG_C(
+static void roots_of(int n, double *roots) {
+    for (int k = 0; k < n; k++) {
+        const int eighth = (int)((int64_t)8 * k / n);
+        const int64_t rest = (int64_t)8 * k - (int64_t)eighth * n;
+        const double angle = (double)(eighth % 2 ? n - rest : rest) / n * M_PI_4;
+        const double c = (eighth + 1) / 2 % 2 ? sin(angle) : cos(angle);
+        const double s = (eighth + 1) / 2 % 2 ? cos(angle) : sin(angle);
+        roots[k] = eighth > 1 && eighth < 6 ? -c : c;
+        roots[n + k] = eighth < 4 ? -s : s;
+    }
+})};
+
+/* Stockham's algorithm, as in fft.c, with a stage for each prime factor of n: n times their sum are the steps. z and
+ * room [2 n], real parts and behind them imaginary ones. */
+static const wg_helper fft_of_helper = {"fft_of", 0, WG_C(
+static void fft_of(int n, const double *roots, double *z, double *room) {
+    int left = n;
+    int side = 1;
+    while (left > 1) {
+        int r = 2;
+        while (left % r != 0) r = r > left / r ? left : r + 1;
+        const int m = left / r;
+        for (int p = 0; p < m; p++) for (int k = 0; k < r; k++) for (int q = 0; q < side; q++) {
+            const int to = (p * r + k) * side + q;
+            const int turn = (int)((int64_t)p * k * side % n);
+            double re = 0;
+            double im = 0;
+            for (int j = 0; j < r; j++) {
+                const int at = (p + j * m) * side + q;
+                const int root = (int)((int64_t)j * k % r) * (n / r);
+                re += z[at] * roots[root] - z[n + at] * roots[n + root];
+                im += z[at] * roots[n + root] + z[n + at] * roots[root];
+            }
+            room[to] = re * roots[turn] - im * roots[n + turn];
+            room[n + to] = re * roots[n + turn] + im * roots[turn];
+        }
+        for (int i = 0; i < 2 * n; i++) z[i] = room[i];
+        left = m;
+        side *= r;
+    }
+})};
+WG_HELPERS_OF(spectral, &roots_of_helper, &fft_of_helper)
+
+static void part_read_c(const wg_call *c, wg_code *w, int i)
+{
+    wg_code_word(w, "X", wg_given(c, i) ? wg_code_operand(c, i) : "");
+    wg_code_word(w, "Z", i ? "z[n + k]" : "z[k]");
+    wg_code_text(w, wg_given(c, i) ? WG_C(for (int k = 0; k < n; k++)
+        Z = k < given ? (double)X[(i * given + k) * inner + j] : 0;) : WG_C(for (int k = 0; k < n; k++) Z = 0;));
+    w->n_words = 0;
+}
+
+static void part_written_c(const wg_call *c, wg_code *w, const transform *t, int i)
+{
+    wg_code_word(w, "Y", wg_code_output(c, i));
+    wg_code_word(w, "VALUE", !i ? "z[k]" : t->backward ? "-z[n + k]" : "z[n + k]");
+    wg_code_word(w, "END", i ? "0" : "scale * z[k]");
+    wg_code_text(w, t->half ? WG_C(for (int k = 0; k < wanted; k++)
+        Y[(i * wanted + k) * inner + j] = (T)(k == 0 || 2 * k == n ? END : 2 * k < n ? inside * VALUE : 0);) :
+        WG_C(for (int k = 0; k < wanted; k++) Y[(i * wanted + k) * inner + j] = (T)(scale * VALUE);));
+    w->n_words = 0;
+}
+
+static wg_status transform_c(const wg_call *c, wg_code *w, transform t)
+{
+    wg_lines from = wg_lines_of(&c->x[0], t.axis), to = wg_lines_of(&c->y[0], t.axis);
+    wg_code_size(w, "n", t.n);
+    wg_code_size(w, "given", from.n);
+    wg_code_size(w, "wanted", to.n);
+    wg_code_size(w, "inner", to.inner);
+    wg_code_number(w, "scale", t.scale);
+    if (t.half)
+        wg_code_number(w, "inside", t.inside);
+    wg_code_room(w, "roots", WG_FLOAT64, 2 * t.n);
+    wg_code_room(w, "z", WG_FLOAT64, 2 * t.n);
+    wg_code_room(w, "room", WG_FLOAT64, 2 * t.n);
+    wg_code_text(w, WG_C(roots_of(n, roots);));
+    wg_code_for(w, "i", to.outer);
+    wg_code_for(w, "j", to.inner);
+    part_read_c(c, w, 0);
+    part_read_c(c, w, 1);
+    if (t.hermitian)
+        wg_code_text(w, WG_C(z[n] = 0; for (int k = 1; 2 * k <= n; k++) {
+            if (2 * k == n) z[n + k] = 0;
+            z[n - k] = z[k];
+            z[2 * n - k] = -z[n + k];
+        }));
+    if (t.backward)
+        wg_code_text(w, WG_C(for (int k = 0; k < n; k++) z[n + k] = -z[n + k];));
+    wg_code_text(w, WG_C(fft_of(n, roots, z, room);));
+    for (int k = 0; k < c->n_out; k++)
+        part_written_c(c, w, &t, k);
+    wg_code_end(w);
+    wg_code_end(w);
+    return w->status;
+}
+
 /* ---- Types ------------------------------------------------------------------------------------------------------- */
 static int axis_of(const wg_call *c) { return *(const int *)c->options; } /* all options begin with it */
 
@@ -253,10 +354,12 @@ static double transform_flops(const wg_call *c)
     return 5 * (double)wg_type_count(&c->x[0]) * log2(fmax(points_of(c), 1));
 }
 
-static wg_status fft_run(const wg_call *c)
+static transform fft_of(const wg_call *c)
 {
-    return transformed(c, (transform){.axis = axis_of(c), .n = c->x[0].dim[axis_of(c)], .scale = 1, .inside = 1});
+    return (transform){.axis = axis_of(c), .n = c->x[0].dim[axis_of(c)], .scale = 1, .inside = 1};
 }
+static wg_status fft_run(const wg_call *c) { return transformed(c, fft_of(c)); }
+static wg_status fft_c(const wg_call *c, wg_code *w) { return transform_c(c, w, fft_of(c)); }
 
 static void fft_share(const wg_call *c, wg_tensor *shared)
 {
@@ -275,6 +378,7 @@ WG_OP(fft) = {
     .options = WG_SCHEMA(wg_fft, WG_ATTR(wg_fft, axis)),
     .type = complex_type,
     .run = fft_run,
+    .c = fft_c,
     .share = fft_share,
     .vjp = {shared_re, shared_im},
     .jvp = shared_output,
@@ -289,12 +393,14 @@ wg_complex (wg_fft)(wg_tensor re, wg_tensor im, wg_fft_options options)
     return pair(&fft_op, &options, (const wg_tensor[]){re, im}, 2);
 }
 
-static wg_status ifft_run(const wg_call *c)
+static transform ifft_of(const wg_call *c)
 {
     double scale = 1 / points_of(c);
-    return transformed(c, (transform){.axis = axis_of(c), .n = c->x[0].dim[axis_of(c)], .backward = true,
-                                      .scale = scale, .inside = scale});
+    return (transform){.axis = axis_of(c), .n = c->x[0].dim[axis_of(c)], .backward = true,
+                       .scale = scale, .inside = scale};
 }
+static wg_status ifft_run(const wg_call *c) { return transformed(c, ifft_of(c)); }
+static wg_status ifft_c(const wg_call *c, wg_code *w) { return transform_c(c, w, ifft_of(c)); }
 
 static void ifft_share(const wg_call *c, wg_tensor *shared)
 {
@@ -313,6 +419,7 @@ WG_OP(ifft) = {
     .options = WG_SCHEMA(wg_ifft, WG_ATTR(wg_ifft, axis)),
     .type = complex_type,
     .run = ifft_run,
+    .c = ifft_c,
     .share = ifft_share,
     .vjp = {shared_re, shared_im},
     .jvp = shared_output,
@@ -359,11 +466,13 @@ static wg_status rfft_type(wg_call *c)
     return WG_OK;
 }
 
-static wg_status rfft_run(const wg_call *c)
+static transform rfft_of(const wg_call *c)
 {
-    return transformed(c, (transform){.axis = axis_of(c), .n = c->x[0].dim[axis_of(c)], .half = true, .scale = 1,
-                                      .inside = 1});
+    return (transform){.axis = axis_of(c), .n = c->x[0].dim[axis_of(c)], .half = true, .scale = 1,
+                       .inside = 1};
 }
+static wg_status rfft_run(const wg_call *c) { return transformed(c, rfft_of(c)); }
+static wg_status rfft_c(const wg_call *c, wg_code *w) { return transform_c(c, w, rfft_of(c)); }
 
 static void rfft_share(const wg_call *c, wg_tensor *shared)
 {
@@ -383,6 +492,7 @@ WG_OP(rfft) = {
     .options = WG_SCHEMA(wg_rfft, WG_ATTR(wg_rfft, axis)),
     .type = rfft_type,
     .run = rfft_run,
+    .c = rfft_c,
     .share = rfft_share,
     .vjp = {shared_re},
     .jvp = shared_output,
@@ -401,11 +511,13 @@ static wg_status rfft_back_type(wg_call *c)
     return WG_OK;
 }
 
-static wg_status rfft_back_run(const wg_call *c)
+static transform rfft_back_of(const wg_call *c)
 {
-    return transformed(c, (transform){.axis = axis_of(c), .n = c->y[0].dim[axis_of(c)], .backward = true, .scale = 1,
-                                      .inside = 1});
+    return (transform){.axis = axis_of(c), .n = c->y[0].dim[axis_of(c)], .backward = true, .scale = 1,
+                       .inside = 1};
 }
+static wg_status rfft_back_run(const wg_call *c) { return transformed(c, rfft_back_of(c)); }
+static wg_status rfft_back_c(const wg_call *c, wg_code *w) { return transform_c(c, w, rfft_back_of(c)); }
 
 static void rfft_back_share(const wg_call *c, wg_tensor *shared)
 {
@@ -424,6 +536,7 @@ WG_OP(rfft_back) = {
     .options = WG_SCHEMA(wg_rfft_back, WG_ATTR_REQUIRED(wg_rfft_back, axis), WG_ATTR_REQUIRED(wg_rfft_back, n)),
     .type = rfft_back_type,
     .run = rfft_back_run,
+    .c = rfft_back_c,
     .share = rfft_back_share,
     .vjp = {shared_re, shared_im},
     .jvp = shared_output,
@@ -461,12 +574,14 @@ static wg_status irfft_type(wg_call *c)
     return WG_OK;
 }
 
-static wg_status irfft_run(const wg_call *c)
+static transform irfft_of(const wg_call *c)
 {
     int64_t n = irfft_points(c);
-    return transformed(c, (transform){.axis = axis_of(c), .n = n, .backward = true, .hermitian = true,
-                                      .scale = 1 / (double)n, .inside = 1 / (double)n});
+    return (transform){.axis = axis_of(c), .n = n, .backward = true, .hermitian = true,
+                       .scale = 1 / (double)n, .inside = 1 / (double)n};
 }
+static wg_status irfft_run(const wg_call *c) { return transformed(c, irfft_of(c)); }
+static wg_status irfft_c(const wg_call *c, wg_code *w) { return transform_c(c, w, irfft_of(c)); }
 
 static void irfft_share(const wg_call *c, wg_tensor *shared)
 {
@@ -486,6 +601,7 @@ WG_OP(irfft) = {
     .options = WG_SCHEMA(wg_irfft, WG_ATTR(wg_irfft, axis), WG_ATTR(wg_irfft, n)),
     .type = irfft_type,
     .run = irfft_run,
+    .c = irfft_c,
     .share = irfft_share,
     .vjp = {shared_re, shared_im},
     .jvp = shared_output,
@@ -509,12 +625,14 @@ static wg_status irfft_back_type(wg_call *c)
     return WG_OK;
 }
 
-static wg_status irfft_back_run(const wg_call *c)
+static transform irfft_back_of(const wg_call *c)
 {
     double n = points_of(c);
-    return transformed(c, (transform){.axis = axis_of(c), .n = c->x[0].dim[axis_of(c)], .half = true, .scale = 1 / n,
-                                      .inside = 2 / n});
+    return (transform){.axis = axis_of(c), .n = c->x[0].dim[axis_of(c)], .half = true, .scale = 1 / n,
+                       .inside = 2 / n};
 }
+static wg_status irfft_back_run(const wg_call *c) { return transformed(c, irfft_back_of(c)); }
+static wg_status irfft_back_c(const wg_call *c, wg_code *w) { return transform_c(c, w, irfft_back_of(c)); }
 
 static void irfft_back_share(const wg_call *c, wg_tensor *shared)
 {
@@ -534,6 +652,7 @@ WG_OP(irfft_back) = {
     .options = WG_SCHEMA(wg_irfft_back, WG_ATTR_REQUIRED(wg_irfft_back, axis), WG_ATTR_REQUIRED(wg_irfft_back, n)),
     .type = irfft_back_type,
     .run = irfft_back_run,
+    .c = irfft_back_c,
     .share = irfft_back_share,
     .vjp = {shared_re},
     .jvp = shared_output,
