@@ -163,6 +163,16 @@ wg_status wg_captured_since(wg_tape *tape, const char *name, uint32_t low, const
     return fits ? WG_OK : wg_no_memory(tape, name, sizeof *c->at);
 }
 
+uint32_t wg_operations_since(const wg_tape *tape, uint32_t low)
+{
+    uint32_t n = 0;
+    for (uint32_t i = low; i < tape->nodes; i++) {
+        const wg_node *node = wg_node_at(tape, i);
+        n += !node->out && !wg_node_is(node, WG_NODE_LEAF) && node->op != &alias_op;
+    }
+    return n;
+}
+
 /* Nodes from `first` on that use a captured one use its alias instead. */
 static void captured_replaced(wg_tape *tape, uint32_t first, const wg_closure *f, const wg_tensor *alias,
                               wg_tensor *out)
@@ -235,9 +245,8 @@ static wg_status stage(wg_tape *tape, const char *name, const wg_tensor *out, in
     return WG_OK;
 }
 
-/* f on aliases of the inputs, its results staged. */
-static wg_status tried(wg_tape *tape, const char *name, const wg_closure *f, const wg_tensor *in, staged *s,
-                       int *n_captured)
+/* f on aliases of the inputs, its results staged, and what it was seen to do noted. */
+static wg_status tried(wg_tape *tape, const char *name, wg_closure *f, const wg_tensor *in, staged *s)
 {
     size_t n = (size_t)(f->n_in + f->n_out);
     wg_tensor *alias = wg_arena(tape, (n ? n : 1) * sizeof *alias), *out = alias + f->n_in;
@@ -250,7 +259,8 @@ static wg_status tried(wg_tape *tape, const char *name, const wg_closure *f, con
     wg_captures c = {0};
     if (!status)
         status = wg_captured_since(tape, name, low, out, f->n_out, &c);
-    *n_captured = c.n;
+    f->n_captured = c.n;
+    f->operations = wg_operations_since(tape, low);
     if (c.n && f->refuses && !status) {
         const char *given = wg_name_of(wg_node_tensor(tape, c.at[0]));
         return wg_report(
@@ -270,7 +280,7 @@ wg_status wg_closure_record(wg_tape *tape, const char *name, const wg_op *op, co
     options.f.stream = tape->stream;
     staged s = {0};
     wg_trial trial = wg_trial_begin(tape);
-    wg_status status = tried(tape, name, f, in, &s, &options.f.n_captured);
+    wg_status status = tried(tape, name, &options.f, in, &s);
     wg_trial_end(tape, &trial);
     if (status)
         return status;

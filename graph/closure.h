@@ -11,7 +11,8 @@ typedef struct {
     void *user;
     int n_in, n_out, n_captured;
     const uint32_t *captured; /* nodes f uses that are not among its inputs and have a gradient, ascending */
-    uint64_t seed, stream;    /* of the random numbers when it ran first */
+    uint32_t operations;      /* that f recorded when it ran first */
+    uint64_t seed, stream;    /* of the random numbers then */
     bool refuses;             /* to capture anything */
 } wg_closure;
 
@@ -46,6 +47,8 @@ typedef struct {
 /* Adds what nodes from `low` on, and the results, have from before it. */
 wg_status wg_captured_since(wg_tape *tape, const char *name, uint32_t low, const wg_tensor *out, int n_out,
                             wg_captures *c);
+/* Operations among the nodes from `low` on. */
+uint32_t wg_operations_since(const wg_tape *tape, uint32_t low);
 /* Views of the inputs: nodes of their own, at which a pullback ends. */
 wg_status wg_aliases(const wg_tensor *in, int n, wg_tensor *alias);
 /* f again, on aliases of its inputs and of what it has captured; they take the place of the captured nodes. */

@@ -9,13 +9,14 @@
 static void put_edge_label(writer *w, const wg_edge *e, const wg_tensor_fact *t)
 {
     char form[96];
-    wg_put(w->text, "label=\" ");
+    bool norm = t->gradient && w->d->options.overlay == WG_SHOW_GRAD && !w->d->side_by_side;
+    wg_put(w->text, norm ? "label=\"  " : "label=\" "); /* off a pen that may be wide */
     if (*t->name && !wg_fact_is_leaf(fact_of(w, e->node))) {
         wg_put_short(w->text, t->name);
         wg_put(w->text, " ");
     }
     wg_put(w->text, "%s ", wg_form_text(&t->type, w->d->facts->usual, form, sizeof form));
-    if (t->gradient && w->d->options.overlay == WG_SHOW_GRAD && !w->d->side_by_side)
+    if (norm)
         wg_put(w->text, "\xc2\xb7 %.3g ", t->gradient->norm);
     wg_put(w->text, "\" ");
 }

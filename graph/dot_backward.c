@@ -91,20 +91,20 @@ static void write_row(writer *w, uint32_t item)
 }
 
 /* ---- Edges ------------------------------------------------------------------------------------------------------- */
-/* "x, w", as many as there is room for. */
+/* "x, w", as many as there is room for between the columns, whose nodes may be wide. */
 static void put_words(writer *w, const char *words)
 {
-    size_t room = 16;
+    size_t used = 0;
     for (const char *at = words; *at;) {
-        size_t n = strcspn(at, " ");
-        if (n > room) {
+        size_t n = strcspn(at, " "), more = at[n] == ' ';
+        if (used + n > 13) {
             wg_put(w->text, "\xe2\x80\xa6");
             return;
         }
         wg_put_bytes(w->text, at, n);
-        room -= n;
-        at += n + (at[n] == ' ');
-        wg_put(w->text, *at ? ", " : "");
+        wg_put(w->text, more ? ", " : "");
+        used += n + 2 * more;
+        at += n + more;
     }
 }
 
@@ -128,8 +128,11 @@ static void write_kept(writer *w, uint32_t item)
         wg_put(w->text, "%s", wg_bytes_text(shown->kept, bytes, sizeof bytes));
     wg_put(w->text,
            " \" style=\"dashed\" color=\"%s\" fontcolor=\"%s\" arrowhead=\"odot\" penwidth=\"1.1\" "
-           "tooltip=\"kept for the backward pass\"];\n",
+           "tooltip=\"kept for the backward pass",
            C(kept), C(kept));
+    wg_put(w->text, *saves ? ": " : "");
+    wg_put_quoted(w->text, saves);
+    wg_put(w->text, "\"];\n");
 }
 
 static void put_heat(writer *w, double norm)
@@ -150,7 +153,7 @@ static void write_cotangent(writer *w, const wg_edge *e)
     put_back_id(w, e->to);
     wg_put(w->text, " [class=\"rev\" dir=\"back\" %s", w->d->item[e->to].above == e->from ? "weight=\"20\" " : "");
     if (gradient && wg_dot_norms(w)) {
-        wg_put(w->text, "label=\" %.3g \" fontcolor=\"%s\" ", gradient->norm, C(ink));
+        wg_put(w->text, "label=\"  %.3g \" fontcolor=\"%s\" ", gradient->norm, C(ink));
         put_heat(w, gradient->norm);
     } else {
         wg_put(w->text, "color=\"%s\" tooltip=\" \"", C(back_line));

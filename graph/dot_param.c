@@ -39,22 +39,22 @@ void wg_put_gradient_cells(writer *w, double low, double high)
            "<TD ALIGN=\"RIGHT\"><FONT COLOR=\"%s\" POINT-SIZE=\"10\">",
            wg_color_in(wg_heat_color(high, w->d->top_norm, WG_DECADES), w->dark), C(ink));
     if (low < high)
-        wg_put(w->text, "%.3g\xe2\x80\x93%.3g</FONT></TD>", low, high);
+        wg_put(w->text, "&#160;%.3g\xe2\x80\x93%.3g</FONT></TD>", low, high);
     else
-        wg_put(w->text, "%.3g</FONT></TD>", high);
+        wg_put(w->text, "&#160;%.3g</FONT></TD>", high);
 }
 
-/* Of a parameter, and of those of equal scopes that it draws. */
-static void put_gradient(writer *w, uint32_t param)
+/* Of a parameter, and of those of equal scopes that it draws. False: it is not to be seen. */
+static bool gradient_norms(const writer *w, uint32_t param, double *low, double *high)
 {
-    double low = INFINITY, high = -1;
+    *low = INFINITY;
+    *high = -1;
     for (uint32_t i = param; i != WG_NOWHERE; i = w->d->peer[i]) {
         const wg_statistics *gradient = wg_fact_output(w->d->facts, i)->gradient;
-        low = gradient ? fmin(low, gradient->norm) : low;
-        high = gradient ? fmax(high, gradient->norm) : high;
+        *low = gradient ? fmin(*low, gradient->norm) : *low;
+        *high = gradient ? fmax(*high, gradient->norm) : *high;
     }
-    if (wg_dot_norms(w) && high >= 0)
-        wg_put_gradient_cells(w, low, high);
+    return wg_dot_norms(w) && *high >= 0;
 }
 
 /* ---- Cards ------------------------------------------------------------------------------------------------------- */
@@ -76,14 +76,16 @@ static const char *short_name(const writer *w, uint32_t param, uint32_t scope)
 static void put_row(writer *w, uint32_t param, uint32_t scope, const wg_look *look, bool gradient)
 {
     char form[96];
+    double low, high;
+    bool norms = gradient && gradient_norms(w, param, &low, &high);
     wg_put(w->text, "<TR><TD ALIGN=\"LEFT\"><FONT COLOR=\"%s\"><B>", wg_color_in(look->ink, w->dark));
     wg_put_label(w->text, short_name(w, param, scope));
-    wg_put(w->text, "</B></FONT></TD><TD ALIGN=\"RIGHT\"><FONT COLOR=\"%s\" POINT-SIZE=\"10\">%s%s</FONT></TD>",
+    wg_put(w->text, "</B></FONT></TD><TD ALIGN=\"RIGHT\"><FONT COLOR=\"%s\" POINT-SIZE=\"10\">%s%s%s</FONT></TD>",
            wg_color_in(look->note, w->dark),
            wg_form_text(&wg_fact_output(w->d->facts, param)->type, w->d->facts->usual, form, sizeof form),
-           fact_of(w, param)->frozen ? " frozen" : "");
-    if (gradient)
-        put_gradient(w, param);
+           fact_of(w, param)->frozen ? " frozen" : "", norms ? "&#160;" : "");
+    if (norms)
+        wg_put_gradient_cells(w, low, high);
     wg_put(w->text, "</TR>");
 }
 

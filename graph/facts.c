@@ -224,6 +224,19 @@ static bool is_default_axis(const wg_attr *attr, const void *own, const void *st
     return same;
 }
 
+/* "9 ops" of a checkpoint, "9 ops each" of a loop that is one node. */
+static const char *body_of(const filling *s, const wg_node *node)
+{
+    char text[40];
+    bool loop = wg_scan_count(node) > 0;
+    const wg_closure_options *o = loop || node->op == &wg_checkpoint_op ? wg_node_options(node) : NULL;
+    if (!o)
+        return "";
+    int n = snprintf(text, sizeof text, "%u %s%s", o->f.operations, o->f.operations == 1 ? "op" : "ops",
+                     loop ? " each" : "");
+    return copied(s, text, (size_t)n);
+}
+
 /* The options that are not what they are by default, once axes are counted from the front; a root's reduction is told
  * apart from them. */
 static const char *options_of(const filling *s, const wg_node *node, bool root)
@@ -232,6 +245,8 @@ static const char *options_of(const filling *s, const wg_node *node, bool root)
     max_align_t own[32];
     const void *options = wg_node_options(node);
     const wg_schema *schema = node->op->options;
+    if (schema == &wg_closure_schema)
+        return body_of(s, node);
     if (!options || !schema || schema->size > sizeof own)
         return "";
     const uint32_t *in = wg_node_in(node);

@@ -40,7 +40,8 @@ typedef struct {
 
 typedef struct {
     wg_rounds rounds;
-    wg_type *type;  /* of a round's results */
+    uint32_t operations; /* of a round */
+    wg_type *type;       /* of its results */
     size_t *offset; /* of each carry in a set */
     size_t set_bytes;
     unsigned char *now, *next; /* sets */
@@ -540,6 +541,7 @@ static wg_status first_tried(loop *l, const wg_tensor *carry, const wg_tensor *x
     if (status)
         return status;
     wg_round_rows(r, alias, wg_round_row(r, 0), in);
+    uint32_t body = tape->nodes;
     status = wg_body_call(tape, "wg_scan", r->f, r->user, in, out, r->n_out);
     if (!status)
         status = wg_types_kept(tape, "wg_scan", "carry", 0, in, out, r->n_carry);
@@ -547,6 +549,7 @@ static wg_status first_tried(loop *l, const wg_tensor *carry, const wg_tensor *x
         l->type[k] = wg_type_of(out[k]);
     if (!status)
         status = wg_captured_since(tape, "wg_scan", low, out, r->n_out, seen);
+    l->operations = wg_operations_since(tape, body);
     return status ? status : captures_staged(tape, seen);
 }
 
@@ -597,7 +600,8 @@ static wg_status node_recorded(loop *l, const wg_tensor *carry, const wg_tensor 
     seen->n = known->n;
     wg_closure_options options = {.y = y, .more = l};
     options.f = (wg_closure){.f = halves, .user = l, .n_in = (int)n_in, .n_out = r->n_out, .n_captured = known->n,
-                             .captured = known->at, .seed = tape->seed, .stream = tape->stream};
+                             .captured = known->at, .operations = l->operations,
+                             .seed = tape->seed, .stream = tape->stream};
     l->recording = true;
     wg_status status = wg_record_on(tape, &scan_op, &options, operand, (int)n, out, r->n_out);
     l->recording = false;

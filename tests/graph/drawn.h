@@ -72,6 +72,75 @@ static inline bool have_graphviz(void)
     return drew;
 }
 
+/* ---- What is drawn is sound -------------------------------------------------------------------------------------- */
+/* Graphviz reads that DOT without a word. */
+static inline void graphviz_takes(const char *path)
+{
+    char line[256] = "", command[700];
+    if (!have_graphviz())
+        return;
+    snprintf(command, sizeof command, "dot -Tsvg -o /dev/null '%s' 2>&1", path);
+    FILE *run = popen(command, "r");
+    char *said = fgets(line, sizeof line, run);
+    ck_assert_int_eq(pclose(run), 0);
+    ck_assert_msg(!said, "%s", line);
+}
+
+/* Every element that is opened is closed, in turn; text holds no < and & but in entities. NULL: well-formed. */
+static inline const char *xml_fault(const char *at)
+{
+    const char *open[64];
+    size_t length[64];
+    int n = 0;
+    for (; *at; at++) {
+        if ((unsigned char)*at < 0x20 && *at != '\n' && *at != '\t')
+            return at;
+        if (*at == '&' && (strcspn(at, ";") > 8 || strcspn(at, "< ") < strcspn(at, ";")))
+            return at;
+        if (*at != '<')
+            continue;
+        const char *start = at++;
+        bool closing = *at == '/';
+        const char *name = at + closing;
+        size_t size = strcspn(name, " \t\n/>");
+        for (char quote = 0; *at && (quote || *at != '>'); at++) {
+            if (quote ? *at == quote : *at == '"' || *at == '\'')
+                quote = quote ? 0 : *at;
+            else if (*at == '<')
+                return start;
+        }
+        if (!*at || n == 64)
+            return start;
+        if (closing && (!n-- || length[n] != size || memcmp(open[n], name, size)))
+            return start;
+        if (!closing && at[-1] != '/') {
+            open[n] = name;
+            length[n++] = size;
+        }
+    }
+    return n ? open[0] : NULL;
+}
+
+/* An id that is there twice; NULL: there is none. */
+static inline const char *repeated_id(const char *svg)
+{
+    for (const char *at = svg; (at = strstr(at, " id=\"")); at++) {
+        size_t size = strcspn(at + 5, "\"") + 6;
+        for (const char *other = at; (other = strstr(other + 1, " id=\""));)
+            if (!strncmp(at, other, size))
+                return at;
+    }
+    return NULL;
+}
+
+/* An SVG is well-formed, and its ids are unique. */
+static inline void is_sound(const char *svg)
+{
+    const char *fault = xml_fault(svg), *twice = repeated_id(svg);
+    ck_assert_msg(!fault, "%s", fault ? fault : "");
+    ck_assert_msg(!twice, "%.80s", twice ? twice : "");
+}
+
 /* ---- The graphs -------------------------------------------------------------------------------------------------- */
 static wg_tensor filled(wg_tape *on, const char *name, wg_shape shape, double value)
 {
@@ -98,7 +167,7 @@ static wg_tensor mlp(wg_tape *on)
     wg_tensor h = wg_name(wg_at(wg_relu(wg_linear(x, w1, b1)), __FILE__, __LINE__), "h");
     return wg_cross_entropy(wg_linear(h, w2, b2), y);
 }
-#line 102 "drawn.h"
+#line 171 "drawn.h"
 
 static wg_tensor mlp_with_gradients(wg_tape *on)
 {

@@ -35,13 +35,20 @@ static void has(const char *text, const char *words)
     ck_assert_msg(strstr(text, words) != NULL, "no '%s' in:\n%s", words, text);
 }
 
-/* WENGERT_WRITE_GOLDENS=1 writes them anew. */
 static const char *const goldens[] = {"function_before", "function_after"};
+
+static const char *golden_path(int i)
+{
+    static char path[512];
+    snprintf(path, sizeof path, "%s/dot/%s.dot", getenv("WENGERT_TEST_DATA"), goldens[i]);
+    return path;
+}
+
+/* WENGERT_WRITE_GOLDENS=1 writes them anew. */
 START_TEST(dot_is_the_same_to_the_byte)
 {
-    char path[512];
+    const char *path = golden_path(_i);
     static char golden[1 << 16];
-    snprintf(path, sizeof path, "%s/dot/%s.dot", getenv("WENGERT_TEST_DATA"), goldens[_i]);
     char *dot = function_drawn(WG_FORMAT_DOT, (wg_function_draw_options){.before = !_i, .draw.title = "f"});
     const char *held = strstr(dot, " held"); /* as many bytes as the machine's vectors and pointers ask for */
     const char *start = held;
@@ -58,6 +65,37 @@ START_TEST(dot_is_the_same_to_the_byte)
     fclose(file);
     ck_assert_str_eq(dot, golden);
     free(dot);
+}
+END_TEST
+
+START_TEST(dot_is_the_same_wherever_on_the_tape)
+{
+    wg_function_draw_options options = {.before = !_i, .draw.title = "f"};
+    char *first = function_drawn(WG_FORMAT_DOT, options);
+    wg_tape *other = wg_tape_new(), *own = tape;
+    wg_tensor x = wg_scalar(other, 1);
+    for (int i = 0; i < 300; i++)
+        WG_SCOPE(other, "elsewhere", i) x = wg_sin(x);
+    wg_tensor loss = recorded(other, &x);
+    tape = other;
+    f = wg_compile(other, WG_TENSORS(x), WG_TENSORS(loss), .backward = true);
+    char *second = function_drawn(WG_FORMAT_DOT, options);
+    ck_assert_str_eq(first, second);
+    free(first);
+    free(second);
+    tape = own;
+    wg_tape_free(other);
+}
+END_TEST
+
+START_TEST(graphviz_takes_it_without_a_word)
+{
+    graphviz_takes(golden_path(_i));
+    if (!have_graphviz())
+        return;
+    char *svg = function_drawn(WG_FORMAT_SVG, (wg_function_draw_options){.before = !_i});
+    is_sound(svg);
+    free(svg);
 }
 END_TEST
 
@@ -188,6 +226,8 @@ int main(void)
     TCase *all = tcase_create("all");
     tcase_add_checked_fixture(all, compile_one, tear_down);
     tcase_add_loop_test(all, dot_is_the_same_to_the_byte, 0, COUNT(goldens));
+    tcase_add_loop_test(all, dot_is_the_same_wherever_on_the_tape, 0, COUNT(goldens));
+    tcase_add_loop_test(all, graphviz_takes_it_without_a_word, 0, COUNT(goldens));
     tcase_add_test(all, what_is_done_together_is_one_node);
     tcase_add_test(all, nothing_stays_on_the_tape);
     tcase_add_test(all, times_are_those_of_the_last_profile);
