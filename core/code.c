@@ -119,10 +119,10 @@ void wg_source_integer(wg_source *s, wg_dtype dtype, int64_t value)
 /* ---- Words ------------------------------------------------------------------------------------------------------- */
 /* What <math.h> of C99 has, for a T. */
 static const char *const functions[] = {
-    "acos",  "acosh",  "asin",  "asinh",  "atan", "atan2", "atanh", "cbrt",   "ceil",      "copysign", "cos",
-    "cosh",  "erf",    "erfc",  "exp",    "exp2", "expm1", "fabs",  "floor",  "fma",       "fmax",     "fmin",
-    "fmod",  "frexp", "hypot",  "ldexp", "lgamma", "log",  "log10", "log1p", "log2",   "nearbyint", "pow",      "rint",
-    "round", "scalbn", "sin",   "sinh",   "sqrt", "tan",   "tanh",  "tgamma", "trunc",
+    "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "ceil", "copysign", "cos", "cosh", "erf",
+    "erfc", "exp", "exp2", "expm1", "fabs", "floor", "fma", "fmax", "fmin", "fmod", "frexp", "hypot", "ldexp", "lgamma",
+    "log", "log10", "log1p", "log2", "nearbyint", "nextafter", "pow", "rint", "round", "scalbn", "sin", "sinh", "sqrt",
+    "tan", "tanh", "tgamma", "trunc",
 };
 
 static const struct {

@@ -168,7 +168,7 @@ static void header_put(wg_export *e)
     workspace_put(e);
     pattern_put(e);
     wg_source_put(&e->header, "/* Values in row-major order; none may overlap another. Returns 0%s%s.\n",
-                  e->fails & 2 ? ", or 1 where an index or a label is out of range" : "",
+                  e->fails & 2 ? ", or 1 where an index, a label or a parameter is out of range" : "",
                   e->fails & 4 ? ", or 2 where a matrix is singular, not definite or not finite" : "");
     shapes_put(e, &e->header);
     wg_source_put(&e->header, " * It works in %zu bytes%s */\nint %s(", workspace_bytes(e),

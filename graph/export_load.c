@@ -26,7 +26,8 @@ static wg_status loaded_run(const void *with)
         l->out[k] = f->slot[f->n_in + k].bound;
     int status = l->run(l->in, l->out, l->work);
     if (status == 1)
-        return wg_report(f->tape, "wg_function_run", WG_ERROR_INDEX, "an index or a label is out of range");
+        return wg_report(f->tape, "wg_function_run", WG_ERROR_INDEX,
+                         "an index, a label or a parameter is out of range");
     if (status)
         return wg_report(f->tape, "wg_function_run", WG_ERROR_NUMERIC,
                          "a matrix is singular, not definite or not finite");

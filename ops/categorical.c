@@ -1,5 +1,6 @@
 /* Categories. categorical looks a uniform number up in the running sums of exp(logits); gumbel_softmax is a softmax of
  * logits with Gumbel noise, whose derivative is that of the softmax with the same noise, drawn again. */
+#include "ops/index.h"
 #include "ops/noise.h"
 
 #include "wengert/elementwise.h"
@@ -119,6 +120,41 @@ static wg_status categorical_run(const wg_call *c)
     return WG_OK;
 }
 
+static wg_status categorical_c(const wg_call *c, wg_code *w)
+{
+    int64_t classes = c->x[0].dim[c->x[0].rank - 1], rows = wg_type_count(&c->x[0]) / classes;
+    wg_status status = wg_stream_c(c, w, ((const wg_categorical_options *)c->options)->seed);
+    if (status)
+        return status;
+    wg_code_size(w, "classes", classes);
+    wg_code_size(w, "rows", rows);
+    wg_code_size(w, "count", wg_type_count(&c->y[0]));
+    wg_code_room(w, "sums", WG_FLOAT64, rows * classes);
+    return wg_code_text(w, WG_C(
+        for (int row = 0; row < rows; row++) {
+            const T *from = logits + row * classes;
+            T most = from[0];
+            double sum = 0;
+            for (int k = 1; k < classes; k++) most = from[k] > most ? from[k] : most;
+            for (int k = 0; k < classes; k++) {
+                sum += exp_double((double)from[k] - (double)most);
+                sums[row * classes + k] = sum;
+            }
+            if (!isfinite(sum)) FAIL;
+        }
+        for (int i = 0; i < count; i++) {
+            const double *of = sums + i % rows * classes;
+            const double at = noise_of(0, key, 0, i) * of[classes - 1];
+            int low = 0; int high = classes - 1;
+            while (low < high) {
+                const int middle = low + (high - low) / 2;
+                if (of[middle] > at) high = middle; else low = middle + 1;
+            }
+            while (low > 0 && !(of[low] > of[low - 1])) low--;
+            y[i] = low;
+        }));
+}
+
 WG_OP(categorical) = {
     .name = "categorical",
     .doc = "y = k with probability softmax(logits)[..., k]: of shape `shape` and logits' leading axes",
@@ -128,6 +164,7 @@ WG_OP(categorical) = {
                          WG_ATTR(wg_categorical, dtype)),
     .type = categorical_type,
     .run = categorical_run,
+    .c = categorical_c,
     .samples = {"[5] shape=[3,4] seed=7", "[2,3] shape=[4] seed=7", "[2,3] seed=7", "[0,3] shape=[2] seed=7",
                 "[1] seed=7"},
     .random = true,
@@ -231,6 +268,39 @@ static wg_status gumbel_softmax_run(const wg_call *c)
     return WG_OK;
 }
 
+static wg_status gumbel_softmax_c(const wg_call *c, wg_code *w)
+{
+    const wg_gumbel_softmax_options *o = c->options;
+    wg_lines x = wg_lines_of(&c->x[0], o->axis);
+    wg_status status = wg_stream_c(c, w, o->seed);
+    if (status)
+        return status;
+    wg_code_size(w, "n", x.n);
+    wg_code_size(w, "inner", x.inner);
+    wg_code_size(w, "hard", o->hard);
+    wg_code_number(w, "tau", o->tau);
+    wg_code_room(w, "v", WG_FLOAT64, x.n);
+    wg_code_for(w, "i", x.outer);
+    wg_code_for(w, "j", x.inner);
+    wg_code_text(w, WG_C(
+        int first = 0;
+        double sum = 0;
+        for (int k = 0; k < n; k++) {
+            const int at = (i * n + k) * inner + j;
+            v[k] = (double)logits[at] + (double)(T)noise_of(4, key, 0, at);
+            if (v[k] > v[first] || (isnan(v[k]) && !isnan(v[first]))) first = k;
+        }
+        const double most = v[first];
+        for (int k = 0; k < n; k++) {
+            v[k] = hard ? k == first : exp_double((v[k] - most) / tau);
+            sum += v[k];
+        }
+        for (int k = 0; k < n; k++) y[(i * n + k) * inner + j] = (T)(v[k] / sum);));
+    wg_code_end(w);
+    wg_code_end(w);
+    return w->status;
+}
+
 /* The soft draw, as graph code. */
 static wg_tensor soft_draw(const wg_call *c)
 {
@@ -266,6 +336,7 @@ WG_OP(gumbel_softmax) = {
                          WG_ATTR(wg_gumbel_softmax, axis), WG_ATTR(wg_gumbel_softmax, seed)),
     .type = gumbel_softmax_type,
     .run = gumbel_softmax_run,
+    .c = gumbel_softmax_c,
     .vjp = {soft_pull},
     .jvp = gumbel_softmax_jvp,
     .saves = "logits",

@@ -9,6 +9,7 @@
 #include "core/tape.h"
 #include "ops/chain.h"
 #include "ops/class_weights.h"
+#include "ops/code.h"
 #include "ops/index.h"
 #include "ops/loss.h"
 
@@ -187,6 +188,63 @@ static void posterior_of(void *argument, int64_t n)
     }
 }
 
+/* ---- The same in C ----------------------------------------------------------------------------------------------- */
+static const wg_helper paths_of_helper = {"paths_of", 0, WG_C(
+static double paths_of(double p, double q, double third) {
+    const double both = p > q ? p : q;
+    const double most = third > both ? third : both;
+    if (most == -INFINITY) return p + q + third;
+    return most + log(exp(p - most) + exp(q - most) + exp(third - most));
+})};
+WG_HELPERS_OF(ctc, &paths_of_helper)
+
+/* The text for sample k: it has `length` steps and `last` states, each of a label; state s is a label different from
+ * that of s - 2 where its skip is 0, else -inf. Rows of alpha as in forwards. */
+static wg_status samples_c(const wg_call *c, wg_code *w, int64_t blank, int64_t rows, const char *text)
+{
+    batch b = batch_of(c, blank);
+    wg_code_size(w, "steps", b.steps);
+    wg_code_size(w, "n", b.n);
+    wg_code_size(w, "classes", b.classes);
+    wg_code_size(w, "labels", b.labels);
+    wg_code_size(w, "states", b.states);
+    wg_code_size(w, "rows", rows);
+    wg_code_size(w, "blank", blank);
+    wg_code_number(w, "none", -INFINITY);
+    wg_code_room(w, "label", WG_INT32, b.states);
+    wg_code_room(w, "skip", WG_FLOAT64, b.states);
+    wg_code_room(w, "alpha", WG_FLOAT64, rows * b.states);
+    wg_code_for(w, "k", b.n);
+    wg_code_text(w, WG_C(
+        if (input_lengths[k] < 0 || input_lengths[k] > steps) FAIL;
+        if (target_lengths[k] < 0 || target_lengths[k] > labels) FAIL;
+        const int length = (int)input_lengths[k]; const int last = 2 * (int)target_lengths[k] + 1;
+        for (int s = 0; s < last; s++) {
+            label[s] = blank;
+            if (s % 2 == 1) {
+                if (targets[k * labels + s / 2] < 0 || targets[k * labels + s / 2] >= classes) FAIL;
+                label[s] = (int32_t)targets[k * labels + s / 2];
+                if (label[s] == blank) FAIL;
+            }
+            skip[s] = s % 2 == 1 && s >= 3 && label[s] != label[s - 2] ? 0 : none;
+        }
+        for (int t = 0; t < length; t++) {
+            const double *before = alpha + (t + rows - 1) % rows * states; double *now = alpha + t % rows * states;
+            for (int s = 0; s < last; s++) {
+                const double own = (double)log_probs[(t * n + k) * classes + label[s]];
+                if (t == 0) now[s] = s < 2 ? own : none;
+                else now[s] = own + paths_of(before[s], s > 0 ? before[s - 1] : none,
+                                             (s > 1 ? before[s - 2] : none) + skip[s]);
+            }
+        }
+        const double *end = alpha + (length > 0 ? (length - 1) % rows : 0) * states;
+        double total = last == 1 ? 0 : none;
+        if (length > 0) total = paths_of(end[last - 1], last > 1 ? end[last - 2] : none, none);));
+    wg_code_text(w, text);
+    wg_code_end(w);
+    return w->status;
+}
+
 /* ---- ctc_posterior ----------------------------------------------------------------------------------------------- */
 typedef struct {
     int64_t blank;
@@ -204,6 +262,27 @@ static wg_status ctc_posterior_run(const wg_call *c)
     wg_parallel(c->tape, b.n, posterior_of, &b);
     return WG_OK;
 }
+
+static wg_status ctc_posterior_c(const wg_call *c, wg_code *w)
+{
+    const wg_type *x = &c->x[LOG_PROBS];
+    wg_code_room(w, "beta", WG_FLOAT64, 2 * c->x[TARGETS].dim[1] + 1);
+    wg_code_room(w, "inner", WG_FLOAT64, 2 * c->x[TARGETS].dim[1] + 1);
+    wg_code_room(w, "of_class", WG_FLOAT64, x->dim[2]);
+    return samples_c(c, w, ((const ctc_posterior_options *)c->options)->blank, x->dim[0] ? x->dim[0] : 1, WG_C(
+        for (int s = 0; s < last; s++) beta[s] = s >= last - 2 ? 0 : none;
+        for (int t = steps - 1; t >= 0; t--) {
+            for (int i = 0; i < classes; i++) of_class[i] = 0;
+            for (int s = 0; s < last && t < length && total != none; s++)
+                of_class[label[s]] += exp_double(alpha[t * states + s] + beta[s] - total);
+            for (int i = 0; i < classes; i++) y[(t * n + k) * classes + i] = (T)of_class[i];
+            for (int s = 0; s < last && t < length; s++)
+                inner[s] = beta[s] + (double)log_probs[(t * n + k) * classes + label[s]];
+            for (int s = 0; s < last && t < length; s++)
+                beta[s] = paths_of(inner[s], s + 1 < last ? inner[s + 1] : none,
+                                   s + 2 < last ? inner[s + 2] + skip[s + 2] : none);
+        }));
+}
 #define CTC_OPERANDS                                                                                                   \
     {"log_probs", 0}, {"targets", WG_INTEGER}, {"input_lengths", WG_INTEGER}, {"target_lengths", WG_INTEGER}
 WG_OP(ctc_posterior) = {
@@ -213,6 +292,7 @@ WG_OP(ctc_posterior) = {
     .options = WG_SCHEMA(ctc_posterior, WG_ATTR(ctc_posterior, blank)),
     .type = wg_type_as_first,
     .run = ctc_posterior_run,
+    .c = ctc_posterior_c,
     .hidden = true,
 };
 
@@ -246,6 +326,26 @@ static wg_status ctc_states_run(const wg_call *c)
         active[i] = i / b.n < integer_at(c, INPUT_LENGTHS, i % b.n);
     return WG_OK;
 }
+static wg_status ctc_states_c(const wg_call *c, wg_code *w)
+{
+    batch b = batch_of(c, 0);
+    wg_code_size(w, "n", b.n);
+    wg_code_size(w, "steps", b.steps);
+    wg_code_size(w, "labels", b.labels);
+    wg_code_size(w, "states", b.states);
+    wg_code_size(w, "blank", ((const ctc_states_options *)c->options)->blank);
+    return wg_code_text(w, WG_C(
+        for (int k = 0; k < n; k++) for (int s = 0; s < states; s++) {
+            const int at = k * states + s;
+            const bool named = s % 2 == 1 && s / 2 < target_lengths[k];
+            label[at] = blank;
+            if (named) label[at] = targets[k * labels + s / 2];
+            start[at] = s < 2;
+            skip[at] = s % 2 == 1 && s >= 3 && label[at] != label[at - 2];
+            end[at] = s == 2 * target_lengths[k] || s == 2 * target_lengths[k] - 1;
+        }
+        for (int i = 0; i < steps * n; i++) active[i] = i / n < input_lengths[i % n];));
+}
 WG_OP(ctc_states) = {
     .name = "ctc_states",
     .doc = "of each sample's states: the class, whether paths start there, may come from two before, end there; of "
@@ -256,6 +356,7 @@ WG_OP(ctc_states) = {
     .options = WG_SCHEMA(ctc_states, WG_ATTR(ctc_states, blank)),
     .type = ctc_states_type,
     .run = ctc_states_run,
+    .c = ctc_states_c,
     .hidden = true,
     .output_gradient_free = true,
 };
@@ -372,6 +473,31 @@ static wg_status ctc_loss_run(const wg_call *c)
     return WG_OK;
 }
 
+static wg_status ctc_loss_c(const wg_call *c, wg_code *w)
+{
+    const wg_ctc_loss_options *o = c->options;
+    bool mean = wg_reduces_by(c, "mean");
+    wg_code_size(w, "zero_infinity", o->zero_infinity);
+    wg_code_size(w, "mean", mean);
+    if (wg_is_reduced(c))
+        wg_code_line(w, "double sum = 0;");
+    wg_code_word(w, "PUT",
+                 wg_is_reduced(c)         ? "sum += loss"
+                 : c->dtype == WG_FLOAT32 ? "y[k] = (float)loss"
+                                          : "y[k] = loss");
+    samples_c(c, w, o->blank, 2, WG_C(
+        double loss = 0 - total;
+        if (zero_infinity && loss == -none) loss = 0;
+        if (mean && last > 1) loss /= (double)(last / 2);
+        PUT;));
+    w->n_words = 0;
+    if (wg_is_reduced(c)) {
+        wg_code_number(w, "count", mean ? (double)c->x[LOG_PROBS].dim[1] : 1);
+        wg_code_text(w, WG_C(y[0] = (T)(sum / count);));
+    }
+    return w->status;
+}
+
 static wg_tensor posterior(const wg_call *c)
 {
     ctc_posterior_options o = {((const wg_ctc_loss_options *)c->options)->blank};
@@ -409,6 +535,7 @@ WG_OP(ctc_loss) = {
                          WG_ATTR(wg_ctc_loss, zero_infinity)),
     .type = ctc_loss_type,
     .run = ctc_loss_run,
+    .c = ctc_loss_c,
     .vjp = {ctc_loss_vjp},
     .jvp = ctc_loss_jvp,
     .saves = "log_probs targets input_lengths target_lengths",

@@ -3,6 +3,7 @@
 #include "ops/code.h"
 #include "core/tape.h"
 #include "ops/chain.h"
+#include "ops/noise.h"
 
 #include "wengert/elementwise.h"
 #include "wengert/map.h"
@@ -94,6 +95,41 @@ static wg_status dropout_run(const wg_call *c)
     return WG_OK;
 }
 
+/* Element i is dropped as in drop_piece. */
+static wg_status drop_c(const wg_call *c, wg_code *w, double p)
+{
+    wg_code_size(w, "n", wg_type_count(&c->x[0]));
+    wg_code_line(w, "const uint32_t below = %lluU;", (unsigned long long)(uint32_t)(p * 0x1p32));
+    wg_code_number(w, "by", 1 / (1 - p));
+    return wg_code_text(w, WG_C(
+        uint32_t word[4];
+        for (int i = 0; i < n; i++) {
+            if (i % 4 == 0) philox_of(key, from, (uint64_t)(i / 4), word);
+            y[i] = word[i % 4] < below ? 0 : x[i] * (T)by;
+        }));
+}
+
+static wg_status dropout_c(const wg_call *c, wg_code *w)
+{
+    const wg_dropout_options *o = c->options;
+    int64_t n = wg_type_count(&c->x[0]);
+    if (!drops(c)) {
+        wg_code_move(w, &c->x[0], (wg_code_array){.word = "y"}, "=", (wg_code_array){.word = "x"});
+        wg_code_fill(w, "stream", 2, "0");
+        return w->status;
+    }
+    wg_status status = wg_stream_c(c, w, o->seed);
+    if (status)
+        return status;
+    if (o->p == 1) {
+        wg_code_text(w, WG_C((void)key;));
+        wg_code_fill(w, "y", n, "0");
+        return w->status;
+    }
+    wg_code_line(w, "const uint64_t from = 0;");
+    return drop_c(c, w, o->p);
+}
+
 static const wg_op dropout_again_op;
 static wg_tensor dropped_again(const wg_call *c, wg_tensor x)
 {
@@ -118,6 +154,7 @@ WG_OP(dropout) = {
     .options = DROPOUT_SCHEMA,
     .type = dropout_type,
     .run = dropout_run,
+    .c = dropout_c,
     .vjp = {dropout_dx},
     .jvp = dropout_jvp,
     .saves = "",
@@ -135,6 +172,16 @@ static wg_status dropout_again_run(const wg_call *c)
     drop_all(c, from[0], from[1], ((const wg_dropout_options *)c->options)->p);
     return WG_OK;
 }
+static wg_status dropout_again_c(const wg_call *c, wg_code *w)
+{
+    double p = ((const wg_dropout_options *)c->options)->p;
+    if (p == 1) {
+        wg_code_fill(w, "y", wg_type_count(&c->x[0]), "0");
+        return w->status;
+    }
+    wg_code_text(w, WG_C(const uint64_t key = (uint64_t)stream[0]; const uint64_t from = (uint64_t)stream[1];));
+    return drop_c(c, w, p);
+}
 static wg_tensor dropout_again_dx(const wg_call *c, wg_tensor g)
 {
     return wg_record(c->op, c->options, (const wg_tensor[]){g, c->in[1]}, 2);
@@ -146,6 +193,7 @@ WG_OP(dropout_again) = {
     .options = DROPOUT_SCHEMA,
     .type = wg_type_as_first,
     .run = dropout_again_run,
+    .c = dropout_again_c,
     .vjp = {dropout_again_dx},
     .linear = WG_JOINTLY,
     .saves = "stream",

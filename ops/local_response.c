@@ -2,6 +2,7 @@
  * over such windows is linear, and its transpose is the sum over the mirrored ones; so the derivatives are graph code
  * over a hidden operation that does nothing else. */
 #include "core/tape.h"
+#include "ops/code.h"
 
 #include "wengert/elementwise.h"
 #include "wengert/map.h"
@@ -60,6 +61,33 @@ WINDOW_KERNEL(sums_f64, double, x, sum[j])
 WINDOW_KERNEL(responses_f32, float, x * x, (double)own[j] * pow(k + scale * sum[j], power))
 WINDOW_KERNEL(responses_f64, double, x * x, own[j] * pow(k + scale * sum[j], power))
 
+/* Sums of entries; `normed`, of their squares, and what local_response_norm makes of them. */
+static wg_status windows_c(const wg_call *c, wg_code *w, int64_t before, int64_t after, bool normed)
+{
+    windows of = windows_of(c, before, after);
+    wg_code_size(w, "images", c->x[0].dim[0]);
+    wg_code_size(w, "channels", of.channels);
+    wg_code_size(w, "inner", of.inner);
+    wg_code_size(w, "before", before < of.channels ? before : of.channels);
+    wg_code_size(w, "after", after < of.channels ? after : of.channels);
+    wg_code_for(w, "n", c->x[0].dim[0]);
+    wg_code_for(w, "i", of.channels);
+    wg_code_for(w, "j", of.inner);
+    wg_code_text(w, WG_C(
+        const T *from = x + n * channels * inner + j;
+        double sum = 0;
+        const int first = i > before ? i - before : 0;
+        const int last = i + after < channels ? i + after : channels - 1;));
+    wg_code_text(w, normed ? WG_C(
+        for (int l = first; l <= last; l++) sum += (double)from[l * inner] * (double)from[l * inner];
+        y[(n * channels + i) * inner + j] = (T)((double)from[i * inner] * pow_double(k + scale * sum, power));) : WG_C(
+        for (int l = first; l <= last; l++) sum += (double)from[l * inner];
+        y[(n * channels + i) * inner + j] = (T)sum;));
+    for (int i = 0; i < 3; i++)
+        wg_code_end(w);
+    return w->status;
+}
+
 /* ---- channel_windows --------------------------------------------------------------------------------------------- */
 typedef struct {
     int64_t before, after;
@@ -76,6 +104,11 @@ static wg_status channel_windows_run(const wg_call *c)
         wg_parallel(c->tape, c->x[0].dim[0] * w.channels, c->dtype == WG_FLOAT32 ? sums_f32 : sums_f64, &w);
     return WG_OK;
 }
+static wg_status channel_windows_c(const wg_call *c, wg_code *w)
+{
+    const channel_windows_options *o = c->options;
+    return windows_c(c, w, o->before, o->after, false);
+}
 static wg_tensor channel_windows_dx(const wg_call *c, wg_tensor g)
 {
     const channel_windows_options *o = c->options;
@@ -88,6 +121,7 @@ WG_OP(channel_windows) = {
     .options = WG_SCHEMA(channel_windows, WG_ATTR(channel_windows, before), WG_ATTR(channel_windows, after)),
     .type = wg_type_as_first,
     .run = channel_windows_run,
+    .c = channel_windows_c,
     .vjp = {channel_windows_dx},
     .linear = WG_JOINTLY,
     .saves = "",
@@ -125,6 +159,15 @@ static wg_status local_response_norm_run(const wg_call *c)
     if (wg_type_count(&c->y[0]))
         wg_parallel(c->tape, c->x[0].dim[0] * w.channels, c->dtype == WG_FLOAT32 ? responses_f32 : responses_f64, &w);
     return WG_OK;
+}
+
+static wg_status local_response_norm_c(const wg_call *c, wg_code *w)
+{
+    const wg_local_response_norm_options *o = c->options;
+    wg_code_number(w, "scale", o->alpha / (double)o->size);
+    wg_code_number(w, "k", o->k);
+    wg_code_number(w, "power", -o->beta);
+    return windows_c(c, w, channels_before(o), channels_after(o), true);
 }
 
 /* s = k + alpha / size W(x^2), of which y = x s^-beta. */
@@ -168,6 +211,7 @@ WG_OP(local_response_norm) = {
                          WG_ATTR(wg_local_response_norm, k)),
     .type = local_response_norm_type,
     .run = local_response_norm_run,
+    .c = local_response_norm_c,
     .vjp = {local_response_norm_dx},
     .jvp = local_response_norm_jvp,
     .saves = "x",

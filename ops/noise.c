@@ -44,6 +44,54 @@ void wg_draw_noise(wg_noise noise, const uint64_t stream[2], int64_t first, doub
         transform[noise](z);
 }
 
+/* ---- The same in C ----------------------------------------------------------------------------------------------- */
+/* As in core/random.c. */
+static const wg_helper philox_of_helper = {"philox_of", 0, WG_C(
+static void philox_of(uint64_t key, uint64_t stream, uint64_t block, uint32_t *word) {
+    uint32_t k0 = (uint32_t)key;
+    uint32_t k1 = (uint32_t)(key >> 32);
+    word[0] = (uint32_t)block;
+    word[1] = (uint32_t)(block >> 32);
+    word[2] = (uint32_t)stream;
+    word[3] = (uint32_t)(stream >> 32);
+    for (int round = 0; round < 10; round++) {
+        const uint64_t even = (uint64_t)word[0] * 0xd2511f53u;
+        const uint64_t odd = (uint64_t)word[2] * 0xcd9e8d57u;
+        word[0] = (uint32_t)(odd >> 32) ^ word[1] ^ k0;
+        word[1] = (uint32_t)odd;
+        word[2] = (uint32_t)(even >> 32) ^ word[3] ^ k1;
+        word[3] = (uint32_t)even;
+        k0 += 0x9e3779b9u;
+        k1 += 0xbb67ae85u;
+    }
+})};
+
+static const wg_helper noise_of_helper = {"noise_of", 0, WG_C(
+static double noise_of(int noise, uint64_t key, uint64_t stream, int element) {
+    uint32_t word[4];
+    double u[2];
+    philox_of(key, stream, (uint64_t)(element / 2), word);
+    for (int i = 0; i < 2; i++)
+        u[i] = ((double)(word[2 * i] >> 6) * 0x1p26 + (double)(word[2 * i + 1] >> 6) + 0.5) * 0x1p-52;
+    const double own = u[element % 2];
+    const double angle = 6.283185307179586 * u[1];
+    if (noise == 1) return sqrt(-2 * log(u[0])) * (element % 2 == 0 ? cos(angle) : sin(angle));
+    if (noise == 2) return -log(own);
+    if (noise == 3) return own < 0.5 ? log(2 * own) : -log(2 * (1 - own));
+    return noise == 4 ? -log(-log(own)) : own;
+})};
+WG_HELPERS_OF(noise, &philox_of_helper, &noise_of_helper)
+
+wg_status wg_stream_c(const wg_call *c, wg_code *w, int64_t seed)
+{
+    if (!seed)
+        return wg_fail(c, WG_ERROR_UNSUPPORTED, "it draws from the tape, which exported C has not: give it a seed");
+    wg_code_line(w, "const uint64_t key = UINT64_C(%llu);", (unsigned long long)seed);
+    wg_code_line(w, "stream[0] = (int64_t)key;");
+    wg_code_line(w, "stream[1] = 0;");
+    return w->status;
+}
+
 /* ---- noise ------------------------------------------------------------------------------------------------------- */
 typedef struct {
     int64_t noise;
@@ -92,6 +140,15 @@ static wg_status noise_run(const wg_call *c)
     return WG_OK;
 }
 
+static wg_status noise_c(const wg_call *c, wg_code *w)
+{
+    wg_code_size(w, "n", wg_type_count(&c->y[0]));
+    wg_code_size(w, "noise", ((const wg_noise_options *)c->options)->noise);
+    w->dtype = c->y[0].dtype;
+    return wg_code_text(w, WG_C(for (int i = 0; i < n; i++)
+        y[i] = (T)noise_of(noise, (uint64_t)stream[0], (uint64_t)stream[1], i);));
+}
+
 WG_OP(noise) = {
     .name = "noise",
     .doc =
@@ -101,6 +158,7 @@ WG_OP(noise) = {
                          WG_ATTR(wg_noise, dtype)),
     .type = noise_type,
     .run = noise_run,
+    .c = noise_c,
     .samples = {"[2]:int64:3..9 noise=1 shape=[3,4]", "[2]:int64:3..9 noise=4 shape=[]"},
     .output_gradient_free = true,
     .hidden = true,

@@ -109,6 +109,40 @@ static wg_status draw_all(const wg_call *c, const distribution *of)
     return atomic_load(&d.refused) ? wg_fail(c, WG_ERROR_VALUE, "somewhere not %s", of->domain) : WG_OK;
 }
 
+/* The same in C: `finish` makes a draw `v` of noise z and of the parameters A and B. */
+static wg_status draw_c(const wg_call *c, wg_code *w, const distribution *of, const char *finish)
+{
+    static const char letters[] = "ijpqrtuv", *const words[] = {"A", "B"};
+    wg_status status = wg_stream_c(c, w, ((const random_options *)c->options)->seed);
+    const wg_type *y = &c->y[0];
+    if (status)
+        return status;
+    w->dtype = y->dtype;
+    for (int i = 0; i < 2; i++) {
+        wg_source as = {.tape = c->tape}, at = as;
+        int64_t stride[WG_MAX_RANK];
+        if (wg_given(c, i)) {
+            wg_broadcast_strides(&c->x[i], NULL, y, stride);
+            wg_subscript_put(&at, 0, y->rank, stride, letters);
+            wg_source_put(&as, "(double)%s[%s]", c->op->in[i].name, at.data ? at.data : "0");
+        } else {
+            wg_source_number(&as, WG_FLOAT64, of->absent[i], true);
+        }
+        wg_code_word(w, words[i], as.data ? as.data : "0");
+    }
+    wg_code_size(w, "noise", of->noise);
+    wg_code_line(w, "int element = 0;");
+    for (int i = 0; i < y->rank; i++)
+        wg_code_for(w, (const char[]){letters[i], 0}, y->dim[i]);
+    wg_code_text(w, WG_C(const double z = noise_of(noise, key, 0, element);));
+    wg_code_text(w, finish);
+    wg_code_text(w, WG_C(element++;));
+    for (int i = 0; i < y->rank; i++)
+        wg_code_end(w);
+    w->n_words = 0;
+    return w->status;
+}
+
 /* ---- What the entries share -------------------------------------------------------------------------------------- */
 static wg_status random_type(wg_call *c)
 {
@@ -200,10 +234,17 @@ static WG_CLONES bool finish_uniform(const double *restrict a, const double *res
             z[i] = nextafter(b[i], a[i]);
     return !refused;
 }
-static wg_status uniform_run(const wg_call *c)
+static const distribution uniform = {WG_NOISE_UNIFORM, finish_uniform, "low <= high", {0, 1}, true};
+static wg_status uniform_run(const wg_call *c) { return draw_all(c, &uniform); }
+static wg_status uniform_c(const wg_call *c, wg_code *w)
 {
-    static const distribution d = {WG_NOISE_UNIFORM, finish_uniform, "low <= high", {0, 1}, true};
-    return draw_all(c, &d);
+    return draw_c(c, w, &uniform, WG_C(
+        const double low_ = A; const double high_ = B;
+        double v = (1 - z) * low_ + z * high_;
+        if (!(low_ <= high_)) FAIL;
+        v = v < low_ ? low_ : v > high_ ? high_ : v;
+        y[element] = (T)v;
+        if ((double)y[element] >= high_ && low_ < high_) y[element] = nextafter((T)high_, (T)low_);));
 }
 static wg_tensor uniform_dlow(const wg_call *c, wg_tensor g)
 {
@@ -228,6 +269,7 @@ WG_OP(uniform) = {
     .options = RANDOM_SCHEMA(wg_uniform),
     .type = random_type,
     .run = uniform_run,
+    .c = uniform_c,
     .vjp = {uniform_dlow, uniform_dhigh},
     .jvp = uniform_jvp,
     .saves = "",
@@ -251,12 +293,11 @@ static WG_CLONES bool finish_located(const double *restrict a, const double *res
     }
     return !refused;
 }
+#define LOCATED_TEXT WG_C(if (!(B >= 0)) FAIL; y[element] = (T)(A + B * z);)
 #define LOCATED(name, NOISE, domain_)                                                                                  \
-    static wg_status name##_run(const wg_call *c)                                                                      \
-    {                                                                                                                  \
-        static const distribution d = {NOISE, finish_located, domain_, {0, 1}, false};                                 \
-        return draw_all(c, &d);                                                                                        \
-    }                                                                                                                  \
+    static const distribution name##_of = {NOISE, finish_located, domain_, {0, 1}, false};                             \
+    static wg_status name##_run(const wg_call *c) { return draw_all(c, &name##_of); }                                  \
+    static wg_status name##_c(const wg_call *c, wg_code *w) { return draw_c(c, w, &name##_of, LOCATED_TEXT); }         \
     static void name##_formula(const wg_call *c, wg_tensor *out)                                                       \
     {                                                                                                                  \
         out[0] = drawn_formula(c, WG_NONE, noise_of(c, NOISE), 0, 1);                                                  \
@@ -279,6 +320,7 @@ WG_OP(normal) = {
     .options = RANDOM_SCHEMA(wg_normal),
     .type = random_type,
     .run = normal_run,
+    .c = normal_c,
     .vjp = {itself, normal_dscale},
     .jvp = normal_jvp,
     .saves = "",
@@ -300,6 +342,7 @@ WG_OP(laplace) = {
     .options = RANDOM_SCHEMA(wg_laplace),
     .type = random_type,
     .run = laplace_run,
+    .c = laplace_c,
     .vjp = {itself, laplace_dscale},
     .jvp = laplace_jvp,
     .saves = "",
@@ -321,6 +364,7 @@ WG_OP(gumbel) = {
     .options = RANDOM_SCHEMA(wg_gumbel),
     .type = random_type,
     .run = gumbel_run,
+    .c = gumbel_c,
     .vjp = {itself, gumbel_dscale},
     .jvp = gumbel_jvp,
     .saves = "",
@@ -344,10 +388,11 @@ static WG_CLONES bool finish_exponential(const double *restrict a, const double 
     }
     return !refused;
 }
-static wg_status exponential_run(const wg_call *c)
+static const distribution exponential = {WG_NOISE_EXPONENTIAL, finish_exponential, "rate > 0", {1, 0}, false};
+static wg_status exponential_run(const wg_call *c) { return draw_all(c, &exponential); }
+static wg_status exponential_c(const wg_call *c, wg_code *w)
 {
-    static const distribution d = {WG_NOISE_EXPONENTIAL, finish_exponential, "rate > 0", {1, 0}, false};
-    return draw_all(c, &d);
+    return draw_c(c, w, &exponential, WG_C(if (!(A > 0)) FAIL; y[element] = (T)(z / A);));
 }
 /* dy/drate = -z / rate^2 */
 static wg_tensor exponential_slope(const wg_call *c)
@@ -371,6 +416,7 @@ WG_OP(exponential) = {
     .options = RANDOM_SCHEMA(wg_exponential),
     .type = random_type,
     .run = exponential_run,
+    .c = exponential_c,
     .vjp = {exponential_drate},
     .jvp = exponential_jvp,
     .saves = "rate",
@@ -395,10 +441,11 @@ static WG_CLONES bool finish_bernoulli(const double *restrict a, const double *r
     }
     return !refused;
 }
-static wg_status bernoulli_run(const wg_call *c)
+static const distribution bernoulli = {WG_NOISE_UNIFORM, finish_bernoulli, "0 <= p <= 1", {0, 0}, false};
+static wg_status bernoulli_run(const wg_call *c) { return draw_all(c, &bernoulli); }
+static wg_status bernoulli_c(const wg_call *c, wg_code *w)
 {
-    static const distribution d = {WG_NOISE_UNIFORM, finish_bernoulli, "0 <= p <= 1", {0, 0}, false};
-    return draw_all(c, &d);
+    return draw_c(c, w, &bernoulli, WG_C(if (!(A >= 0 && A <= 1)) FAIL; y[element] = z < A ? 1 : 0;));
 }
 WG_OP(bernoulli) = {
     .name = "bernoulli",
@@ -408,6 +455,7 @@ WG_OP(bernoulli) = {
     .options = RANDOM_SCHEMA(wg_bernoulli),
     .type = random_type,
     .run = bernoulli_run,
+    .c = bernoulli_c,
     .samples = {"[4]:0..1 shape=[3,4] seed=7", "[]:0.5 shape=[] seed=7", "[3]:0..1 shape=[0,3] seed=7"},
     .random = true,
     .output_gradient_free = true,

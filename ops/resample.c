@@ -5,13 +5,14 @@
 #include "ops/code.h"
 #include "core/tape.h"
 #include "wengert/convolution.h"
+#include "wengert/map.h"
 #include "wengert/shape.h"
 
 #define RESAMPLE(OP) OP(adaptive_avg_pool2d) OP(interpolate) OP(resample_back) OP(pixel_shuffle)
 WG_CONTENTS(RESAMPLE)
 
 /* ---- Tables of weights ------------------------------------------------------------------------------------------- */
-#define LARGEST ((int64_t)1 << 30) /* size of an axis, so that products of two do not overflow */
+#define LONGEST ((int64_t)1 << 30) /* size of an axis, so that products of two do not overflow */
 
 typedef enum { MEAN, NEAREST, BILINEAR, CORNERS } method; /* CORNERS: bilinear, corner pixels on corner pixels */
 
@@ -140,6 +141,68 @@ static wg_status resample(const wg_call *c, method how, bool back)
     return WG_OK;
 }
 
+/* ---- The same in C ----------------------------------------------------------------------------------------------- */
+/* Which of n entries result r of m is made of: the first, how many, and the weight of the first and of the others. */
+static const wg_helper window_of_helper = {"window_of", 0, WG_C(
+static int window_of(int how, int n, int m, int r, int *count, double *weight) {
+    int64_t at = (int64_t)2 * r * n + n - m;
+    int64_t parts = (int64_t)2 * m;
+    int64_t first = (int64_t)r * n / m;
+    *count = 1;
+    weight[0] = 1;
+    weight[1] = 0;
+    if (how == 0) {
+        *count = (int)(((int64_t)(r + 1) * n + m - 1) / m - first);
+        weight[0] = 1.0 / *count;
+        weight[1] = weight[0];
+    }
+    if (how == 3) {
+        at = (int64_t)r * (n - 1);
+        parts = m > 1 ? m - 1 : 1;
+    }
+    if (how >= 2) {
+        at = at > 0 ? at : 0;
+        first = at / parts;
+        if (at % parts != 0 && first + 1 < n) {
+            *count = 2;
+            weight[1] = (double)(at % parts) / (double)parts;
+            weight[0] = 1 - weight[1];
+        }
+    }
+    return (int)first;
+})};
+WG_HELPERS_OF(resample, &window_of_helper)
+
+/* `large` is what is read, `small` what is made of it; back, the other way round. */
+static wg_status resample_c(const wg_call *c, wg_code *w, method how, bool back)
+{
+    static const char *const names[] = {"h", "w", "to_h", "to_w"};
+    const wg_type *from = back ? &c->y[0] : &c->x[0], *to = back ? &c->x[0] : &c->y[0];
+    for (int i = 0; i < 4; i++)
+        wg_code_size(w, names[i], i < 2 ? from->dim[2 + i] : to->dim[i]);
+    wg_code_size(w, "channels", from->dim[0] * from->dim[1]);
+    wg_code_size(w, "how", how);
+    wg_code_line(w, "double down[2] = {0}, across[2] = {0};");
+    wg_code_line(w, "int rows = 0, columns = 0;");
+    if (back)
+        wg_code_fill(w, "y", wg_type_count(&c->y[0]), "0");
+    for (int i = 0; i < 3; i++)
+        wg_code_for(w, (const char *[]){"k", "i", "j"}[i], i ? to->dim[1 + i] : from->dim[0] * from->dim[1]);
+    wg_code_text(w, WG_C(
+        const int row = window_of(how, h, to_h, i, &rows, down);
+        const int column = window_of(how, w, to_w, j, &columns, across);));
+    wg_code_text(w, back ? WG_C(for (int p = 0; p < rows; p++) for (int q = 0; q < columns; q++)
+        y[(k * h + row + p) * w + column + q] +=
+            (T)(down[p > 0] * across[q > 0] * (double)g[(k * to_h + i) * to_w + j]);) : WG_C(
+        double sum = 0;
+        for (int p = 0; p < rows; p++) for (int q = 0; q < columns; q++)
+            sum += down[p > 0] * across[q > 0] * (double)x[(k * h + row + p) * w + column + q];
+        y[(k * to_h + i) * to_w + j] = (T)sum;));
+    for (int i = 0; i < 3; i++)
+        wg_code_end(w);
+    return w->status;
+}
+
 static wg_status resampled_type(wg_call *c, const char *option, const int64_t size[2])
 {
     if (c->x[0].rank != 4)
@@ -148,8 +211,8 @@ static wg_status resampled_type(wg_call *c, const char *option, const int64_t si
     for (int i = 0; i < 2; i++) {
         if (size[i] < 0)
             return wg_fail(c, WG_ERROR_VALUE, "%s has %lld, which is negative", option, (long long)size[i]);
-        if (size[i] > LARGEST || c->x[0].dim[2 + i] > LARGEST)
-            return wg_fail(c, WG_ERROR_MEMORY, "an axis is longer than %lld", (long long)LARGEST);
+        if (size[i] > LONGEST || c->x[0].dim[2 + i] > LONGEST)
+            return wg_fail(c, WG_ERROR_MEMORY, "an axis is longer than %lld", (long long)LONGEST);
         if (size[i] && !c->x[0].dim[2 + i])
             return wg_fail(c, WG_ERROR_SHAPE, "there is nothing along axis %d of %s to make %lld entries of", 2 + i,
                            wg_show(c, 0), (long long)size[i]);
@@ -174,6 +237,10 @@ static wg_status resample_back_run(const wg_call *c)
 {
     return resample(c, (method)((const resample_back_options *)c->options)->how, true);
 }
+static wg_status resample_back_c(const wg_call *c, wg_code *w)
+{
+    return resample_c(c, w, (method)((const resample_back_options *)c->options)->how, true);
+}
 static wg_tensor resample_back_dg(const wg_call *c, wg_tensor g)
 {
     method how = (method)((const resample_back_options *)c->options)->how;
@@ -190,6 +257,7 @@ WG_OP(resample_back) = {
     .options = WG_SCHEMA(resample_back, WG_ATTR(resample_back, how), WG_ATTR_REQUIRED(resample_back, shape)),
     .type = resample_back_type,
     .run = resample_back_run,
+    .c = resample_back_c,
     .vjp = {resample_back_dg},
     .linear = WG_JOINTLY,
     .saves = "",
@@ -209,6 +277,7 @@ static wg_status adaptive_avg_pool2d_type(wg_call *c)
     return resampled_type(c, "output_size", ((const wg_adaptive_avg_pool2d_options *)c->options)->output_size);
 }
 static wg_status adaptive_avg_pool2d_run(const wg_call *c) { return resample(c, MEAN, false); }
+static wg_status adaptive_avg_pool2d_c(const wg_call *c, wg_code *w) { return resample_c(c, w, MEAN, false); }
 static wg_tensor adaptive_avg_pool2d_dx(const wg_call *c, wg_tensor g) { return resample_back(c, g, MEAN); }
 WG_OP(adaptive_avg_pool2d) = {
     .name = "adaptive_avg_pool2d",
@@ -218,6 +287,7 @@ WG_OP(adaptive_avg_pool2d) = {
     .options = WG_SCHEMA(wg_adaptive_avg_pool2d, WG_ATTR_REQUIRED(wg_adaptive_avg_pool2d, output_size, .raw = true)),
     .type = adaptive_avg_pool2d_type,
     .run = adaptive_avg_pool2d_run,
+    .c = adaptive_avg_pool2d_c,
     .vjp = {adaptive_avg_pool2d_dx},
     .linear = WG_JOINTLY,
     .saves = "",
@@ -243,6 +313,10 @@ static wg_status interpolate_type(wg_call *c)
     return resampled_type(c, "size", o->size);
 }
 static wg_status interpolate_run(const wg_call *c) { return resample(c, interpolate_method(c), false); }
+static wg_status interpolate_c(const wg_call *c, wg_code *w)
+{
+    return resample_c(c, w, interpolate_method(c), false);
+}
 static wg_tensor interpolate_dx(const wg_call *c, wg_tensor g) { return resample_back(c, g, interpolate_method(c)); }
 WG_OP(interpolate) = {
     .name = "interpolate",
@@ -254,6 +328,7 @@ WG_OP(interpolate) = {
                          WG_ATTR(wg_interpolate, align_corners)),
     .type = interpolate_type,
     .run = interpolate_run,
+    .c = interpolate_c,
     .vjp = {interpolate_dx},
     .linear = WG_JOINTLY,
     .saves = "",
@@ -273,7 +348,7 @@ static wg_status pixel_shuffle_type(wg_call *c)
     if (x->rank < 3)
         return wg_fail(c, WG_ERROR_SHAPE, "%s is not [..., C, H, W]", wg_show(c, 0));
     int channels = x->rank - 3;
-    if (r > LARGEST || x->dim[channels] % (r * r))
+    if (r > LONGEST || x->dim[channels] % (r * r))
         return wg_fail(c, WG_ERROR_SHAPE, "the channels of %s do not make pixels of %lld times %lld", wg_show(c, 0),
                        (long long)r, (long long)r);
     c->y[0] = *x;

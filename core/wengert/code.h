@@ -27,7 +27,8 @@ typedef struct wg_code wg_code;
  *     o->beta           is the value of an option, IS(o->approximate, 't') whether its word begins with the letter,
  *     exp, sigmoid, ... are the functions of <math.h>, and the helpers of WG_MAP texts, for a T; exp_double for
  *                       a double; exp_T is exp, and no macro,
- *     FAIL;             leaves the exported function, which then returns 1: an index or a label out of range,
+ *     FAIL;             leaves the exported function, which then returns 1: an index, a label, a parameter out of
+ *                       range,
  *     BREAKDOWN;        the same with 2: a matrix that is singular, not definite, not finite. A text has one of them.
  * It is laid out anew: a line a statement. */
 #define WG_C(...) #__VA_ARGS__

@@ -33,13 +33,15 @@ typedef struct {
 /* Writes f to `path`, which ends in .c, and its declaration to the same with .h. What f was compiled from must still be
  * on the tape. The function takes the inputs and outputs in the order of f's, gradients of `backward` last, each a
  * pointer to row-major values; it calls malloc nowhere, nor itself, and its loops have constant bounds. It returns 0,
- * 1 where an index or a label was out of range, or 2 where a matrix was singular, not definite or not finite: what the
- * library refuses with WG_ERROR_INDEX and WG_ERROR_NUMERIC. The outputs are then half done.
+ * 1 where an index, a label or a parameter was out of range, or 2 where a matrix was singular, not definite or not
+ * finite: what the library refuses with WG_ERROR_INDEX or WG_ERROR_VALUE, and with WG_ERROR_NUMERIC. The outputs are
+ * then half done.
  *
  * Results are those of f but for the rounding of sums: those of reductions are taken in double, those of products and
  * of what adds to places in the dtype itself. The file's own test allows 1e-4 of an array's largest number in float32,
  * 1e-10 in float64. With `blas` what lies as cblas_sgemm or cblas_dgemm can read it is one call of that.
- * WG_ERROR_UNSUPPORTED where an operation has no C, as random ones, or a size is more than an int holds. */
+ * WG_ERROR_UNSUPPORTED where an operation has no C, where a random one has no seed of its own, or where a size is more
+ * than an int holds. */
 WG_API wg_status wg_export_c(wg_function *f, const char *path, wg_export_c_options options);
 typedef struct {
     const char *object; /* a shared object that was made of a file exported with .entry; NULL: made now, or found

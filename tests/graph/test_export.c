@@ -171,12 +171,28 @@ static wg_function *layers(wg_dtype dtype)
     return wg_compile(tape, WG_TENSORS(x, h, w, b), WG_TENSORS(y, lstm.c, wg_rope(w, WG_NONE), g[0], g[1], g[2]));
 }
 
+/* What is drawn from a seed is the same numbers, and so is what a derivative draws again. */
+static wg_function *draws(wg_dtype dtype)
+{
+    wg_tensor x = numbers(dtype, WG_SHAPE(3, 4), "x"), scale = wg_exp(wg_narrow(x, 0, 0, 1)), g;
+#define LIKE_X(seed_) .shape = WG_SHAPE(3, 4), .seed = seed_, .dtype = dtype
+    wg_tensor normal = wg_normal(tape, x, scale, LIKE_X(7)), dropped = wg_dropout(normal, .p = 0.4, .seed = -3);
+    wg_tensor outputs[] = {
+        normal, dropped, wg_uniform(tape, x, wg_add(x, scale), LIKE_X(1)), wg_laplace(tape, WG_NONE, scale, LIKE_X(2)),
+        wg_gumbel(tape, x, WG_NONE, LIKE_X(3)), wg_exponential(tape, scale, LIKE_X(4)),
+        wg_bernoulli(wg_sigmoid(x), LIKE_X(5)), wg_categorical(x, .shape = WG_SHAPE(9), .seed = 6),
+        wg_gumbel_softmax(x, .axis = 0, .seed = 8), WG_NONE};
+    ck_assert_int_eq(wg_grad(wg_sum(wg_multiply(dropped, outputs[2])), &x, 1, &g), WG_OK);
+    outputs[COUNT(outputs) - 1] = g;
+    return wg_compile(tape, WG_TENSORS(x), ((wg_tensors){outputs, COUNT(outputs)}));
+}
+
 static const struct {
     const char *name;
     wg_function *(*make)(wg_dtype dtype);
 } programs[] = {{"mlp", mlp_gradient}, {"scalars", scalars}, {"views", views},        {"jacobian", jacobian},
                 {"hessian", hessian},  {"orders", orders},   {"namesakes", namesakes},
-                {"matrices", matrices}, {"layers", layers}};
+                {"matrices", matrices}, {"layers", layers},     {"draws", draws}};
 
 /* ---- Tests ------------------------------------------------------------------------------------------------------- */
 static bool is_there(const char *compiler)
@@ -267,6 +283,16 @@ START_TEST(what_has_no_c_is_named)
     wg_function *f = wg_compile(tape, WG_TENSORS(x), WG_TENSORS(y));
     ck_assert_int_eq(wg_export_c(f, "never.c"), WG_ERROR_UNSUPPORTED);
     ck_assert_ptr_nonnull(strstr(wg_error(tape), "without_c"));
+    ck_assert(access("never.c", F_OK));
+}
+END_TEST
+
+START_TEST(what_draws_without_a_seed_has_no_c)
+{
+    wg_tensor x = numbers(WG_FLOAT64, WG_SHAPE(3), "x");
+    wg_function *f = wg_compile(tape, WG_TENSORS(x), WG_TENSORS(wg_dropout(x, .p = 0.5)));
+    ck_assert_int_eq(wg_export_c(f, "never.c"), WG_ERROR_UNSUPPORTED);
+    ck_assert_ptr_nonnull(strstr(wg_error(tape), "give it a seed"));
     ck_assert(access("never.c", F_OK));
 }
 END_TEST
@@ -387,6 +413,7 @@ int main(void)
     tcase_add_loop_test(c, a_file_compiles_without_a_warning_and_passes_its_test, 0, 4 * COUNT(programs));
     tcase_add_loop_test(c, products_may_be_calls_of_cblas, 0, 4);
     tcase_add_test(c, what_has_no_c_is_named);
+    tcase_add_test(c, what_draws_without_a_seed_has_no_c);
     tcase_add_test(c, what_was_rewound_cannot_be_exported);
     suite_add_tcase(s, c);
     c = tcase_create("loaded");
