@@ -300,6 +300,9 @@ wg_status(wg_diagnose_data)(wg_diagnosis *d, wg_tensor x, wg_tensor y)
         return wg_report(tape, "wg_diagnose_data", WG_ERROR_VALUE, "the data are of another tape");
     char what[WG_NAME_KEPT], where[WG_NAME_KEPT];
     wg_node_text(tape, x.node, what, where);
+    for (int i = 0; i < d->n_inputs; i++) /* that the steps take already */
+        if (!strcmp(d->input[i].name, what))
+            snprintf(where, sizeof where, "%s", d->input[i].place);
     if (wg_is_float((wg_dtype)a->dtype))
         wg_see_input(d, a, what, where, false);
     if (b && wg_is_integer((wg_dtype)b->dtype)) {

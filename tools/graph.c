@@ -1,5 +1,6 @@
 /* `wengert graph`: shows a built-in network, one that `wengert train` saved, or a graph that wg_draw wrote as .json, as
  * a table or as a picture. */
+#include <jansson.h>
 #include <argp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -326,13 +327,23 @@ static void function_shown(wg_tape *tape, wg_tensor loss, wg_format format, wg_s
         (wg_function_draw_to)(f, format, sink, NULL, how);
 }
 
-/* Of a tensor, or of a file of facts. */
+/* Of a tape, or of a file of facts. */
+static size_t nodes_of(wg_tape *tape, const char *facts)
+{
+    json_t *graph = facts ? json_load_file(facts, 0, NULL) : NULL;
+    size_t n = facts ? json_array_size(json_object_get(graph, "nodes")) : wg_tape_nodes(tape);
+    json_decref(graph);
+    return n;
+}
+
 static void shown(wg_tape *tape, wg_tensor loss, const char *facts, settings *s)
 {
-    if (s->draw.depth == WG_ALL && s->draw.fold == WG_FOLD_NO && is_file(s) && wg_tape_nodes(tape) > MOST_NODES)
+    bool all = s->draw.depth == WG_ALL && s->draw.fold == WG_FOLD_NO && is_file(s);
+    size_t nodes = all ? nodes_of(tape, facts) : 0;
+    if (nodes > MOST_NODES)
         fprintf(stderr,
                 "wengert graph: %zu nodes take Graphviz long; without --depth all and --fold no they fit a page\n",
-                wg_tape_nodes(tape));
+                nodes);
     s->draw.width = is_file(s) ? 0 : columns();
     s->draw.ascii = !is_file(s) && !is_utf8();
     wg_format format = s->format >= 0 ? (wg_format)s->format : WG_FORMAT_TEXT;

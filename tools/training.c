@@ -1,5 +1,6 @@
 /* Training: epochs of steps, with what is measured on the way. A step is ordinary graph code; what it records is
  * rewound. */
+#define WG_WITHOUT_PLACES /* who trains with the command knows nothing of its C */
 #include "training.h"
 
 #include <errno.h>

@@ -616,11 +616,24 @@ START_TEST(a_graphviz_that_hangs_is_stopped)
 END_TEST
 
 /* ---- A full disk ------------------------------------------------------------------------------------------------- */
-static const char *const extensions[] = {"dot", "svg", "png", "json", "txt"};
+static const char *const extensions[] = {"dot", "svg", "png", "json", "txt", "html"};
+
+/* Drawing to a file fails, and what was there is there. */
+static void old_one_stays(wg_tensor y, const char *path)
+{
+    char content[8] = "";
+    ck_assert_int_eq(wg_draw(y, path), WG_ERROR_FILE);
+    FILE *file = fopen(path, "rb");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_uint_eq(fread(content, 1, sizeof content, file), 3);
+    fclose(file);
+    ck_assert_str_eq(content, "old");
+    ck_assert_int_eq(files_in_folder(), 1);
+}
 
 START_TEST(a_full_disk_leaves_the_old_picture)
 {
-    char name[16], content[8] = "";
+    char name[16];
     struct rlimit none = {10, 10};
     if (!have_graphviz() && (_i == 1 || _i == 2))
         return;
@@ -629,13 +642,25 @@ START_TEST(a_full_disk_leaves_the_old_picture)
     const char *path = file_of(name, "old", 3);
     signal(SIGXFSZ, SIG_IGN);
     ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &none), 0); /* of this process alone: each test is one */
-    ck_assert_int_eq(wg_draw(y, path), WG_ERROR_FILE);
-    FILE *file = fopen(path, "rb");
-    ck_assert_ptr_nonnull(file);
-    ck_assert_uint_eq(fread(content, 1, sizeof content, file), 3);
-    fclose(file);
-    ck_assert_str_eq(content, "old");
-    ck_assert_int_eq(files_in_folder(), 1);
+    old_one_stays(y, path);
+}
+END_TEST
+
+START_TEST(an_unwritable_folder_leaves_the_old_picture)
+{
+    char name[16];
+    if (!have_graphviz() && (_i == 1 || _i == 2))
+        return;
+    wg_tensor y = mlp(tape);
+    snprintf(name, sizeof name, "mlp.%s", extensions[_i]);
+    const char *path = file_of(name, "old", 3);
+    ck_assert_int_eq(chmod(folder, 0555), 0);
+    bool root = !geteuid();
+    ck_assert_int_eq(root ? seteuid(65534) : 0, 0); /* whom the folder's mode binds */
+    old_one_stays(y, path);
+    ck_assert_ptr_nonnull(strstr(wg_error(tape), "Permission denied"));
+    ck_assert_int_eq(root ? seteuid(0) : 0, 0);
+    ck_assert_int_eq(chmod(folder, 0700), 0);
 }
 END_TEST
 
@@ -717,6 +742,7 @@ static Suite *drawing_suite(void)
     tcase_add_test(failure, what_cannot_be_drawn_is_refused);
     tcase_add_loop_test(failure, a_graphviz_that_fails_leaves_the_old_picture, 0, COUNT(failures));
     tcase_add_loop_test(failure, a_full_disk_leaves_the_old_picture, 0, COUNT(extensions));
+    tcase_add_loop_test(failure, an_unwritable_folder_leaves_the_old_picture, 0, COUNT(extensions));
     tcase_add_test(failure, a_graphviz_that_hangs_is_stopped);
     tcase_add_loop_test(failure, a_buffer_that_is_too_small_is_an_error, 0, COUNT(formats));
     tcase_add_test(failure, every_allocation_may_fail);

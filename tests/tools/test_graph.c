@@ -93,6 +93,30 @@ START_TEST(what_was_written_as_json_is_shown)
 }
 END_TEST
 
+/* A chain of 1502 nodes, as wg_draw writes it. */
+START_TEST(a_graph_that_takes_long_is_told_of)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/long.json", folder);
+    FILE *file = fopen(path, "w");
+    ck_assert_ptr_nonnull(file);
+    fprintf(file, "{\"title\":\"long\",\"roots\":[\"n1501\"],\"nodes\":[{\"id\":\"n0\",\"kind\":\"input\","
+                  "\"outputs\":[{\"shape\":[],\"dtype\":\"float32\",\"name\":\"x\"}]}");
+    for (int i = 1; i < 1502; i++)
+        fprintf(file, ",{\"id\":\"n%d\",\"kind\":\"operation\",\"op\":\"sin\",\"outputs\":[{\"shape\":[],"
+                      "\"dtype\":\"float32\"}]}", i);
+    fprintf(file, "],\"edges\":[");
+    for (int i = 1; i < 1502; i++)
+        fprintf(file, "%s{\"from\":\"n%d\",\"to\":\"n%d\",\"operand\":0}", i > 1 ? "," : "", i - 1, i);
+    fprintf(file, "],\"scopes\":[]}\n");
+    fclose(file);
+    ck_assert_int_eq(run("graph long.json --depth all --fold no -o long.dot"), 0);
+    said("1502 nodes take Graphviz long");
+    ck_assert_int_eq(run("graph long.json -o long.dot"), 0);
+    ck_assert_str_eq(output, "");
+}
+END_TEST
+
 /* ---- In the terminal --------------------------------------------------------------------------------------------- */
 START_TEST(a_tree_tells_of_scopes)
 {
@@ -207,6 +231,7 @@ int main(void)
     tcase_add_test(command, every_built_in_network_is_shown);
     tcase_add_test(command, what_was_trained_is_shown);
     tcase_add_test(command, what_was_written_as_json_is_shown);
+    tcase_add_test(command, a_graph_that_takes_long_is_told_of);
     tcase_add_test(command, a_tree_tells_of_scopes);
     tcase_add_loop_test(command, a_table_does_without_what_is_too_wide, 0, COUNT(widths));
     tcase_add_test(command, all_that_is_known_is_told_as_json);
