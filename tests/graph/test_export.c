@@ -7,6 +7,8 @@
 
 #include <wengert.h>
 
+#include "ops/lapack.h"
+
 static wg_tape *tape;
 static char folder[] = "/tmp/wengert-export-XXXXXX";
 
@@ -226,6 +228,8 @@ START_TEST(a_file_compiles_without_a_warning_and_passes_its_test)
     char path[100];
     pattern = (wg_sparse){0};
     wg_function *f = programs[_i / 4].make(dtype);
+    if (!f && !wg_has_lapack() && programs[_i / 4].make == matrices)
+        return; /* it cannot be recorded */
     snprintf(path, sizeof path, "%s/%s.c", folder, name);
     ck_assert_msg(f && !wg_export_c(f, path, .workspace = _i / 2 % 2, .parameters = _i / 2 % 2,
                                          .pattern = pattern.n ? &pattern : NULL), "%s", wg_error(tape));
@@ -389,7 +393,7 @@ END_TEST
 
 START_TEST(a_singular_matrix_is_an_error)
 {
-    if (!is_there("cc"))
+    if (!is_there("cc") || !wg_has_lapack())
         return;
     setenv("XDG_CACHE_HOME", folder, 1);
     double in[] = {2, 1, 1, 1}, out[4];
