@@ -1,7 +1,9 @@
 /* The drawing as DOT. Operations follow tape order, each behind its inputs and the card of its parameters; a scope is a
  * cluster written where its first operation stands. */
 #include "graph/dot.h"
+#include "wengert/diagnose.h"
 
+#define FINDINGS 4 /* that the caption tells */
 #define FONT "Helvetica,Arial,sans-serif"
 
 /* ---- Edges ------------------------------------------------------------------------------------------------------- */
@@ -294,6 +296,27 @@ static void put_check(writer *w)
     caption_line_end(w);
 }
 
+/* "dead units: relu (model.c:12)", a line a finding. */
+static void put_findings(writer *w)
+{
+    const wg_finding *list = NULL;
+    int n = wg_diagnosis_findings(w->d->options.diagnosis, &list);
+    for (int i = 0; i < n && i < FINDINGS; i++) {
+        caption_line(w);
+        wg_put(w->text, "%s: ", wg_fault_name(list[i].fault));
+        wg_put_markup(w->text, list[i].what);
+        wg_put(w->text, *list[i].where ? " (" : "");
+        wg_put_markup(w->text, list[i].where);
+        wg_put(w->text, *list[i].where ? ")" : "");
+        caption_line_end(w);
+    }
+    if (n && n <= FINDINGS)
+        return;
+    caption_line(w);
+    wg_put(w->text, n ? "and %d more" : "diagnosis: no findings", n - FINDINGS);
+    caption_line_end(w);
+}
+
 static void put_about(writer *w)
 {
     if (!*w->d->facts->about)
@@ -316,7 +339,10 @@ static void put_caption(writer *w)
     if (!w->scope) {
         put_about(w);
         put_check(w);
-        put_origin(w);
+        if (w->d->options.diagnosis)
+            put_findings(w);
+        else
+            put_origin(w);
         put_left_out(w);
     }
     wg_put(w->text, "</TABLE>>");

@@ -84,6 +84,8 @@ void wg_put_gradient_cells(writer *w, double low, double high);
 /* What the overlay and a broken value say below an operation's name. */
 void wg_put_values(writer *w, const wg_shown *item, const wg_look *look);
 void wg_put_bad(writer *w, const wg_shown *item, const wg_look *look);
+/* "dead units", as what is wrong is written. */
+void wg_put_finding(writer *w, const char *finding);
 
 #define WG_DECADES 3 /* below the largest norm, in as many steps as there are heats */
 

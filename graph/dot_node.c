@@ -242,6 +242,10 @@ static void put_tip(writer *w, uint32_t i, const char *what)
         wg_put(w->text, "\\n%s", wg_time_text(node->seconds, number, sizeof number));
     if (node->seconds_backward >= 0)
         wg_put(w->text, ", backward %s", wg_time_text(node->seconds_backward, number, sizeof number));
+    if (*node->finding) {
+        wg_put(w->text, "\\n");
+        wg_put_quoted(w->text, node->evidence);
+    }
     wg_put_tip_place(w, node->place);
     wg_put(w->text, "\"];\n");
 }

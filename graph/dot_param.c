@@ -98,6 +98,10 @@ static void put_tip(writer *w, uint32_t param)
            wg_dtype_name(t->type.dtype), wg_bytes_text(wg_tensor_bytes(t), bytes, sizeof bytes));
     if (t->gradient)
         wg_put(w->text, ", gradient %.3g", t->gradient->norm);
+    if (*fact_of(w, param)->finding) {
+        wg_put(w->text, ", ");
+        wg_put_quoted(w->text, fact_of(w, param)->evidence);
+    }
     if (*fact_of(w, param)->place) {
         wg_put(w->text, ", ");
         wg_put_quoted(w->text, fact_of(w, param)->place);
@@ -109,6 +113,21 @@ static void put_note_row(writer *w, wg_color ink, const char *format, unsigned n
     wg_put(w->text, "<TR><TD COLSPAN=\"2\"><FONT COLOR=\"%s\" POINT-SIZE=\"10\">", wg_color_in(ink, w->dark));
     wg_put(w->text, format, n);
     wg_put(w->text, "</FONT></TD></TR>");
+}
+
+/* What is wrong with them: the first finding, or the values. */
+static void put_bad_row(writer *w, const uint32_t *row, uint32_t rows)
+{
+    uint32_t r = 0;
+    while (r < rows && !*fact_of(w, row[r])->finding)
+        r++;
+    if (r == rows) {
+        put_note_row(w, WG_COLOR_bad_line, "not finite", 0);
+        return;
+    }
+    wg_put(w->text, "<TR><TD COLSPAN=\"2\">");
+    wg_put_finding(w, fact_of(w, row[r])->finding);
+    wg_put(w->text, "</TD></TR>");
 }
 
 /* Name left, shape right, norm where overlaid. */
@@ -134,7 +153,7 @@ void wg_write_params(writer *w, uint32_t item)
     if (shown->kind == WG_ITEM_UNUSED)
         put_note_row(w, look.note, "not used by the loss", 0);
     if (shown->bad)
-        put_note_row(w, WG_COLOR_bad_line, "not finite", 0);
+        put_bad_row(w, row, rows);
     wg_put(w->text, "</TABLE>");
     wg_label_end(w, item, &look);
     for (uint32_t r = 0; r < rows; r++) {

@@ -95,6 +95,13 @@ static void put_bad_line(writer *w, const char *what)
     wg_put(w->text, "<BR/><FONT COLOR=\"%s\" POINT-SIZE=\"10\">%s</FONT>", C(bad_line), what);
 }
 
+void wg_put_finding(writer *w, const char *finding)
+{
+    wg_put(w->text, "<FONT COLOR=\"%s\" POINT-SIZE=\"10\">", C(bad_line));
+    wg_put_label(w->text, finding);
+    wg_put(w->text, "</FONT>");
+}
+
 /* "NaN starts here: 5 of 640", the range of what came in, the place. */
 void wg_put_bad(writer *w, const wg_shown *item, const wg_look *look)
 {
@@ -103,7 +110,8 @@ void wg_put_bad(writer *w, const wg_shown *item, const wg_look *look)
     const wg_tensor_fact *t = &f->output[node->output];
     char text[128];
     if (item->kind == WG_ITEM_CLOSED) {
-        put_bad_line(w, w->d->blamed == WG_NOWHERE ? "not finite from in here on" : "something is wrong in here");
+        put_bad_line(w, w->d->options.diagnosis || w->d->blamed != WG_NOWHERE ? "something is wrong in here"
+                                                                              : "not finite from in here on");
         return;
     }
     if (item->node == w->d->blamed) {
@@ -111,6 +119,10 @@ void wg_put_bad(writer *w, const wg_shown *item, const wg_look *look)
         put_bad_line(w, "wrong derivative");
         if (why)
             wg_put_note(w, look, "%s", why + 2);
+    }
+    if (*node->finding) {
+        wg_put(w->text, "<BR/>");
+        wg_put_finding(w, node->finding);
     }
     if (!node->not_finite)
         return;

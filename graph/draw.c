@@ -159,8 +159,13 @@ static const wg_facts *facts_of(const subject *s, const wg_draw_options *options
 {
     if (s->function)
         return wg_facts_of_function(s->function, s->before, s->name, options->title);
-    return s->json ? wg_facts_of_json(s->tape, s->name, s->json)
-                   : wg_facts_of_tape(s->root, s->roots, s->name, options->title, options->overlay == WG_SHOW_VALUES);
+    if (s->json)
+        return wg_facts_of_json(s->tape, s->name, s->json);
+    bool measure = options->overlay == WG_SHOW_VALUES;
+    wg_facts *facts = wg_facts_of_tape(s->root, s->roots, s->name, options->title, measure);
+    if (facts && options->diagnosis)
+        wg_facts_diagnosed(facts, options->diagnosis);
+    return facts;
 }
 
 static wg_status written_here(const subject *s, wg_format format, const wg_draw_options *options, wg_text *out)

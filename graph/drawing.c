@@ -133,7 +133,7 @@ static void items_make(wg_drawing *d)
             continue;
         uint32_t item = item_add(d, kind_of(d, i), i, d->scope_of[i]);
         d->item_of[i] = item;
-        d->item[item].bad = f->node[i].not_finite || i == d->blamed;
+        d->item[item].bad = f->node[i].not_finite || *f->node[i].finding || i == d->blamed;
         if (wg_fact_is_leaf(&f->node[i]))
             d->item[item].uses = f->node[i].kind == WG_FACT_PARAMETER ? d->users[i] : 0;
         else {
@@ -151,7 +151,7 @@ static void items_make(wg_drawing *d)
         d->item_of[i] = unused;
     }
     for (uint32_t r = 0; r < rows; r++)
-        d->item[d->item_of[d->row[r]]].bad |= f->node[d->row[r]].not_finite;
+        d->item[d->item_of[d->row[r]]].bad |= f->node[d->row[r]].not_finite || *f->node[d->row[r]].finding;
 }
 
 /* ---- Sums -------------------------------------------------------------------------------------------------------- */

@@ -158,8 +158,8 @@ static bool equal_outputs(const wg_facts *f, const wg_fact *a, const wg_fact *b)
 static bool equal_nodes(const wg_facts *f, const wg_fact *a, const wg_fact *b)
 {
     return a->kind == b->kind && a->operands == b->operands && a->cut == b->cut && a->frozen == b->frozen &&
-           a->not_finite == b->not_finite && !strcmp(a->op, b->op) && !strcmp(a->options, b->options) &&
-           !strcmp(a->numbers, b->numbers) && equal_outputs(f, a, b);
+           a->not_finite == b->not_finite && !strcmp(a->finding, b->finding) && !strcmp(a->op, b->op) &&
+           !strcmp(a->options, b->options) && !strcmp(a->numbers, b->numbers) && equal_outputs(f, a, b);
 }
 
 /* Leaves of the two scopes correspond, one to one. */

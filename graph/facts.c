@@ -426,6 +426,8 @@ static bool node_add(const filling *s, uint32_t i)
                       .saves = saves_of(s, node),
                       .fused = "",
                       .memory = "",
+                      .finding = "",
+                      .evidence = "",
                       .frozen = wg_node_is(node, WG_NODE_FROZEN),
                       .cut = !leaf && wg_node_is(node, WG_NODE_CUT),
                       .unused = !s->reached[i],
@@ -520,6 +522,7 @@ static bool filled(filling *s)
     for (int r = 0; r < s->n_roots; r++)
         f->root[f->roots++] = s->at[first_of_call(s->tape, s->roots[r].node)];
     f->at = s->at;
+    f->at_nodes = s->last + 1;
     wg_facts_count(f);
     return not_finite_mark(s);
 }

@@ -50,6 +50,8 @@ typedef struct {
     const char *reduction;  /* of a root: "mean" */
     const char *saves;      /* what its chain rule needs, by operand and output names: "x w" */
     const char *fused;      /* operations that a compiled function does together there: "add, tanh" */
+    const char *finding;    /* of a diagnosis: "dead units" */
+    const char *evidence;   /* ... and the numbers that show it */
     const char *memory;     /* where its results lie in a compiled function: "step 5: 32 KiB in b1, until step 7" */
     bool frozen;            /* a parameter without gradient */
     bool cut;               /* recorded without gradient */
@@ -68,6 +70,7 @@ typedef struct {
     wg_tape *tape; /* of the memory */
     const char *title;
     const char *about; /* a line for the caption; "" */
+    uint32_t at_nodes;  /* how many `at` has */
     const uint32_t *at; /* by the first node of a call on the tape: its place among the nodes, or WG_NOWHERE; NULL where
                            they are of no tape */
     wg_fact *node; /* those that the roots depend on, in the order of recording; then the unused parameters */
@@ -90,6 +93,8 @@ typedef struct {
 /* Of what the roots were computed from. `measure`: the values too. NULL, and the error reported for the function
  * `name`. */
 wg_facts *wg_facts_of_tape(const wg_tensor *root, int roots, const char *name, const char *title, bool measure);
+/* Takes over what a diagnosis found of the nodes. */
+void wg_facts_diagnosed(wg_facts *f, struct wg_diagnosis *d);
 /* What a compiled function does, a node an instruction, edges named by the buffers; `before`: what it was made from,
  * its derivatives with it. Within an aside. NULL, and the error reported. */
 wg_facts *wg_facts_of_function(wg_function *f, bool before, const char *name, const char *title);

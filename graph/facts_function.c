@@ -168,6 +168,8 @@ static const wg_fact untold = {.kind = WG_FACT_OPERATION,
                                .saves = "",
                                .fused = "",
                                .memory = "",
+                               .finding = "",
+                               .evidence = "",
                                .flops = -1,
                                .seconds = -1,
                                .seconds_backward = -1};

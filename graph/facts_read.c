@@ -217,11 +217,11 @@ static bool node_read(reading *r)
     if (!id_of(json_object_get(object, "id"), r->node + 1, &id) || id != r->node || !kind_of(object, &node->kind))
         return refuse(r, "node %u: not of a known kind, or not in order", r->node);
     node->op = wg_fact_is_leaf(node) ? "leaf" : text_of(r, object, "op");
-    const char **const texts[] = {&node->scope,     &node->place, &node->options, &node->numbers,
-                                  &node->reduction, &node->saves, &node->fused,   &node->memory};
-    static const char *const names[] = {"scope",     "place", "options", "numbers",
-                                        "reduction", "saves", "fused",   "memory"};
-    for (int i = 0; i < 8; i++)
+    const char **const texts[] = {&node->scope,     &node->place, &node->options, &node->numbers, &node->reduction,
+                                  &node->saves,     &node->fused, &node->memory,  &node->finding, &node->evidence};
+    static const char *const names[] = {"scope", "place", "options", "numbers", "reduction",
+                                        "saves", "fused", "memory",  "finding", "evidence"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (!(*texts[i] = text_of(r, object, names[i])))
             return false;
     node->frozen = flag_of(object, "frozen");

@@ -111,6 +111,8 @@ static void put_node(wg_text *t, const wg_facts *f, uint32_t i, bool page)
     put_text(t, "saves", node->saves);
     put_text(t, "fused", node->fused);
     put_text(t, "memory", node->memory);
+    put_text(t, "finding", node->finding);
+    put_text(t, "evidence", node->evidence);
     put_known(t, "kept_bytes", node->kept > 0 ? node->kept : -1, page);
     put_known(t, "flops", node->flops, page);
     put_known(t, "seconds", node->seconds, page);

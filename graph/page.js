@@ -84,6 +84,7 @@ function nodeFacts(n) {
     const outputs = n.outputs.flatMap((o, i) => outputFacts(o, n.outputs.length > 1 ? 'output ' + i : 'shape'));
     return [['scope', scopeIn(n)], ...outputs, ['numbers', n.numbers], ['options', n.options],
             ['reduction', n.reduction], ['does', n.fused], ['results', n.memory],
+            ['found', n.finding], ['evidence', n.evidence],
             ['frozen', n.frozen && 'yes'], ['used by', n.unused && 'nothing'], ['gradient', n.cut && 'does not flow'],
             ['keeps', n.saves], ['kept', n.kept_bytes && bytes(n.kept_bytes)],
             ['FLOPs', n.flops && scaled(n.flops, 1000, ['', 'k', 'M', 'G', 'T'])],
@@ -347,8 +348,8 @@ function go(part) {
 
 // ---- Search ---------------------------------------------------------------------------------------------------------
 // What there is to find of a node: its names and facts in words, not its numbers.
-const words = n => [n.op, n.kind, scopeIn(n), n.options, n.numbers, n.reduction, n.saves, n.fused, n.memory, n.place,
-    n.frozen && 'frozen', n.unused && 'used by nothing', n.cut && 'gradient does not flow',
+const words = n => [n.op, n.kind, scopeIn(n), n.options, n.numbers, n.reduction, n.saves, n.fused, n.memory, n.finding,
+    n.place, n.frozen && 'frozen', n.unused && 'used by nothing', n.cut && 'gradient does not flow',
     ...n.outputs.map(o => `${o.name || ''}\n${shape(o)}${o.finite === false ? '\nnot finite' : ''}`)]
     .filter(Boolean).join('\n').toLowerCase();
 

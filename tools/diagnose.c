@@ -77,15 +77,9 @@ static char *networks_listed(int key, const char *text, void *input)
 }
 
 /* ---- Runs -------------------------------------------------------------------------------------------------------- */
-/* Names the first finding in the picture, as far as a caption is long. */
 static void draw(wg_diagnosis *d, wg_tensor loss, const asked *a)
 {
-    char title[200] = "nothing found";
-    const wg_finding *list;
-    int n = wg_diagnosis_findings(d, &list);
-    if (n)
-        snprintf(title, sizeof title, "%s: %s", wg_fault_name(list[0].fault), list[0].what);
-    wg_draw(loss, a->draw, .title = title, .overlay = WG_SHOW_VALUES);
+    wg_draw(loss, a->draw, .diagnosis = d, .overlay = WG_SHOW_VALUES);
 }
 
 /* The same data at every step: whether it can be learned by heart. */

@@ -41,7 +41,7 @@ int main(int argc, char **argv)
     wg_backward(loss);
     wg_diagnose(diagnosis, loss);
     wg_diagnosis_print(diagnosis, stdout);
-    wg_draw(loss, argv[1]);
+    wg_draw(loss, argv[1], .diagnosis = diagnosis);
     int failed = wg_failed(tape);
     if (failed)
         fprintf(stderr, "%s\n", wg_error(tape));

@@ -82,6 +82,8 @@ typedef struct {
     bool views;        /* draw reshape, slice and their kin as nodes; else they are a note in their consumer */
     const wg_check_report *check; /* of wg_check_grad: the operation that a failed check blames is marked, by its name
                                      and place */
+    struct wg_diagnosis *diagnosis; /* of wg_diagnosis_begin: what its findings name is marked, and the caption tells
+                                       them */
     const char *title; /* in the caption; default: the file's name without its extension */
 } wg_draw_options;
 #define wg_draw_defaults .depth = 0

@@ -585,6 +585,58 @@ START_TEST(log_is_read)
 END_TEST
 
 /* ---- Text -------------------------------------------------------------------------------------------------------- */
+/* ---- In the drawing ---------------------------------------------------------------------------------------------- */
+static const struct {
+    run run;
+    network *net;
+    const char *node, *caption; /* NULL: of the whole step, no node is marked */
+    int marked;
+} pictures[] = {
+    {{.bias = -100}, mlp, "<B>relu</B></FONT><BR/><FONT COLOR=\"#c2004d\" POINT-SIZE=\"10\">dead units</FONT>",
+     "dead units: relu (", 1},
+    {{0}, stopped, ">cut off</FONT></TD></TR></TABLE>", "cut off: fc1.weight and fc1.bias (", 1},
+    {{0}, fading, ">gradient fades</FONT>", "vanishing: fc1.weight", 1},
+    {{.scale = 300}, mlp, ">scale far from 1</FONT>", "inputs: x (", 1},
+    {{.labels_from = 1}, mlp, ">wrong labels</FONT>", "labels: y", 1},
+    {{.units = 5}, without_second, NULL, "unused parameter: fc2.weight and fc2.bias", 0},
+    {{0}, growing, NULL, "exploding: gradients", 0},
+    {{0}, mlp, NULL, "diagnosis: no findings", 0},
+};
+
+START_TEST(what_is_found_is_marked_in_the_drawing)
+{
+    static char dot[1 << 17], again[1 << 17];
+    run r = run_made(pictures[_i].run);
+    bool grows = pictures[_i].net == growing, has_middle = grows || pictures[_i].net == fading;
+    if (has_middle)
+        middle_made(&r);
+    int n = has_middle ? 5 : 4;
+    steps_observed(&r, pictures[_i].net, grows ? wg_sgd(r.p, n, .lr = 1e-14) : wg_adam(r.p, n), STEPS);
+    wg_tensor x, y;
+    batch_of(&r, 0, &x, &y);
+    wg_tensor loss = pictures[_i].net(&r, x, y);
+    folder_make();
+    ck_assert_int_eq(wg_draw(loss, in_folder("d.dot"), .diagnosis = diagnosis), WG_OK);
+    ck_assert_int_eq(wg_draw(loss, in_folder("d.json"), .diagnosis = diagnosis), WG_OK);
+    ck_assert_int_eq(wg_redraw(tape, in_folder("d.json"), in_folder("again.dot")), WG_OK);
+    FILE *file = fopen(in_folder("d.dot"), "rb"), *second = fopen(in_folder("again.dot"), "rb");
+    dot[fread(dot, 1, sizeof dot - 1, file)] = again[fread(again, 1, sizeof again - 1, second)] = 0;
+    fclose(file);
+    fclose(second);
+    folder_remove();
+    int marked = 0, marked_again = 0;
+    for (const char *at = dot; (at = strstr(at, "class=\"bad\"")); at++)
+        marked++;
+    for (const char *at = again; (at = strstr(at, "class=\"bad\"")); at++)
+        marked_again++;
+    ck_assert_msg(!pictures[_i].node || strstr(dot, pictures[_i].node), "%.3000s", strstr(dot, "label="));
+    ck_assert_msg(strstr(dot, pictures[_i].caption) != NULL, "%.3000s", strstr(dot, "label="));
+    ck_assert_msg(marked >= pictures[_i].marked && !marked == !pictures[_i].marked, "%d nodes", marked);
+    ck_assert_int_eq(marked_again, marked);
+    run_freed(&r);
+}
+END_TEST
+
 START_TEST(text_fits_a_terminal)
 {
     run r = run_made((run){.scale = 255, .bias = -1e5});
@@ -667,6 +719,7 @@ int main(void)
     tcase_add_test(runs, targets_that_repeat_the_input_are_found);
     tcase_add_loop_test(runs, log_is_read, 0, COUNT(logs));
     tcase_add_test(runs, text_fits_a_terminal);
+    tcase_add_loop_test(runs, what_is_found_is_marked_in_the_drawing, 0, COUNT(pictures));
     tcase_add_test(runs, wrong_calls_are_errors);
     tcase_add_test(memory, no_memory_is_an_error);
     suite_add_tcase(s, runs);
