@@ -207,8 +207,8 @@ static void entry_put(wg_export *e, wg_source *to)
     wg_source_put(to, "\nsize_t %s_bytes(void);\nint %s_run(const void *const *in, void *const *out, void *work);\n",
                   e->prefix, e->prefix);
     wg_source_put(to, "size_t %s_bytes(void) { return sizeof(%s_workspace); }\n", e->prefix, e->prefix);
-    wg_source_put(to, "int %s_run(const void *const *in, void *const *out, void *work)\n{\n    return %s(", e->prefix,
-                  e->prefix);
+    wg_source_put(to, "int %s_run(const void *const *in, void *const *out, void *work)\n{\n%s    return %s(", e->prefix,
+                  e->f->n_in + e->n_params ? "" : "    (void)in;\n", e->prefix);
     for (int i = 0; i < e->f->n_in + e->n_params; i++, between = ", ")
         wg_source_put(to, "%s(const %s *)in[%d]", between, wg_c_type(input_type(e, i).dtype), i);
     for (int k = 0; k < e->f->n_out + e->f->n_grad; k++, between = ", ")

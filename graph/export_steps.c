@@ -122,6 +122,16 @@ static const char *operand_at(call *of, uint32_t x)
     return to;
 }
 
+/* Of what the function's text mentions. */
+static void argument_found(call *of, const wg_source *body, argument a, uint32_t operand)
+{
+    if (!wg_export_mentions(body, a.word))
+        return;
+    if (operand != WG_ABSENT)
+        a.as = operand_at(of, operand);
+    of->argument[of->n++] = a;
+}
+
 static bool arguments_found(call *of, const wg_code *w)
 {
     const wg_call *c = of->c;
@@ -131,13 +141,13 @@ static bool arguments_found(call *of, const wg_code *w)
         return false;
     for (int i = 0; i < c->n_in; i++)
         if (in[i] != WG_ABSENT)
-            of->argument[of->n++] = (argument){wg_code_operand(c, i), operand_at(of, in[i]), c->x[i].dtype, false};
+            argument_found(of, w->to, (argument){wg_code_operand(c, i), NULL, c->x[i].dtype, false}, in[i]);
     for (int k = 0; k < c->n_out; k++)
-        of->argument[of->n++] =
-            (argument){wg_code_output(c, k), wg_export_pointer(of->e, of->first + (uint32_t)k), c->y[k].dtype, true};
+        argument_found(of, w->to, (argument){wg_code_output(c, k), wg_export_pointer(of->e, of->first + (uint32_t)k),
+                                             c->y[k].dtype, true}, WG_ABSENT);
     for (int i = 0; i < w->n_rooms; i++)
-        of->argument[of->n++] = (argument){
-            w->room[i].word, borrowed(of, w->room[i].dtype, (size_t)w->room[i].n), w->room[i].dtype, true};
+        argument_found(of, w->to, (argument){w->room[i].word, borrowed(of, w->room[i].dtype, (size_t)w->room[i].n),
+                                             w->room[i].dtype, true}, WG_ABSENT);
     return true;
 }
 
@@ -167,8 +177,6 @@ static wg_status call_put(call *of, wg_call *c)
     const char *between = "";
     for (int i = 0; i < of->n; i++) {
         const argument *a = &of->argument[i];
-        if (!wg_export_mentions(&body, a->word))
-            continue;
         wg_source_put(&text, "%s%s%s *restrict %s", between, a->written ? "" : "const ", wg_c_type(a->dtype), a->word);
         wg_source_put(&list, "%s%s", between, a->as);
         between = ", ";
@@ -182,12 +190,20 @@ static wg_status call_put(call *of, wg_call *c)
     return WG_OK;
 }
 
+static bool makes_nothing(const wg_call *c)
+{
+    for (int k = 0; k < c->n_out; k++)
+        if (wg_type_count(&c->y[k]))
+            return false;
+    return true;
+}
+
 static wg_status call_exported(wg_export *e, uint32_t first)
 {
     wg_call *c = wg_call_again(e->p.tape, first);
     if (!c)
         return wg_no_memory(e->p.tape, "wg_export_c", sizeof *c);
-    if (wg_call_is_empty(c))
+    if (makes_nothing(c))
         return WG_OK;
     if (c->op->view) {
         copy_put(e, wg_node_in(wg_plan_node(&e->p, first))[0], wg_export_pointer(e, first));

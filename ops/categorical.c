@@ -130,7 +130,8 @@ static wg_status categorical_c(const wg_call *c, wg_code *w)
     wg_code_size(w, "rows", rows);
     wg_code_size(w, "count", wg_type_count(&c->y[0]));
     wg_code_room(w, "sums", WG_FLOAT64, rows * classes);
-    return wg_code_text(w, WG_C(
+    wg_code_word(w, "ROW", rows > 1 ? "i % rows" : "0");
+    status = wg_code_text(w, WG_C(
         for (int row = 0; row < rows; row++) {
             const T *from = logits + row * classes;
             T most = from[0];
@@ -143,7 +144,7 @@ static wg_status categorical_c(const wg_call *c, wg_code *w)
             if (!isfinite(sum)) FAIL;
         }
         for (int i = 0; i < count; i++) {
-            const double *of = sums + i % rows * classes;
+            const double *of = sums + ROW * classes;
             const double at = noise_of(0, key, 0, i) * of[classes - 1];
             int low = 0; int high = classes - 1;
             while (low < high) {
@@ -153,6 +154,8 @@ static wg_status categorical_c(const wg_call *c, wg_code *w)
             while (low > 0 && !(of[low] > of[low - 1])) low--;
             y[i] = low;
         }));
+    w->n_words = 0;
+    return status;
 }
 
 WG_OP(categorical) = {

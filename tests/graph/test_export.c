@@ -169,7 +169,7 @@ static wg_function *layers(wg_dtype dtype)
     wg_tensor at = wg_argsort(wg_narrow(b, 0, 0, 4)), put = wg_scatter(b, at, wg_narrow(b, 0, 8, 4), 0);
     wg_tensor y = wg_sum(wg_multiply(lstm.y, wg_multiply(gru.y, wg_median(put))));
     wg_tensor of[] = {x, w, b}, g[3];
-    ck_assert_int_eq(wg_grad(y, of, 3, g), WG_OK);
+    ck_assert_int_eq(wg_grad(y, of, 3, g, .record = true), WG_OK);
     return wg_compile(tape, WG_TENSORS(x, h, w, b), WG_TENSORS(y, lstm.c, wg_rope(w, WG_NONE), g[0], g[1], g[2]));
 }
 
@@ -184,7 +184,8 @@ static wg_function *draws(wg_dtype dtype)
         wg_gumbel(tape, x, WG_NONE, LIKE_X(3)), wg_exponential(tape, scale, LIKE_X(4)),
         wg_bernoulli(wg_sigmoid(x), LIKE_X(5)), wg_categorical(x, .shape = WG_SHAPE(9), .seed = 6),
         wg_gumbel_softmax(x, .axis = 0, .seed = 8), WG_NONE};
-    ck_assert_int_eq(wg_grad(wg_sum(wg_multiply(dropped, outputs[2])), &x, 1, &g), WG_OK);
+    wg_tensor y = wg_sum(wg_multiply(dropped, outputs[2]));
+    ck_assert_int_eq(wg_grad(y, &x, 1, &g, .record = true), WG_OK);
     outputs[COUNT(outputs) - 1] = g;
     return wg_compile(tape, WG_TENSORS(x), ((wg_tensors){outputs, COUNT(outputs)}));
 }
