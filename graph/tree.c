@@ -180,6 +180,19 @@ static size_t wider(size_t width, const char *cell)
     return wg_text_width(cell) > width ? wg_text_width(cell) : width;
 }
 
+/* The names' column where all of them beside all of the parameters are too wide: numbers alone stand at the edge. */
+static size_t narrowed(tree *t, size_t room, size_t *parameters)
+{
+    *parameters = 0;
+    for (size_t r = 0; r < t->rows; r++) {
+        char *cell = t->row[r].parameters;
+        if (*cell < '0' || *cell > '9')
+            *cell = 0; /* "counted above" */
+        *parameters = wider(*parameters, cell);
+    }
+    return room > *parameters + 2 ? room - *parameters - 2 : 0;
+}
+
 void wg_write_tree(const wg_drawing *d, wg_text *text)
 {
     tree t = {.d = d, .row = wg_arena(d->tape, ((size_t)d->items + d->scopes + 1) * sizeof *t.row)};
@@ -198,9 +211,11 @@ void wg_write_tree(const wg_drawing *d, wg_text *text)
         note = wider(note, t.row[r].note);
         parameters = wider(parameters, t.row[r].parameters);
     }
-    size_t whole = name + (note ? note + 2 : 0) + parameters + 2;
-    if (d->options.width > 0 && whole > (size_t)d->options.width)
+    size_t whole = name + (note ? note + 2 : 0) + parameters + 2, room = (size_t)fmax(d->options.width, 0);
+    if (room && whole > room)
         note = 0;
+    if (room && name + 2 + parameters > room)
+        name = narrowed(&t, room, &parameters);
     for (size_t r = 0; r < t.rows; r++) {
         put_padded(text, t.row[r].name, name, false);
         if (note) {

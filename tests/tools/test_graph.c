@@ -156,6 +156,20 @@ START_TEST(a_table_does_without_what_is_too_wide)
 }
 END_TEST
 
+START_TEST(a_tree_fits_a_narrow_terminal)
+{
+    setenv("COLUMNS", "40", 1);
+    ck_assert_int_eq(run("graph gpt2 --tree"), 0);
+    said("\xe2\x94\x9c\xe2\x94\x80 block \xc3\x97""12                     599,808\n");
+    said("(wte, tied)\n");
+    int width = 0;
+    for (const char *c = output; *c; c++) {
+        width = *c == '\n' ? 0 : width + (((unsigned char)*c & 0xc0) != 0x80);
+        ck_assert_int_le(width, 40);
+    }
+}
+END_TEST
+
 START_TEST(all_that_is_known_is_told_as_json)
 {
     ck_assert_int_eq(run("graph mlp --json"), 0);
@@ -234,6 +248,7 @@ int main(void)
     tcase_add_test(command, a_graph_that_takes_long_is_told_of);
     tcase_add_test(command, a_tree_tells_of_scopes);
     tcase_add_loop_test(command, a_table_does_without_what_is_too_wide, 0, COUNT(widths));
+    tcase_add_test(command, a_tree_fits_a_narrow_terminal);
     tcase_add_test(command, all_that_is_known_is_told_as_json);
     tcase_add_test(command, options_change_the_picture);
     tcase_add_loop_test(command, what_cannot_be_shown_is_refused, 0, COUNT(refused));
