@@ -20,7 +20,7 @@ static wg_status deliver(sweep *s, uint32_t x, wg_tensor g)
     unsigned char *state = wg_state(&s->at, x);
     g = wg_sum_to(g, &type);
     if (*state & WG_STATE_REACHED)
-        g = wg_add(*adjoint_of(s, x), g);
+        g = s->last ? wg_pulled_sum(*adjoint_of(s, x), g) : wg_add(*adjoint_of(s, x), g);
     if (!wg_is_tensor(g))
         return failed(s);
     *adjoint_of(s, x) = g;

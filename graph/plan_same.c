@@ -157,12 +157,19 @@ static unsigned call_hash(const wg_plan *p, const wg_node *node)
 }
 
 /* ---- What leaves a value as it is -------------------------------------------------------------------------------- */
+/* Is it the neutral number, everywhere? Not -0 for 0. */
 static bool is_neutral(const wg_plan *p, const wg_op *op, uint32_t x)
 {
-    if (x == WG_ABSENT || !is_number(p, x))
+    if (x == WG_ABSENT || p->value[x].flags & (WG_VALUE_VARIES | WG_VALUE_INPUT))
         return false;
-    double value = wg_load_number((wg_dtype)wg_plan_node(p, x)->dtype, wg_plan_node(p, x)->data);
-    return !memcmp(&value, &op->neutral, sizeof value); /* not -0 for 0 */
+    const wg_node *node = wg_plan_node(p, x);
+    if (!wg_node_count(node))
+        return false;
+    for (int i = 0; i < node->rank; i++)
+        if (node->as.layout->stride[i] && node->as.layout->dim[i] != 1)
+            return false;
+    double value = wg_load_number((wg_dtype)node->dtype, node->data);
+    return !memcmp(&value, &op->neutral, sizeof value);
 }
 
 /* The operand that the result of node i is, to the bit; WG_ABSENT: none. */

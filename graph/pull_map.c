@@ -1,8 +1,10 @@
 /* The chain rule of an elementwise operation as one operation: cotangent times slope by the entry's own kernel, to be
- * recorded where a derivative is run again but not differentiated again. */
+ * recorded where a derivative is run again but not differentiated again. Where the slope is an operand as it is, the
+ * product and what it is added to are one operation. */
 #include "graph/plan.h"
 #include "graph/traverse.h"
 
+#include "ops/chain.h"
 #include "wengert/elementwise.h"
 #include "wengert/shape.h"
 
@@ -91,6 +93,9 @@ static bool names(const char *slope, char name)
     return false;
 }
 
+/* What the text of a slope calls operand i, and, where i is their number, the result. */
+static char letter_of(const wg_call *c, int i) { return i == c->n_in ? 'y' : c->n_in == 1 ? 'x' : (char)('a' + i); }
+
 /* Is g read as quickly where it is: in order, or one value, or a few, repeated? */
 static bool is_readable(wg_tensor g)
 {
@@ -99,6 +104,24 @@ static bool is_readable(wg_tensor g)
     for (int i = 0; node && i < node->rank; i++)
         repeated |= !node->as.layout->stride[i] && node->as.layout->dim[i] > 1;
     return node && (repeated || !node->rank || wg_node_is(node, WG_NODE_CONTIGUOUS));
+}
+
+/* The operand or result that the slope is; WG_NONE: it is none. */
+static wg_tensor slope_itself(const wg_call *c, const char *slope)
+{
+    for (int i = 0; i <= c->n_in; i++)
+        if (slope[0] == letter_of(c, i) && !slope[1])
+            return i == c->n_in ? c->out[0] : c->in[i];
+    return WG_NONE;
+}
+
+/* Is the slope another function of x, "cos(x)" or "-sin(x)"? As a value of its own it is computed once, wherever else
+ * it is needed. */
+static bool is_function_of_x(const char *slope)
+{
+    const char *at = slope + (*slope == '-');
+    size_t name = strcspn(at, "(");
+    return name && !strcmp(at + name, "(x)") && strspn(at, "abcdefghijklmnopqrstuvwxyz0123456789") == name;
 }
 
 wg_tensor wg_pull_map(const wg_call *c, int which, wg_tensor g)
@@ -114,17 +137,20 @@ wg_tensor wg_pull_map(const wg_call *c, int which, wg_tensor g)
     bool one_dtype = true;
     for (int i = 0; i < c->n_in; i++)
         one_dtype &= c->x[i].dtype == c->dtype;
-    if (c->n_in > 3 || !one_dtype || size > sizeof p.options)
+    if (c->n_in > 3 || !one_dtype || size > sizeof p.options || is_function_of_x(c->op->map->slope[which]))
         return wg_chain_map(c, which, g);
     if (size)
         memcpy(p.options, c->options, size);
     if (!is_readable(g))
         g = wg_contiguous(g);
     const char *slope = c->op->map->slope[which];
+    wg_tensor itself = slope_itself(c, slope);
+    if (wg_is_tensor(itself))
+        return wg_strong_multiply(g, itself);
     bool needed[4];
     wg_tensor some = g; /* stands for what the slope does not name: that is not read, and need not be kept */
     for (n = 0; n <= c->n_in; n++) {
-        needed[n] = names(slope, n == c->n_in ? 'y' : c->n_in == 1 ? 'x' : (char)('a' + n));
+        needed[n] = names(slope, letter_of(c, n));
         in[n] = n == c->n_in ? c->out[0] : c->in[n];
         some = needed[n] ? in[n] : some;
     }
@@ -132,4 +158,30 @@ wg_tensor wg_pull_map(const wg_call *c, int which, wg_tensor g)
         in[n] = needed[n] ? in[n] : some;
     in[n++] = g;
     return wg_record(size ? &pull_with_options_op : &pull_op, &p, in, n);
+}
+
+/* What g is the negative of; NONE. */
+static wg_tensor negated(wg_tensor g)
+{
+    const wg_node *node = wg_is_tensor(g) ? wg_node_at(g.tape, g.node) : NULL;
+    bool is = node && !wg_is_leaf_node(node) && node->op->map && !strcmp(node->op->map->value, "-x");
+    return is ? wg_node_tensor(g.tape, wg_node_in(node)[0]) : WG_NONE;
+}
+
+/* sum + g as one operation where g is made for that; else NONE. */
+static wg_tensor joined(wg_tensor sum, wg_tensor g)
+{
+    wg_tensor factor, slope, x = negated(g);
+    if (wg_is_tensor(x))
+        return wg_subtract(sum, x);
+    if (wg_is_strong_product(g, &factor, &slope))
+        return wg_strong_multiply_add(factor, slope, sum);
+    return wg_strided_sum(sum, g);
+}
+
+wg_tensor wg_pulled_sum(wg_tensor a, wg_tensor b)
+{
+    wg_tensor sum = joined(a, b);
+    sum = wg_is_none(sum) ? joined(b, a) : sum;
+    return wg_is_none(sum) ? wg_add(a, b) : sum;
 }

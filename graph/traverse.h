@@ -46,6 +46,9 @@ wg_tensor wg_chain_map(const wg_call *c, int which, wg_tensor g);
 /* The same as one operation that runs the slope's kernel and has no derivative: for what is recorded to be run
  * again. */
 wg_tensor wg_pull_map(const wg_call *c, int which, wg_tensor g);
+/* a + b. Where one is such a product whose slope is there as it is, or a negative, or zeros but for a part, the sum is
+ * one operation, and that one, if nothing else needs it, none. */
+wg_tensor wg_pulled_sum(wg_tensor a, wg_tensor b);
 /* to[i] += from[i], n elements of a float dtype. */
 void wg_values_add(wg_dtype dtype, int64_t n, const void *from, void *to);
 /* Are all elements zero? */

@@ -5,11 +5,14 @@
 #include <stdlib.h>
 
 #include "core/tape.h"
+#include "ops/chain.h"
 #include "ops/code.h"
 #include "ops/shape.h"
+#include "wengert/map.h"
 
 #define WINDOWS(OP)                                                                                                    \
-    OP(broadcast_to) OP(flip) OP(slice) OP(select) OP(narrow) OP(diagonal) OP(unfold) OP(add_strided) OP(read_strided)
+    OP(broadcast_to) OP(flip) OP(slice) OP(select) OP(narrow) OP(diagonal) OP(unfold) OP(add_strided)                  \
+    OP(add_strided_onto) OP(read_strided)
 WG_CONTENTS(WINDOWS)
 
 /* ---- add_strided and read_strided ------------------------------------------------------------------------------ */
@@ -72,18 +75,36 @@ static bool may_overlap(const wg_type *type, const wg_ints *stride)
     return false;
 }
 
+#define ADD_LOOP(T, S)                                                                                                 \
+    {                                                                                                                  \
+        const T *restrict g = (const T *)from + first;                                                                 \
+        S *restrict to = (S *)sum + place;                                                                             \
+        for (int64_t i = 0; step == 1 && i < n; i++) /* vector code */                                                 \
+            to[i] += (S)g[i];                                                                                          \
+        for (int64_t i = 0; step != 1 && i < n; i++)                                                                   \
+            to[i * step] += (S)g[i];                                                                                   \
+    }
+
+/* n elements of `dtype` from number `first` on, to sums of a dtype of theirs. */
+static WG_CLONES void add_row(wg_dtype dtype, wg_dtype of_sums, int64_t n, int64_t step, const void *from,
+                              int64_t first, void *sum, int64_t place)
+{
+    if (dtype == WG_FLOAT64)
+        ADD_LOOP(double, double)
+    else if (of_sums == WG_FLOAT64)
+        ADD_LOOP(float, double)
+    else
+        ADD_LOOP(float, float)
+}
+
 /* g in row-major order, added to `sum` where its indices say. */
-static void add_in_order(const wg_type *g, const wg_ints *stride, const void *from, double *sum)
+static void add_in_order(const wg_type *g, const wg_ints *stride, int64_t offset, const void *from, wg_dtype of_sums,
+                         void *sum)
 {
     int inner = g->rank - 1;
-    int64_t at[WG_MAX_RANK] = {0}, place = 0, n = wg_type_count(g), length = g->dim[inner], step = stride->at[inner];
+    int64_t at[WG_MAX_RANK] = {0}, place = offset, n = wg_type_count(g), length = inner < 0 ? 1 : g->dim[inner];
     for (int64_t done = 0; done < n; done += length) {
-        if (g->dtype == WG_FLOAT32)
-            for (int64_t i = 0; i < length; i++)
-                sum[place + i * step] += (double)((const float *)from)[done + i];
-        else
-            for (int64_t i = 0; i < length; i++)
-                sum[place + i * step] += ((const double *)from)[done + i];
+        add_row(g->dtype, of_sums, length, inner < 0 ? 1 : stride->at[inner], from, done, sum, place);
         for (int k = inner - 1; k >= 0; k--) {
             place += stride->at[k];
             if (++at[k] < g->dim[k])
@@ -92,6 +113,28 @@ static void add_in_order(const wg_type *g, const wg_ints *stride, const void *fr
             at[k] = 0;
         }
     }
+}
+
+/* Operand x, added to what y holds. Where several elements of float32 meet, they are added up in doubles. */
+static wg_status add_operand(const wg_call *c, int x, const wg_add_strided_options *o)
+{
+    size_t n = (size_t)wg_type_count(&c->y[0]);
+    if (!wg_type_count(&c->x[x]))
+        return WG_OK;
+    if (c->dtype == WG_FLOAT64 || !may_overlap(&c->x[x], &o->stride)) {
+        add_in_order(&c->x[x], &o->stride, o->offset, c->from[x], c->dtype, c->to[0]);
+        return WG_OK;
+    }
+    float *y = c->to[0];
+    double *sum = wg_scratch(c, n * sizeof *sum);
+    if (!sum)
+        return WG_ERROR_MEMORY;
+    for (size_t i = 0; i < n; i++)
+        sum[i] = (double)y[i];
+    add_in_order(&c->x[x], &o->stride, o->offset, c->from[x], WG_FLOAT64, sum);
+    for (size_t i = 0; i < n; i++)
+        y[i] = (float)sum[i];
+    return WG_OK;
 }
 
 static wg_status add_strided_run(const wg_call *c)
@@ -106,18 +149,7 @@ static wg_status add_strided_run(const wg_call *c)
         wg_scatter_strided(g, o->stride.at, c->from[0], (char *)c->to[0] + o->offset * (int64_t)size);
         return WG_OK;
     }
-    if (c->dtype == WG_FLOAT64) {
-        add_in_order(g, &o->stride, c->from[0], (double *)c->to[0] + o->offset);
-        return WG_OK;
-    }
-    double *sum = wg_scratch(c, n * sizeof *sum);
-    if (!sum)
-        return WG_ERROR_MEMORY;
-    memset(sum, 0, n * sizeof *sum);
-    add_in_order(g, &o->stride, c->from[0], sum + o->offset);
-    for (size_t i = 0; i < n; i++)
-        ((float *)c->to[0])[i] = (float)sum[i];
-    return WG_OK;
+    return add_operand(c, 0, o);
 }
 
 /* Sums of float32 are taken as they are: there are few elements in each. */
@@ -157,6 +189,105 @@ WG_OP(add_strided) = {
 static wg_tensor add_strided(wg_tensor g, wg_shape shape, const wg_ints *stride, int64_t offset)
 {
     return WG_RECORD(add_strided, (&(wg_add_strided_options){shape, *stride, offset}), g);
+}
+
+/* ---- add_strided_onto: the same to an array that is there -------------------------------------------------------- */
+static wg_status add_strided_onto_type(wg_call *c)
+{
+    const wg_add_strided_options *o = c->options;
+    wg_shape of = wg_type_shape(&c->x[1]);
+    c->y[0] = c->x[0];
+    return strides_stay_within(c, &of, &o->stride, o->offset, wg_type_count(&c->x[0]));
+}
+
+/* to = sum, with the n elements of x added from element `first` on. */
+#define ONTO_LOOP(T)                                                                                                   \
+    {                                                                                                                  \
+        const T *restrict a = sum, *restrict b = x;                                                                    \
+        T *restrict y = to;                                                                                            \
+        for (int64_t i = 0; i < first; i++)                                                                            \
+            y[i] = a[i];                                                                                               \
+        for (int64_t i = 0; i < n; i++)                                                                                \
+            y[first + i] = a[first + i] + b[i];                                                                        \
+        for (int64_t i = first + n; i < all; i++)                                                                      \
+            y[i] = a[i];                                                                                               \
+    }
+
+static WG_CLONES void add_stretch(wg_dtype dtype, int64_t all, int64_t first, int64_t n, const void *sum, const void *x,
+                                  void *to)
+{
+    if (dtype == WG_FLOAT32)
+        ONTO_LOOP(float)
+    else
+        ONTO_LOOP(double)
+}
+
+/* Do the elements of x come one behind the other? */
+static bool is_stretch(const wg_type *x, const wg_ints *stride)
+{
+    int64_t step = 1;
+    bool is = true;
+    for (int i = x->rank; i-- > 0; step *= x->dim[i])
+        is = is && (x->dim[i] == 1 || stride->at[i] == step);
+    return is;
+}
+
+static wg_status add_strided_onto_run(const wg_call *c)
+{
+    const wg_add_strided_options *o = c->options;
+    if (is_stretch(&c->x[1], &o->stride)) {
+        add_stretch(c->dtype, wg_type_count(&c->y[0]), o->offset, wg_type_count(&c->x[1]), c->from[0], c->from[1],
+                    c->to[0]);
+        return WG_OK;
+    }
+    memcpy(c->to[0], c->from[0], wg_type_bytes(&c->y[0]));
+    return add_operand(c, 1, o);
+}
+
+static wg_status add_strided_onto_c(const wg_call *c, wg_code *w)
+{
+    const wg_add_strided_options *o = c->options;
+    wg_code_move(w, &c->y[0], (wg_code_array){"y", 0, NULL}, "=", (wg_code_array){"sum", 0, NULL});
+    if (wg_type_count(&c->x[1]))
+        wg_code_move(w, &c->x[1], (wg_code_array){"y", o->offset, o->stride.at}, "+=", (wg_code_array){"x", 0, NULL});
+    return WG_OK;
+}
+
+static wg_tensor add_strided_onto_dsum(const wg_call *c, wg_tensor g)
+{
+    (void)c;
+    return g;
+}
+
+static wg_tensor add_strided_onto_dx(const wg_call *c, wg_tensor g)
+{
+    const wg_add_strided_options *o = c->options;
+    return read_strided(g, wg_type_shape(&c->x[1]), &o->stride, o->offset);
+}
+
+WG_OP(add_strided_onto) = {
+    .name = "add_strided_onto",
+    .doc = "y = sum, with x[i] added to element offset + sum of i[k] stride[k]",
+    .in = {{"sum", 0}, {"x", 0}},
+    .options = WG_SCHEMA(wg_add_strided, WG_ATTR_REQUIRED(wg_add_strided, shape),
+                         WG_ATTR_REQUIRED(wg_add_strided, stride), WG_ATTR_REQUIRED(wg_add_strided, offset)),
+    .type = add_strided_onto_type,
+    .run = add_strided_onto_run,
+    .c = add_strided_onto_c,
+    .vjp = {add_strided_onto_dsum, add_strided_onto_dx},
+    .linear = WG_JOINTLY,
+    .saves = "",
+    .samples = {"[3,4] [2,3] shape=[3,4] stride=[4,1] offset=5", "[6] [4,3] shape=[6] stride=[1,1] offset=0",
+                "[2,3] [] shape=[2,3] stride=[] offset=4"},
+    .hidden = true,
+};
+
+wg_tensor wg_strided_sum(wg_tensor sum, wg_tensor y)
+{
+    const wg_node *node = wg_is_tensor(y) ? wg_node_at(y.tape, y.node) : NULL;
+    if (!node || node->op != &add_strided_op)
+        return WG_NONE;
+    return WG_RECORD(add_strided_onto, wg_node_options(node), sum, wg_node_tensor(y.tape, wg_node_in(node)[0]));
 }
 
 static wg_status read_strided_type(wg_call *c)

@@ -371,6 +371,68 @@ START_TEST(numbers_do_not_break_a_chain)
 }
 END_TEST
 
+/* A cotangent that is zero stops there though the slope is infinite, in the sum as in the product. */
+START_TEST(a_product_of_the_chain_rule_and_what_it_is_added_to_are_one_step)
+{
+    const double values[][2] = {{1, 2}, {INFINITY, 3}, {5, 7}, {0, 11}}; /* x, a, b, g */
+    wg_tensor in[4], dx;
+    for (int i = 0; i < 4; i++)
+        in[i] = wg_array(tape, WG_FLOAT64, WG_SHAPE(2), values[i]);
+    wg_tensor y = wg_add(wg_multiply(in[0], in[1]), wg_multiply(in[0], in[2]));
+    ck_assert(!wg_vjp(&y, &in[3], 1, in, 1, &dx, .record = true));
+    wg_function *f = wg_compile(tape, ((wg_tensors){in, 4}), WG_TENSORS(dx));
+    ck_assert_uint_eq(wg_function_steps(f), 2);
+    ck_assert(!wg_function_run(f, (const void *[]){values[0], values[1], values[2], values[3]}, NULL));
+    const double *slope = wg_function_output(f, 0);
+    ck_assert_double_eq(slope[0], 0);
+    ck_assert_double_eq(slope[1], 11 * 3 + 11 * 7);
+}
+END_TEST
+
+START_TEST(sine_and_cosine_are_computed_once)
+{
+    wg_tensor x = wg_array(tape, WG_FLOAT64, WG_SHAPE(2), ((const double[]){0.5, 2})), dx;
+    wg_tensor s = wg_sin(x), c = wg_cos(x), y = wg_sum(wg_multiply(s, c));
+    wg_grad(y, &x, 1, &dx, .record = true);
+    wg_function *f = wg_compile(tape, WG_TENSORS(x), WG_TENSORS(s, c, dx));
+    ck_assert_uint_eq(wg_function_steps(f), 5); /* with - sine, the cosine's square, and what is added to it */
+    ck_assert(!wg_function_run(f, (const void *[]){wg_values(x)}, NULL));
+    ck_assert_double_eq_tol(((const double *)wg_function_output(f, 2))[1], cos(4), 1e-15);
+}
+END_TEST
+
+/* Of shapes, and numbers of elements a place, that lists are made of and are not. */
+static const struct {
+    wg_dtype dtype;
+    int64_t rows, inner, taken;
+    int axis;
+} indexed[] = {{WG_FLOAT64, 50, 1, 300, 0}, {WG_FLOAT32, 50, 1, 300, 0}, {WG_FLOAT64, 7, 3, 20, 0},
+               {WG_FLOAT32, 9, 2, 40, 1},   {WG_FLOAT64, 3, 64, 5, 0},   {WG_FLOAT64, 2, 1, 500, 0}};
+
+START_TEST(elements_at_constant_indices_are_those_that_the_tape_has)
+{
+    int64_t rows = indexed[_i].rows, inner = indexed[_i].inner, taken = indexed[_i].taken;
+    int axis = indexed[_i].axis;
+    wg_shape shape = axis ? WG_SHAPE(inner, rows) : WG_SHAPE(rows, inner);
+    int64_t *index = malloc((size_t)taken * sizeof *index);
+    for (int64_t i = 0; i < taken; i++)
+        index[i] = i * i * 31 % (rows - 1) - (i % 3 ? 0 : rows); /* never the last; some from the end */
+    double values[200];
+    for (int i = 0; i < 200; i++)
+        values[i] = sin(i * i);
+    wg_tensor x = wg_cast(wg_array(tape, WG_FLOAT64, shape, values), .dtype = indexed[_i].dtype), y[2];
+    y[0] = wg_take(x, wg_array(tape, WG_INT64, WG_SHAPE(taken), index), axis);
+    ck_assert(!wg_grad(wg_sum(wg_multiply(y[0], wg_sin(y[0]))), &x, 1, &y[1], .record = true));
+    wg_function *f = wg_compile(tape, WG_TENSORS(x), ((wg_tensors){y, 2}));
+    for (int run = 0; run < 2; run++)
+        ck_assert_msg(!wg_function_run(f, (const void *[]){wg_values(x)}, NULL), "%s", wg_error(tape));
+    for (int k = 0; k < 2; k++)
+        ck_assert_mem_eq(wg_function_output(f, k), wg_values(y[k]),
+                         (size_t)wg_size(y[k]) * (indexed[_i].dtype == WG_FLOAT32 ? 4 : 8));
+    free(index);
+}
+END_TEST
+
 START_TEST(what_draws_draws_anew)
 {
     wg_tensor x = wg_full(tape, WG_FLOAT64, WG_SHAPE(1000), 1);
@@ -642,6 +704,10 @@ int main(void)
     tcase_add_loop_test(works, chains_give_the_bits_of_the_tape, 0, 4);
     tcase_add_test(works, a_chain_does_not_write_over_what_it_reads);
     tcase_add_test(works, numbers_do_not_break_a_chain);
+    tcase_add_test(works, a_product_of_the_chain_rule_and_what_it_is_added_to_are_one_step);
+    tcase_add_test(works, sine_and_cosine_are_computed_once);
+    tcase_add_loop_test(works, elements_at_constant_indices_are_those_that_the_tape_has, 0,
+                        sizeof indexed / sizeof *indexed);
     tcase_add_test(works, what_draws_draws_anew);
     tcase_add_test(works, recorded_gradients_are_computed_too);
     tcase_add_test(works, training_gives_the_parameters_that_the_tape_gives);
