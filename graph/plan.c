@@ -6,6 +6,9 @@
  * computed it is left out, as is whatever no output needs. */
 #include "graph/plan.h"
 
+#define MOST_FROM 5       /* operands of an elementwise operation, with a result and a cotangent */
+#define SHORTEST_ROW 32   /* elements that are worth a kernel's call */
+
 /* ---- What is needed ---------------------------------------------------------------------------------------------- */
 static void mark_varying(wg_plan *p, const wg_tensor *inputs)
 {
@@ -308,7 +311,35 @@ static wg_status operation_run(const void *with)
     return status;
 }
 
-/* An elementwise operation whose arrays are dense, in one piece. */
+/* An elementwise operation on rows of n elements; an operand is dense, or one row that is read for each. */
+typedef struct {
+    const void *data;
+    size_t step; /* bytes from row to row */
+} rows_operand;
+
+typedef struct {
+    wg_kernel *kernel;
+    int64_t n, rows;
+    void *to;
+    size_t step;
+    const void *options;
+    size_t n_in;
+    rows_operand from[];
+} rows_call;
+
+static wg_status rows_run(const void *with)
+{
+    const rows_call *k = with;
+    const void *from[MOST_FROM];
+    for (size_t row = 0; row < (size_t)k->rows; row++) {
+        for (size_t i = 0; i < k->n_in; i++)
+            from[i] = (const unsigned char *)k->from[i].data + row * k->from[i].step;
+        k->kernel(k->n, (unsigned char *)k->to + row * k->step, from, k->options);
+    }
+    return WG_OK;
+}
+
+/* The same where all operands are dense. */
 typedef struct {
     wg_kernel *kernel;
     int64_t n;
@@ -443,21 +474,61 @@ static bool kernel_made(wg_plan *p, const wg_call *c, uint32_t first)
     return true;
 }
 
-/* Can it be one call of a kernel? */
-static bool is_dense(const wg_plan *p, const wg_call *c, uint32_t first)
+/* How many elements operand i, node x, has before it is read from the start again; 0: it does not lie so. */
+static int64_t period_of(const wg_plan *p, const wg_call *c, int i, uint32_t x)
+{
+    const wg_type *y = &c->y[0];
+    int64_t stride[WG_MAX_RANK], period = 1;
+    int axis = y->rank - 1;
+    wg_broadcast_strides(&c->x[i], wg_is_dense_copy(p, x) ? NULL : c->stride[i], y, stride);
+    for (; axis >= 0 && (y->dim[axis] == 1 || stride[axis] == period); axis--)
+        period *= y->dim[axis];
+    for (; axis >= 0; axis--)
+        if (y->dim[axis] != 1 && stride[axis])
+            return 0;
+    return period;
+}
+
+/* The elements of a row by which a kernel can do the call; 0: it cannot. */
+static int64_t row_of(const wg_plan *p, const wg_call *c, uint32_t first)
 {
     const void *options;
-    int64_t count = wg_type_count(&c->y[0]);
-    if (!wg_dense_kernel(c, &options) || count > WG_PIECE || !count)
-        return false;
+    int64_t count = wg_type_count(&c->y[0]), row = count;
+    if (!wg_dense_kernel(c, &options) || count > WG_PIECE || !count || c->n_in > MOST_FROM)
+        return 0;
     const uint32_t *in = wg_node_in(wg_plan_node(p, first));
     for (int i = 0; i < c->n_in; i++) {
-        if (in[i] == WG_ABSENT || (wg_type_count(&c->x[i]) != count && !is_spread(p, in[i], count)))
-            return false;
-        const wg_node *x = wg_plan_node(p, in[i]);
-        if (x->rank && !wg_node_is(x, WG_NODE_CONTIGUOUS) && !wg_is_dense_copy(p, in[i]))
+        int64_t period = in[i] == WG_ABSENT              ? 0
+                         : is_spread(p, in[i], count)    ? count
+                                                         : period_of(p, c, i, in[i]);
+        if (period != count && row != count && period != row)
+            return 0;
+        row = period != count ? period : row;
+    }
+    return row == count || row >= SHORTEST_ROW ? row : 0;
+}
+
+static bool rows_made(wg_plan *p, const wg_call *c, uint32_t first, int64_t row)
+{
+    const void *options;
+    wg_kernel *kernel = wg_dense_kernel(c, &options);
+    const uint32_t *in = wg_node_in(wg_plan_node(p, first));
+    int64_t count = wg_type_count(&c->y[0]);
+    rows_call *k = wg_hold_take(p->f, sizeof *k + (size_t)c->n_in * sizeof k->from[0]);
+    if (!k)
+        return false;
+    *k = (rows_call){.kernel = kernel, .n = row, .rows = count / row, .options = options, .n_in = (size_t)c->n_in};
+    k->step = (size_t)row * wg_dtype_size(c->y[0].dtype);
+    wg_points_at(p, (const void **)(uintptr_t)&k->to, first);
+    for (int i = 0; i < c->n_in; i++) {
+        bool is_one_row = !is_spread(p, in[i], count) && period_of(p, c, i, in[i]) == row;
+        k->from[i].step = is_one_row ? 0 : (size_t)row * wg_dtype_size(c->x[i].dtype);
+        if (!is_spread(p, in[i], count))
+            wg_points_at(p, &k->from[i].data, in[i]);
+        else if (!spread(p, in[i], &c->y[0], &k->from[i].data))
             return false;
     }
+    wg_instruct_next(p, rows_run, k);
     return true;
 }
 
@@ -560,10 +631,15 @@ static bool step_made(wg_plan *p, uint32_t first, size_t *gather)
         wg_arena_back(p->tape, before);
         return true;
     }
-    if (is_dense(p, c, first)) {
+    bool listed;
+    int64_t row = row_of(p, c, first);
+    if (!wg_list_made(p, c, first, &listed)) {
+        made = false;
+    } else if (!listed && row) {
         wg_call kept = *c;
-        made = wg_options_kept(p, &kept) && kernel_made(p, &kept, first);
-    } else {
+        made = wg_options_kept(p, &kept) &&
+               (row == wg_type_count(&c->y[0]) ? kernel_made(p, &kept, first) : rows_made(p, &kept, first, row));
+    } else if (!listed) {
         made = operation_made(p, c, first, gather);
     }
     wg_arena_back(p->tape, before);

@@ -227,6 +227,11 @@ bool wg_is_in_line(wg_plan *p, uint32_t i, bool *fits);
 /* The instruction of join `first`, which copies what was not made there. False: no memory. */
 bool wg_join_made(wg_plan *p, uint32_t first);
 
+/* ---- plan_lists.c ---- */
+/* The instruction of call `first`, which is c, where it moves elements to places that are constants; *is: it does.
+ * False: no memory. */
+bool wg_list_made(wg_plan *p, const wg_call *c, uint32_t first, bool *is);
+
 /* ---- plan_chains.c ---- */
 /* Marks the chains and what is seen only inside of one. */
 void wg_chains_found(wg_plan *p);

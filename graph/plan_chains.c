@@ -10,6 +10,7 @@
 #define MOST_STREAMS 16
 #define SHORTEST 1024     /* elements that are worth a chain */
 #define BUFFER_BYTES 2048 /* of a block of one value: a chain's values are to fit in the first-level cache */
+#define NEAR_BYTES (2 << 20) /* of all arrays in memory: the second-level cache has them, and nothing is asked for */
 #define LINE 64
 #define BLOCK_OF(size) ((int64_t)(BUFFER_BYTES / (size)))
 #define NO_BUFFER (-1)
@@ -323,6 +324,8 @@ bool wg_chain_made(wg_plan *p, uint32_t first, uint32_t step, uint32_t *next)
         k++;
     }
     c->block = BLOCK_OF(widest);
+    bool near = (size_t)c->n_streams * (size_t)c->count * widest < NEAR_BYTES;
+    c->n_streams = near ? 0 : c->n_streams;
     wg_instruct_next(p, chain_run, c);
     return true;
 }

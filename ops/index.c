@@ -98,6 +98,16 @@ static wg_status rows_c(wg_code *w, wg_lines x, int64_t count, bool from_end, co
             y[(i * n + at) * inner + j] += g[(i * count + k) * inner + j];                                             \
     })
 
+/* Row after row of x, the places of its elements; -1 for those of `skip`. */
+static wg_status rows_places(wg_lines x, const int64_t *place, int64_t count, int64_t skip, int64_t *at)
+{
+    for (int64_t o = 0; place && o < x.outer; o++)
+        for (int64_t k = 0; k < count; k++)
+            for (int64_t j = 0; j < x.inner; j++)
+                *at++ = place[k] == skip ? -1 : (o * x.n + place[k]) * x.inner + j;
+    return place ? WG_OK : WG_ERROR_INDEX;
+}
+
 /* ---- Rows -------------------------------------------------------------------------------------------------------- */
 typedef struct {
     wg_lines x;
@@ -297,6 +307,13 @@ static wg_status take_run(const wg_call *c)
     return WG_OK;
 }
 
+static wg_status take_places(const wg_call *c, int64_t *at)
+{
+    const wg_along_options *o = c->options;
+    wg_lines x = wg_lines_of(&c->x[0], o->axis);
+    return rows_places(x, wg_places(c, 1, o->axis, x.n, true), wg_type_count(&c->x[1]), WG_NO_INTEGER, at);
+}
+
 static wg_tensor take_dx(const wg_call *c, wg_tensor g)
 {
     const wg_along_options *o = c->options;
@@ -316,6 +333,7 @@ WG_OP(take) = {
     .options = WG_SCHEMA(wg_along, WG_ATTR_REQUIRED(wg_along, axis)),
     .type = take_type,
     .run = take_run,
+    .taken_from = take_places,
     .c = take_c,
     .vjp = {take_dx},
     .linear = WG_JOINTLY,
@@ -358,6 +376,13 @@ static wg_status take_back_run(const wg_call *c)
                        c->to[0]);
 }
 
+static wg_status take_back_places(const wg_call *c, int64_t *at)
+{
+    const wg_take_back_options *o = c->options;
+    return rows_places(wg_lines_of(&c->y[0], o->axis), wg_places(c, 0, o->axis, o->size, true), wg_type_count(&c->x[0]),
+                       o->skip, at);
+}
+
 /* Rows of h, 0 where the index is `skip`. */
 static wg_tensor without(wg_tensor h, wg_tensor indices, int64_t skip)
 {
@@ -389,6 +414,7 @@ WG_OP(take_back) = {
                          WG_ATTR_REQUIRED(wg_take_back, size), WG_ATTR(wg_take_back, skip)),
     .type = take_back_type,
     .run = take_back_run,
+    .added_to = take_back_places,
     .c = take_back_c,
     .vjp = {NULL, take_back_dg},
     .linear = WG_JOINTLY,

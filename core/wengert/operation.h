@@ -214,6 +214,7 @@ typedef struct {
 
 typedef wg_tensor wg_vjp_rule(const wg_call *c, wg_tensor g); /* the cotangent of operand c->which; g is c->g[0] */
 typedef wg_tensor wg_jvp_rule(const wg_call *c);              /* the tangent of output c->which, from c->t */
+typedef wg_status wg_places_rule(const wg_call *c, int64_t *at); /* the operand that is moved is not read */
 typedef void wg_formula_rule(const wg_call *c, wg_tensor *out); /* all outputs, from c->in and the options */
 typedef void wg_share_rule(const wg_call *c, wg_tensor *shared); /* tensors for all of these rules, WG_NONE at first */
 
@@ -253,6 +254,10 @@ struct wg_op {
     double (*flops)(const wg_call *c); /* floating-point operations a call takes, from c's types; none: not stated */
     bool (*in_line)(const wg_call *c); /* are the results, one behind the other in memory, the operands, one behind the
                                           other? A compiled function then copies none of them, or few */
+    /* Of an entry that moves elements of one operand to where the others, of integers, say: which element of it each
+     * one of the result is; or to which element of the result each of its own is added, -1 for none. A compiled
+     * function asks once where those are constants. */
+    wg_places_rule *taken_from, *added_to;
     bool strided;                      /* run takes operands of any strides */
     bool in_place;                     /* run may be given operand i's memory for output i: see wg_update */
     bool random;                       /* draws numbers: not the same function twice */
