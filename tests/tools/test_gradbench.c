@@ -106,6 +106,74 @@ START_TEST(sample_has_its_answer)
 }
 END_TEST
 
+/* ---- Memory ------------------------------------------------------------------------------------------------------ */
+/* What is made longer of a sample's input, and how much longer it is at first. det's minors are 2^ell, and particle's
+ * and saddle's functions are recorded as they run. */
+static const struct {
+    const char *module, *function;
+    int first;
+    const char *key[3];
+} stretched[] = {
+    {"lse", "gradient", 2000, {"x"}},
+    {"llsq", "gradient", 200, {"n"}},
+    {"ode", "gradient", 20, {"s"}},
+    {"gmm", "jacobian", 50, {"x", "n"}},
+    {"kmeans", "dir", 50, {"points"}},
+    {"ba", "jacobian", 100, {"p"}},
+    {"lstm", "jacobian", 20, {"sequence"}},
+    {"ht", "jacobian", 50, {"us", "data.correspondences", "data.points"}},
+};
+
+/* An array repeated, a number multiplied, `times` times. */
+static void member_stretched(json_t *input, const char *key, int times)
+{
+    const char *dot = strchr(key, '.');
+    json_t *in = dot ? json_object_get(input, "data") : input, *value = json_object_get(in, dot ? dot + 1 : key);
+    if (json_is_number(value)) {
+        json_object_set_new(in, key, json_integer(times * (json_int_t)json_number_value(value)));
+        return;
+    }
+    for (size_t i = 0, n = json_array_size(value), all = n * (size_t)times; i + n < all; i++)
+        json_array_append(value, json_array_get(value, i));
+}
+
+/* Of the function that is compiled for the largest sample of row _i, made that much longer. */
+static size_t bytes_of(int row, int times)
+{
+    const evaluation *e = evaluation_found(stretched[row].module, stretched[row].function);
+    json_t *request = NULL;
+    for (int i = 0; i < n_samples; i++) {
+        json_t *one = json_loads(sample[i], 0, NULL);
+        bool is = !strcmp(json_string_value(json_object_get(one, "module")), stretched[row].module) &&
+                  !strcmp(json_string_value(json_object_get(one, "function")), stretched[row].function);
+        json_decref(is ? request : one);
+        request = is ? one : request;
+    }
+    json_t *input = json_object_get(request, "input");
+    for (int k = 0; k < 3 && stretched[row].key[k]; k++)
+        member_stretched(input, stretched[row].key[k], times);
+    problem p = {.tape = wg_tape_new(), .input = input, .derivative = e->derivative};
+    e->prepare(&p);
+    ck_assert_msg(!wg_failed(p.tape), "%s", wg_error(p.tape));
+    size_t bytes = wg_function_bytes(p.f);
+    wg_tape_free(p.tape);
+    json_decref(request);
+    return bytes;
+}
+
+/* Twice as long, what is added is at most twice as much, but for the blocks in which a function takes its memory. */
+START_TEST(memory_is_linear_in_the_input)
+{
+    const double block = 1 << 18;
+    double bytes[4];
+    for (int k = 0; k < 4; k++)
+        bytes[k] = (double)bytes_of(_i, stretched[_i].first << k);
+    for (int k = 2; k < 4; k++)
+        ck_assert_msg(bytes[k] - bytes[k - 1] <= 2.1 * (bytes[k - 1] - bytes[k - 2]) + block,
+                      "%s: %.0f bytes, %.0f, %.0f, %.0f", stretched[_i].module, bytes[0], bytes[1], bytes[2], bytes[3]);
+}
+END_TEST
+
 /* ---- The protocol ------------------------------------------------------------------------------------------------ */
 #define SQUARE "\"module\":\"hello\",\"function\":\"square\""
 #define LSE "\"kind\":\"evaluate\",\"module\":\"lse\",\"function\":\"primal\",\"input\":"
@@ -220,6 +288,7 @@ int main(void)
     tcase_add_checked_fixture(program, NULL, tear_down);
     bool found = samples_read();
     tcase_add_loop_test(samples, sample_has_its_answer, 0, n_samples);
+    tcase_add_loop_test(samples, memory_is_linear_in_the_input, 0, found ? COUNT(stretched) : 0);
     tcase_add_loop_test(protocol, message_is_answered, 0, COUNT(answers));
     tcase_add_loop_test(protocol, what_cannot_be_answered_is_refused, 0, COUNT(refused));
     tcase_add_test(protocol, runs_are_as_many_and_as_long_as_asked);

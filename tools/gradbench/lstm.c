@@ -31,7 +31,7 @@ static void gates(const network *n, wg_tensor below, wg_tensor h, wg_tensor *gat
     wg_tensor weight = layers == n->l ? n->weight : wg_narrow(n->weight, 1, n->first, layers);
     wg_tensor bias = layers == n->l ? n->bias : wg_narrow(n->bias, 1, n->first, layers);
     wg_unstack(wg_sigmoid(wg_fma(in, weight, bias)), gate, 4);
-    gate[3] = wg_subtract(wg_multiply(2, gate[3]), 1);
+    gate[3] = wg_fma(2, gate[3], -1);
 }
 
 /* Layers first .. end - 1; `below` is what they see, that of layer 0 being a row of the sequence. Returns what the
