@@ -8,7 +8,7 @@
 #define NEAR_OPERANDS 12 /* a call of no more operands is kept on the stack */
 
 /* ---- Errors and what rules may ask ------------------------------------------------------------------------------- */
-static bool is_built_in(const wg_op *op)
+bool wg_is_built_in(const wg_op *op)
 {
     for (int i = 0; wg_families[i]; i++)
         for (int k = 0; k < wg_families[i]->n; k++)
@@ -20,7 +20,7 @@ static bool is_built_in(const wg_op *op)
 static wg_status call_error(wg_tape *tape, const wg_op *op, wg_status status, const char *format, va_list va)
 {
     char name[128];
-    snprintf(name, sizeof name, "%s%s", is_built_in(op) ? "wg_" : "", op->name ? op->name : "operation");
+    snprintf(name, sizeof name, "%s%s", wg_is_built_in(op) ? "wg_" : "", op->name ? op->name : "operation");
     return wg_tape_error(tape, status, tape->rule_place ? tape->rule_place : tape->here, name, format, va);
 }
 

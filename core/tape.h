@@ -365,6 +365,8 @@ void wg_pool_free(wg_tape *tape);
 /* ---- registry.c ---- */
 void wg_registry_free(wg_tape *tape);
 extern const wg_family *const wg_families[]; /* NULL at the end; ops/families.c */
+/* Is it an operation of the library, not the user's own? */
+bool wg_is_built_in(const wg_op *op);
 
 /* ---- random.c ---- */
 /* Words [4 i, 4 i + 4) of the stream. */

@@ -8,101 +8,18 @@
 #include <stdlib.h>
 
 #include "graph/traverse.h"
+#include "wengert/elementwise.h"
 
 #define TRUST 16.0   /* how many times the stated errors a difference may be */
-#define NOISE 4.0    /* ulp that an operation may be off */
 #define ROUGH 1e-2   /* an estimate with a relative error above this confirms nothing */
 #define CLEARLY 1e-9 /* a relative difference that no rounding of a gradient explains */
 #define TYPICAL 1e-3 /* a float64 derivative smaller than this part of the largest need not be right in all digits */
-#define MURMUR 256.0  /* ulp of the cotangent that a gradient's noise may be; more is wrong: float32 on the way */
+#define MURMUR 256.0 /* ulp of the cotangent that a gradient's noise may be; more is wrong: float32 on the way */
 #define NOTHING 1e-8 /* what counts as zero, in units of the function's value over the input's */
 #define SOME 64      /* directions for an input that has more elements than that */
-#define FEW 4        /* and for one of more than MANY, where the evaluations are what a check costs */
+#define FEW 4        /* and of inputs of more than MANY together, where the evaluations are what a check costs */
 #define MANY 65536
 #define UNSEEN 1e-10 /* a derivative that changes no digit of the function, in the same units */
-
-/* What is varied: input `at` along a direction from where it is, or one element of it. */
-typedef struct {
-    const wg_checking *k;
-    int at;
-    int64_t element; /* -1: along `direction` */
-    const double *direction;
-    double start;           /* of the parameter: the element's own value, or 0 along a direction */
-    double noise;           /* of the derivative along it */
-    double value, rounding; /* the largest value of the function seen, and its rounding */
-} line;
-
-/* ---- The function along a line ----------------------------------------------------------------------------------- */
-/* A copy of the input: its element set to t, or moved by t along the direction. */
-static wg_tensor moved(const line *l, double t)
-{
-    const wg_checking *k = l->k;
-    wg_type type = wg_type_of(k->inputs[l->at]);
-    wg_tensor copy = wg_leaf(k->tape, &type, NULL, 0, "wg_check_grad");
-    if (!wg_is_tensor(copy) || (wg_copy_out)(k->inputs[l->at], wg_node_at(k->tape, copy.node)->data))
-        return wg_invalid_on(k->tape);
-    unsigned char *data = wg_node_at(k->tape, copy.node)->data;
-    size_t size = wg_dtype_size(type.dtype);
-    if (l->element >= 0) {
-        wg_store_number(type.dtype, t, data + (size_t)l->element * size);
-        return copy;
-    }
-    for (int64_t i = 0, n = wg_type_count(&type); i < n && t != 0; i++) {
-        unsigned char *at = data + (size_t)i * size;
-        wg_store_number(type.dtype, wg_load_number(type.dtype, at) + t * l->direction[i], at);
-    }
-    return copy;
-}
-
-static double eps_of(wg_tensor t) { return wg_type_of(t).dtype == WG_FLOAT32 ? (double)FLT_EPSILON : DBL_EPSILON; }
-
-/* The outputs weighed by the cotangent. */
-static double weighed(line *l, wg_tensor y)
-{
-    const wg_checking *k = l->k;
-    if (!wg_is_tensor(y) || wg_size(y) != k->outputs)
-        return (double)NAN;
-    double sum = 0, squares = 0;
-    for (int64_t i = 0; i < k->outputs; i++) {
-        double part = k->weight[i] * (wg_element)(y, i);
-        sum += part;
-        squares += part * part;
-    }
-    if (isfinite(squares)) {
-        l->value = fmax(l->value, sqrt(squares));
-        l->rounding = fmax(l->rounding, NOISE * eps_of(y) * sqrt(squares));
-    }
-    return sum;
-}
-
-/* NaN where the function is in error: a step away it may be outside its domain. */
-static double along(double t, void *user)
-{
-    line *l = user;
-    const wg_checking *k = l->k;
-    wg_mark before = wg_tape_mark(k->tape);
-    wg_tensor inputs[WG_CHECK_INPUTS];
-    memcpy(inputs, k->inputs, (size_t)k->n * sizeof *inputs);
-    inputs[l->at] = moved(l, t);
-    k->tape->no_grad++;
-    double value = weighed(l, k->f(inputs, k->o->user));
-    k->tape->no_grad--;
-    wg_check_forgive(k->tape);
-    wg_rewind(k->tape, before);
-    return value;
-}
-
-/* The one-sided slope, to the side of h's sign: differences at h, h/2 and h/4, extrapolated. */
-static double one_sided(line *l, double h)
-{
-    double zero = along(l->start, l), d[3];
-    for (int i = 0; i < 3; i++, h /= 2) {
-        volatile double moved_to = l->start + h; /* as it is stored */
-        d[i] = (along(moved_to, l) - zero) / (moved_to - l->start);
-    }
-    double e = 2 * d[1] - d[0], g = 2 * d[2] - d[1];
-    return (4 * g - e) / 3;
-}
 
 /* ---- Directions -------------------------------------------------------------------------------------------------- */
 /* Random direction d: every element moves, by its own amount and sign. */
@@ -126,41 +43,143 @@ typedef struct {
     wg_verdict verdict;
     const char *reason;
     wg_oracle oracle;
+    bool kink, stated; /* at a kink; held to the derivative that is stated there */
 } finding;
 
-static bool within(const wg_checking *k, const finding *f, double eps, double typical)
+/* Of the numbers of the gradient, which may be coarser than those that the function is evaluated in. */
+static double gradient_eps(const wg_check_line *l)
 {
-    double difference = fabs(f->analytic - f->numeric);
-    if (k->o->rtol > 0 || k->o->atol > 0)
-        return difference <= k->o->atol + k->o->rtol * fabs(f->numeric);
-    if (f->numeric == 0 && f->error == 0 && fabs(f->analytic) <= eps)
-        return true; /* it does not move at all, and the derivative is its rounding: det of a matrix of ones */
-    return difference <= TRUST * (f->error + eps * (fabs(f->analytic) + typical));
+    return l->k->single ? (double)FLT_EPSILON : wg_check_eps(l->k->inputs[l->at]);
 }
 
-/* Near a kink: is the derivative between the two slopes? */
-static bool between(line *l, finding *f, double scale, double eps)
+static bool within(const wg_check_line *l, const finding *f, double eps, double typical)
 {
-    double h = scale * sqrt(eps);
-    f->low = one_sided(l, -h);
-    f->high = one_sided(l, h);
-    double least = fmin(f->low, f->high), most = fmax(f->low, f->high);
-    double slack = 1e-5 * (1e-3 + fabs(least) + fabs(most)) + TRUST * l->rounding / h;
-    return most - least > slack && f->analytic >= least - slack && f->analytic <= most + slack;
+    const wg_check_grad_options *o = l->k->o;
+    double difference = fabs(f->analytic - f->numeric), own = eps * (fabs(f->analytic) + typical);
+    if (o->rtol > 0 || o->atol > 0)
+        return difference <= o->atol + o->rtol * fabs(f->numeric);
+    if (f->numeric == 0 && f->error == 0 && fabs(f->analytic) <= eps)
+        return true; /* it does not move at all, and the derivative is its rounding: det of a matrix of ones */
+    if (l->k->single)
+        own += fmin(l->noise, MURMUR * eps * (fabs(f->analytic) + l->largest));
+    return difference <= TRUST * (f->error + own);
+}
+
+/* Near a kink: do the slopes to either side differ? *slack receives what they are good to. */
+static bool is_kink(wg_check_line *l, finding *f, double scale, double *slack)
+{
+    double h = scale * sqrt(wg_check_eps(l->k->inputs[l->at]));
+    f->low = wg_check_one_sided(l, -h);
+    f->high = wg_check_one_sided(l, h);
+    *slack = 1e-5 * (1e-3 + fabs(f->low) + fabs(f->high)) + TRUST * l->rounding / h;
+    return fabs(f->high - f->low) > *slack;
+}
+
+static bool is_between(const finding *f, double slack)
+{
+    return f->analytic >= fmin(f->low, f->high) - slack && f->analytic <= fmax(f->low, f->high) + slack;
 }
 
 /* Does the estimate tell nothing? One of zero tells something when it is small against the function itself. */
-static bool is_rough(const line *l, const finding *f, double scale, double typical)
+static bool is_rough(const wg_check_line *l, const finding *f, double scale)
 {
-    if (f->error <= ROUGH * fmax(fmax(fabs(f->numeric), fabs(f->analytic)), typical))
+    if (f->error <= ROUGH * fmax(fmax(fabs(f->numeric), fabs(f->analytic)), l->typical))
         return false;
     double zero = fmax(TRUST * f->error, UNSEEN * l->value / scale);
     bool both_zero = fabs(f->analytic) <= zero && fabs(f->numeric) <= zero;
     return !both_zero || f->error > NOTHING * l->value / scale;
 }
 
+/* ---- At a kink --------------------------------------------------------------------------------------------------- */
+/* The function along the derivatives that operations of the library state where they are at a kink; made when it is
+ * first asked for. */
+struct wg_check_stated {
+    const wg_checking *of;
+    const wg_check_graph *graph;
+    bool is_tried, is_there;
+    wg_check_wide wide;
+    wg_check_grad_options o;
+    wg_checking k;
+};
+
+/* The check of the function continued, by its user's options. */
+static void continued_as(wg_checking *k, const wg_checking *of, wg_check_wide *wide, wg_check_grad_options *o)
+{
+    *k = *of;
+    *o = *of->o;
+    o->user = wide;
+    k->o = o;
+    k->f = wg_check_continued;
+    k->inputs = wide->x;
+    k->replay = NULL;
+    k->stated = NULL;
+    for (int i = 0; i < of->n; i++)
+        k->single |= wg_type_of(of->inputs[i]).dtype == WG_FLOAT32;
+}
+
+/* NULL: none of its operations is at a kink, or one that is has no derivative of its own to go along. */
+static const struct wg_check_stated *stated_of(const wg_checking *k)
+{
+    struct wg_check_stated *s = k->stated;
+    if (!s)
+        return NULL;
+    if (!s->is_tried) {
+        s->is_tried = true;
+        s->is_there = wg_check_widen(&s->wide, s->of, s->graph, true) && s->wide.kinks;
+        continued_as(&s->k, s->of, &s->wide, &s->o);
+    }
+    return s->is_there ? s : NULL;
+}
+
+/* Entries of the table can agree by accident: before the estimate refutes anything, others with other steps have to
+ * agree. */
+static void estimated_again(wg_check_line *l, finding *f, double scale)
+{
+    static const double other[] = {0.37, 0.11};
+    for (int i = 0; i < 2; i++) {
+        double error, step;
+        double again = wg_check_estimated(l, other[i] * scale, &error, &step);
+        if (isfinite(again))
+            f->error = fmax(f->error, fabs(again - f->numeric));
+    }
+}
+
+/* Holds the derivative to what is stated at the kinks. Where one is left that nothing is stated of, it has to be
+ * between the slopes that are left; a single kink is stated to be between its own. */
+static void settle(wg_check_line *l, finding *f, double scale)
+{
+    const struct wg_check_stated *s = stated_of(l->k);
+    if (!s || (l->element >= 0 && s->wide.kinks == 1 && f->verdict != WG_CHECK_PASSED))
+        return;
+    wg_check_line smooth = *l;
+    finding is = *f;
+    double eps = gradient_eps(l), slack;
+    smooth.k = &s->k;
+    smooth.value = smooth.rounding = 0;
+    is.oracle = WG_ORACLE_RIDDERS;
+    is.numeric = wg_check_estimated(&smooth, scale, &is.error, &is.step);
+    if (!isfinite(is.numeric))
+        return;
+    bool rough = is_rough(&smooth, &is, scale), fits = !rough && within(&smooth, &is, eps, l->typical);
+    bool kink = !fits && is_kink(&smooth, &is, scale, &slack);
+    if (kink)
+        fits = is_between(&is, slack);
+    else if (rough)
+        return;
+    if (!fits && !kink) {
+        estimated_again(&smooth, &is, scale);
+        fits = within(&smooth, &is, eps, l->typical);
+    }
+    is.kink = is.stated = true;
+    is.verdict = fits ? WG_CHECK_PASSED : WG_CHECK_FAILED;
+    is.reason = fits   ? "a kink: what its operation states there"
+                : kink ? "a kink: it is not between the one-sided slopes"
+                       : "a kink: it is not what its operation states there";
+    *f = is;
+}
+
 /* ---- In double-double -------------------------------------------------------------------------------------------- */
-static wg_dd replayed(const line *l, double t)
+static wg_dd replayed(const wg_check_line *l, double t)
 {
     return wg_replay_run(l->k->replay, l->at, l->element, l->direction, t);
 }
@@ -172,7 +191,7 @@ static double quotient(wg_dd difference, double h)
 }
 
 /* At h and h / 2, extrapolated; the one-sided slopes where a branch changes on the way. False: they are not numbers. */
-static bool differenced(const line *l, finding *f, double h, bool *kink)
+static bool differenced(const wg_check_line *l, finding *f, double h, bool *kink)
 {
     wg_replay *r = l->k->replay;
     wg_dd at[4]; /* at h / 2, -h / 2, h, -h */
@@ -201,44 +220,45 @@ static bool differenced(const line *l, finding *f, double h, bool *kink)
 
 /* Is what was recorded the function? Not if that takes values out of the graph, or decides by them what to record: a
  * step away, the two are compared. */
-static bool is_recorded(line *l, double t)
+static bool is_recorded(wg_check_line *l, double t)
 {
     wg_dd replay = replayed(l, t);
-    double value = along(l->start + t, l);
+    double value = wg_check_along(l->start + t, l);
     return fabs(value - replay.hi) <= 64 * DBL_EPSILON * (1 + l->k->replay->steps) * l->k->replay->largest;
 }
 
 /* The same for all of input `at` at once, which spares its elements being looked at one by one. */
 static void look_at_all(const wg_checking *k, int at, double *direction, double scale)
 {
-    line l = {.k = k, .at = at, .element = -1, .direction = direction};
+    wg_check_line l = {.k = k, .at = at, .element = -1, .direction = direction};
     direction_draw(k, 0, direction, wg_size(k->inputs[at]));
     k->replay->trusted[at] = is_recorded(&l, exp2(round(log2(scale)) - 8));
 }
 
 /* Is it decided by the function's double-double form? A difference that could be the gradient's own rounding is not. */
-static bool decided(line *l, finding *f, double scale, double largest)
+static bool decided(wg_check_line *l, finding *f, double scale)
 {
     bool kink;
     const wg_replay *r = l->k->replay;
     if (!differenced(l, f, exp2(round(log2(scale)) - 30), &kink) ||
         !(r->trusted[l->at] || is_recorded(l, exp2(round(log2(scale)) - 4))))
         return false;
-    double size = fabs(f->analytic) + largest, own = DBL_EPSILON * (1 + r->steps) * (size + r->largest / scale);
-    own += fmin(l->noise, MURMUR * DBL_EPSILON * (size + r->largest / scale + l->k->heaviest));
-    double clear = CLEARLY * size;
+    double eps = gradient_eps(l), size = fabs(f->analytic) + l->largest, clear = l->k->single ? 0 : CLEARLY * size;
+    double all = size + (l->k->single ? 0 : r->largest / scale); /* a continued function has its values exactly */
+    double own = eps * (1 + r->steps) * all + fmin(l->noise, MURMUR * eps * (all + l->k->heaviest));
     f->oracle = WG_ORACLE_DOUBLE_DOUBLE;
     if (kink) {
-        double least = fmin(f->low, f->high), most = fmax(f->low, f->high);
-        double slack = CLEARLY * (1e-3 + fabs(least) + fabs(most));
-        bool fits = f->analytic >= least - slack && f->analytic <= most + slack;
+        double slack = CLEARLY * (1e-3 + fabs(f->low) + fabs(f->high)) + (l->k->single ? TRUST * own : 0);
+        bool fits = is_between(f, slack);
         f->verdict = fits ? WG_CHECK_PASSED : WG_CHECK_FAILED;
         f->reason = fits ? "a kink: between the one-sided slopes" : "a kink: it is not between the one-sided slopes";
+        f->kink = true;
+        settle(l, f, scale);
         return true;
     }
     double difference = fabs(f->analytic - f->numeric);
     if (l->k->o->rtol > 0 || l->k->o->atol > 0)
-        f->verdict = within(l->k, f, 0, 0) ? WG_CHECK_PASSED : WG_CHECK_FAILED;
+        f->verdict = within(l, f, 0, 0) ? WG_CHECK_PASSED : WG_CHECK_FAILED;
     else if (f->error > fmax(clear, own))
         return false;
     else if (difference <= TRUST * (f->error + own))
@@ -252,75 +272,69 @@ static bool decided(line *l, finding *f, double scale, double largest)
 }
 
 /* Is it confirmed by a complex step? Where that differs, there may be a kink: it refutes nothing. */
-static bool confirmed(line *l, finding *f, double scale, double largest)
+static bool confirmed(wg_check_line *l, finding *f, double scale)
 {
     wg_replay *r = l->k->replay;
-    double size, t = exp2(round(log2(scale)) - 4), eps = DBL_EPSILON * (1 + r->steps);
+    double size, t = exp2(round(log2(scale)) - 4), eps = gradient_eps(l) * (1 + r->steps);
     wg_dd at = wg_replay_complex(r, l->at, l->element, l->direction, t, &size);
-    if (!isfinite(at.lo) || fabs(along(l->start + t, l) - at.hi) > 64 * eps * r->largest)
+    if (!isfinite(at.lo) || fabs(wg_check_along(l->start + t, l) - at.hi) > 64 * eps * r->largest)
         return false;
     at = wg_replay_complex(r, l->at, l->element, l->direction, 0, &size);
     f->numeric = at.lo;
-    f->error = eps * (size + largest);
+    f->error = eps * (size + l->largest);
     f->step = 1e-30;
     f->low = f->high = 0;
     f->oracle = WG_ORACLE_COMPLEX_STEP;
     f->verdict = WG_CHECK_PASSED;
     f->reason = "";
-    return isfinite(at.lo) && within(l->k, f, 0, 0);
+    return isfinite(at.lo) && within(l, f, 0, 0);
 }
 
 /* ---- Each of them ------------------------------------------------------------------------------------------------ */
-/* Entries of the table can agree by accident: before the estimate refutes anything, others with other steps have to
- * agree. */
-static void estimated_again(line *l, finding *f, double scale)
-{
-    static const double other[] = {0.37, 0.11};
-    for (int i = 0; i < 2; i++) {
-        double error, step;
-        double again = wg_ridders_rounded(along, l, l->start, other[i] * scale, &l->rounding, &error, &step);
-        if (isfinite(again))
-            f->error = fmax(f->error, fabs(again - f->numeric));
-    }
-}
-
 /* `spread`: the sum of |derivative times input| along the line, whose rounding moves the function too. */
-static void judge(line *l, finding *f, double scale, double typical, double spread)
+static void judge(wg_check_line *l, finding *f, double scale, double spread)
 {
-    double eps = eps_of(l->k->inputs[l->at]);
+    double eps = gradient_eps(l), slack;
     f->verdict = WG_CHECK_FAILED;
     if (!isfinite(f->analytic)) {
         f->reason = "the derivative is not finite";
         return;
     }
-    if (l->k->replay && (decided(l, f, scale, typical / TYPICAL) || confirmed(l, f, scale, typical / TYPICAL)))
+    if (l->k->replay && (decided(l, f, scale) || confirmed(l, f, scale)))
         return;
-    f->oracle = WG_ORACLE_RIDDERS;
     f->low = f->high = 0;
     f->verdict = WG_CHECK_FAILED;
-    l->rounding = eps * spread;
-    f->numeric = wg_ridders_rounded(along, l, l->start, scale, &l->rounding, &f->error, &f->step);
+    if (l->element < 0 && l->k->stated && l->k->stated->is_there)
+        settle(l, f, scale); /* an earlier direction met a kink, and so does this one */
+    if (f->stated)
+        return;
+    f->oracle = WG_ORACLE_RIDDERS;
+    l->rounding = wg_check_eps(l->k->inputs[l->at]) * spread;
+    f->numeric = wg_check_estimated(l, scale, &f->error, &f->step);
     if (!isfinite(f->numeric)) {
         f->verdict = WG_CHECK_UNCHECKED;
         f->reason = "the function is not finite around this point";
         return;
     }
     f->error += l->rounding / f->step;
-    if (!within(l->k, f, eps, typical))
+    bool rough = is_rough(l, f, scale);
+    if (!rough && !within(l, f, eps, l->typical)) {
         estimated_again(l, f, scale);
-    bool rough = is_rough(l, f, scale, typical);
-    if (!rough && within(l->k, f, eps, typical)) {
+        rough = is_rough(l, f, scale);
+    }
+    if (!rough && within(l, f, eps, l->typical)) {
         f->verdict = WG_CHECK_PASSED;
         f->reason = "";
-    } else if (between(l, f, scale, eps)) {
-        f->verdict = WG_CHECK_PASSED;
-        f->reason = "a kink: between the one-sided slopes";
-    } else if (rough) {
-        f->verdict = WG_CHECK_UNCHECKED;
-        f->reason = "the numerical derivative is rougher than what it should confirm";
-    } else {
-        f->reason = "the two differ by more than their errors";
+        return;
     }
+    f->kink = is_kink(l, f, scale, &slack);
+    bool fits = f->kink && is_between(f, slack);
+    f->verdict = fits ? WG_CHECK_PASSED : rough ? WG_CHECK_UNCHECKED : WG_CHECK_FAILED;
+    f->reason = fits    ? "a kink: between the one-sided slopes"
+                : rough ? "the numerical derivative is rougher than what it should confirm"
+                        : "the two differ by more than their errors";
+    if (f->kink || l->element < 0)
+        settle(l, f, scale);
 }
 
 static double badness(const finding *f)
@@ -336,6 +350,8 @@ static void note(wg_check_input *in, const finding *f, int64_t element, double *
     in->wrong += f->verdict != WG_CHECK_PASSED;
     in->precise += f->verdict == WG_CHECK_PASSED && f->oracle == WG_ORACLE_DOUBLE_DOUBLE;
     in->stepped += f->verdict == WG_CHECK_PASSED && f->oracle == WG_ORACLE_COMPLEX_STEP;
+    in->kinks += f->kink;
+    in->stated += f->stated;
     double bad = badness(f);
     if (in->checked > 1 && bad <= *worst)
         return;
@@ -354,9 +370,9 @@ static void note(wg_check_input *in, const finding *f, int64_t element, double *
 
 /* ---- One input --------------------------------------------------------------------------------------------------- */
 /* A derivative smaller than this part of the largest need not be confirmed in all its digits. */
-static double typical_of(wg_tensor x, const double *g, int64_t n)
+static double typical_part(const wg_checking *k, int at)
 {
-    return (wg_type_of(x).dtype == WG_FLOAT32 ? 0.1 : TYPICAL) * largest(g, n);
+    return k->single || wg_type_of(k->inputs[at]).dtype == WG_FLOAT32 ? 0.1 : TYPICAL;
 }
 
 static bool alike(double a, double b) { return fabs(a - b) <= 1e-6 * (fabs(a) + fabs(b)) + 1e-12; }
@@ -397,12 +413,13 @@ static void look_for_hint(wg_check_input *in, const double *analytic, const doub
 
 static void check_elements(const wg_checking *k, int at, const double *x, const double *g, int64_t n, double *numeric)
 {
-    double worst = 0, typical = typical_of(k->inputs[at], g, n);
+    double worst = 0, most = largest(g, n);
     bool single = wg_type_of(k->inputs[at]).dtype == WG_FLOAT32; /* then the steps are not those that are stored */
     for (int64_t i = 0; i < n; i++) {
-        line l = {.k = k, .at = at, .element = i, .start = x[i], .noise = k->noise[at][i]};
+        wg_check_line l = {.k = k, .at = at, .element = i, .start = x[i], .noise = k->noise[at][i], .largest = most};
+        l.typical = typical_part(k, at) * most;
         finding f = {.analytic = g[i]};
-        judge(&l, &f, 0.125 * fmax(fabs(x[i]), 0.1), typical, single ? fabs(g[i] * x[i]) : 0);
+        judge(&l, &f, 0.125 * fmax(fabs(x[i]), 0.1), single ? fabs(g[i] * x[i]) : 0);
         note(&k->report->input[at], &f, i, &worst);
         numeric[i] = f.numeric;
     }
@@ -410,26 +427,34 @@ static void check_elements(const wg_checking *k, int at, const double *x, const 
         look_for_hint(&k->report->input[at], g, numeric, n);
 }
 
-static int directions_of(const wg_checking *k, int64_t n)
+/* Few where the inputs have MANY elements together. */
+static int directions_of(const wg_checking *k)
 {
-    return k->o->directions > 0 ? k->o->directions : n > MANY ? FEW : SOME;
+    int64_t all = 0;
+    for (int i = 0; i < k->n; i++)
+        all += wg_size(k->inputs[i]);
+    return k->o->directions > 0 ? k->o->directions : all > MANY ? FEW : SOME;
 }
 
 static void check_directions(const wg_checking *k, int at, const double *x, const double *g, int64_t n,
                              double *direction)
 {
-    double worst = 0, typical = typical_of(k->inputs[at], g, n), scale = 0.125 * fmax(largest(x, n), 0.1), spread = 0;
+    double worst = 0, most = largest(g, n), scale = 0.125 * fmax(largest(x, n), 0.1), spread = 0;
     for (int64_t i = 0; i < n; i++)
         spread += fabs(g[i] * x[i]);
-    for (int d = 0; d < directions_of(k, n); d++) {
-        line l = {.k = k, .at = at, .element = -1, .direction = direction};
+    for (int d = 0, count = directions_of(k); d < count; d++) {
+        wg_check_line l = {
+            .k = k, .at = at, .element = -1, .direction = direction, .typical = typical_part(k, at) * most};
         finding f = {0};
         direction_draw(k, d, direction, n);
         for (int64_t i = 0; i < n; i++) {
             f.analytic += g[i] * direction[i];
-            l.noise += fabs(k->noise[at][i] * direction[i]);
+            l.largest += g[i] * direction[i] * g[i] * direction[i];
+            l.noise += k->noise[at][i] * direction[i] * k->noise[at][i] * direction[i];
         }
-        judge(&l, &f, scale, typical, spread);
+        l.largest = sqrt(l.largest); /* what they are by chance, of either sign */
+        l.noise = sqrt(l.noise) + gradient_eps(&l) * l.largest;
+        judge(&l, &f, scale, spread);
         note(&k->report->input[at], &f, d, &worst);
     }
 }
@@ -445,10 +470,11 @@ double *wg_check_doubles(wg_tape *tape, wg_tensor t)
 }
 
 /* The worst element or direction of an input. *scale receives the size of its steps. */
-static line worst_of(const wg_checking *k, int at, const double *x, int64_t n, double *direction, double *scale)
+static wg_check_line worst_of(const wg_checking *k, int at, const double *x, int64_t n, double *direction,
+                              double *scale)
 {
     const wg_check_input *in = &k->report->input[at];
-    line l = {.k = k, .at = at, .element = in->directions ? -1 : in->element, .direction = direction};
+    wg_check_line l = {.k = k, .at = at, .element = in->directions ? -1 : in->element, .direction = direction};
     l.start = in->directions ? 0 : x[in->element];
     *scale = 0.125 * fmax(in->directions ? largest(x, n) : fabs(l.start), 0.1);
     if (in->directions)
@@ -456,20 +482,20 @@ static line worst_of(const wg_checking *k, int at, const double *x, int64_t n, d
     return l;
 }
 
-static void second_opinion(line *l, wg_check_input *in, double scale)
+static void second_opinion(wg_check_line *l, wg_check_input *in, double scale)
 {
     double step;
-    in->second = wg_ridders_rounded(along, l, l->start, scale, &l->rounding, &in->second_error, &step);
+    in->second = wg_check_estimated(l, scale, &in->second_error, &step);
     in->second_error += l->rounding / step;
 }
 
 /* Plain central differences there, from large steps to small. */
-static void sweep(line *l, wg_check_report *report, double h)
+static void sweep(wg_check_line *l, wg_check_report *report, double h)
 {
     report->swept = l->at;
     for (int i = 0; i < WG_CHECK_SWEEP; i++, h /= 3) {
         volatile double up = l->start + h, down = l->start - h;
-        report->sweep[i] = (wg_check_step){h, (along(up, l) - along(down, l)) / (up - down)};
+        report->sweep[i] = (wg_check_step){h, (wg_check_along(up, l) - wg_check_along(down, l)) / (up - down)};
         report->steps++;
     }
 }
@@ -477,7 +503,7 @@ static void sweep(line *l, wg_check_report *report, double h)
 static void look_closer(const wg_checking *k, int at, const double *x, int64_t n, double *direction)
 {
     double scale;
-    line l = worst_of(k, at, x, n, direction, &scale);
+    wg_check_line l = worst_of(k, at, x, n, direction, &scale);
     wg_check_input *in = &k->report->input[at];
     if (in->oracle != WG_ORACLE_RIDDERS)
         second_opinion(&l, in, scale);
@@ -493,7 +519,7 @@ static bool check_input(const wg_checking *k, int at, wg_tensor grad)
     double *direction = wg_arena(k->tape, (size_t)n * sizeof *direction + 1);
     if (!x || !g || !direction)
         return false;
-    in->directions = !k->o->exhaustive && n > directions_of(k, n);
+    in->directions = !k->o->exhaustive && n > directions_of(k);
     if (k->replay)
         look_at_all(k, at, direction, 0.125 * fmax(largest(x, n), 0.1));
     if (in->directions)
@@ -536,8 +562,8 @@ static bool inputs_named(const wg_checking *k)
 static bool recorded(wg_checking *k, wg_check_graph *graph)
 {
     for (int i = 0; i < k->n; i++) {
-        line l = {.k = k, .at = i, .element = -1};
-        graph->x[i] = moved(&l, 0);
+        wg_check_line l = {.k = k, .at = i, .element = -1};
+        graph->x[i] = wg_check_moved(&l, 0);
         if (wg_is_tensor(graph->x[i]))
             (wg_name)(graph->x[i], k->report->input[i].name);
     }
@@ -607,6 +633,74 @@ bool wg_check_gradient(wg_checking *k, wg_check_graph *graph, wg_tensor *u, wg_t
     return wg_check_pull(k, graph, *u, grad) ? stopped(k, "no gradient") : true;
 }
 
+/* Is what is continued the function itself? Not where that takes values out of the graph, or decides by them what to
+ * record: a step of input `at` away, the two are compared. */
+static bool is_continuation(const wg_checking *k, const wg_checking *own, int at, wg_tensor grad)
+{
+    int64_t n = wg_size(k->inputs[at]);
+    wg_mark before = wg_tape_mark(k->tape);
+    double *x = wg_check_doubles(k->tape, k->inputs[at]),
+           *direction = wg_arena(k->tape, (size_t)n * sizeof *direction + 1);
+    bool is = false;
+    if (x && direction) {
+        wg_check_line l = {.k = k, .at = at, .element = -1, .direction = direction}, wide = l;
+        wg_tensor inputs[WG_CHECK_INPUTS], continued[WG_CHECK_INPUTS];
+        memcpy(inputs, k->inputs, (size_t)k->n * sizeof *inputs);
+        memcpy(continued, own->inputs, (size_t)k->n * sizeof *continued);
+        direction_draw(k, 0, direction, n);
+        inputs[at] = wg_check_moved(&l, exp2(round(log2(0.125 * fmax(largest(x, n), 0.1))) - 4));
+        continued[at] = (wg_cast)(inputs[at], (wg_cast_options){.dtype = WG_FLOAT64});
+        wide.k = own;
+        k->tape->no_grad++;
+        double a = wg_check_weighed(&l, k->f(inputs, k->o->user)),
+               b = wg_check_weighed(&wide, own->f(continued, own->o->user));
+        k->tape->no_grad--;
+        const wg_stretch *way = &((const wg_check_wide *)own->o->user)->way;
+        double squares = wide.value * wide.value; /* of what the value is made of: its terms may cancel */
+        for (int64_t i = 0; i < n; i++)
+            squares += pow(x[i] * (wg_element)(grad, i), 2);
+        is = fabs(a - b) <= 64 * (double)FLT_EPSILON * (1 + way->high - way->low) * sqrt(squares);
+    }
+    wg_check_forgive(k->tape);
+    wg_rewind(k->tape, before);
+    return is;
+}
+
+/* A function of float32 numbers is continued in float64 where it can be. */
+static bool check_inputs(wg_checking *k, const wg_check_graph *graph, const wg_tensor *grad)
+{
+    wg_check_wide wide;
+    wg_check_grad_options o;
+    wg_checking own = *k;
+    wg_check_graph evaluated = *graph;
+    struct wg_check_stated stated = {.of = k, .graph = graph};
+    bool single = false, is_wide = false;
+    for (int i = 0; i < k->n; i++)
+        single |= wg_type_of(k->inputs[i]).dtype == WG_FLOAT32;
+    if (single && wg_check_widen(&wide, k, graph, false)) {
+        continued_as(&own, k, &wide, &o);
+        memcpy(evaluated.x, wide.x, sizeof wide.x);
+        evaluated.y = wg_check_continued(wide.x, &wide);
+        is_wide = wg_check_forgive(k->tape) && wg_is_tensor(evaluated.y);
+    }
+    wg_replay replay = {.tape = k->tape, .x = evaluated.x, .n = k->n, .y = evaluated.y, .weight = k->weight};
+    if ((!single || is_wide) && wg_replay_make(&replay, evaluated.x[0].node))
+        own.replay = &replay;
+    own.stated = &stated;
+    for (int i = 0; i < k->n; i++) {
+        if (!wg_size(k->inputs[i]))
+            continue;
+        bool as_it_is = single && !(is_wide && is_continuation(k, &own, i, grad[i]));
+        if (!check_input(as_it_is ? k : &own, i, grad[i]))
+            return false;
+        mind_the_path(k, i, graph);
+    }
+    snprintf(k->report->without, sizeof k->report->without, "%s", single && !is_wide ? wide.without : replay.without);
+    if (stated.is_there)
+        snprintf(k->report->kink, sizeof k->report->kink, "%s", stated.wide.at);
+    return true;
+}
+
 bool wg_check_run(wg_checking *k, wg_check_graph *graph)
 {
     wg_tensor u, grad[WG_CHECK_INPUTS];
@@ -617,18 +711,8 @@ bool wg_check_run(wg_checking *k, wg_check_graph *graph)
         return stopped(k, "no memory");
     if (!k->o->gradient_only && !wg_check_identities(k, graph, u, grad))
         return stopped(k, "no memory");
-    wg_replay replay = {.tape = k->tape, .x = graph->x, .n = k->n, .y = graph->y, .weight = k->weight};
-    if (wg_replay_make(&replay, graph->x[0].node))
-        k->replay = &replay;
-    for (int i = 0; i < k->n; i++) {
-        if (!wg_size(k->inputs[i]))
-            continue;
-        if (!check_input(k, i, grad[i]))
-            return stopped(k, "no memory");
-        mind_the_path(k, i, graph);
-    }
-    k->replay = NULL;
-    snprintf(k->report->without, sizeof k->report->without, "%s", replay.without);
+    if (!check_inputs(k, graph, grad))
+        return stopped(k, "no memory");
     return k->tape->status ? stopped(k, "the function failed") : true;
 }
 
@@ -659,7 +743,7 @@ static uint64_t seed_of(const wg_check_grad_options *o)
     return o->seed ? o->seed : asked ? strtoull(asked, NULL, 10) : 1;
 }
 
-wg_check_report (wg_check_grad)(wg_check_function *f, const wg_tensor *inputs, int n, wg_check_grad_options options)
+wg_check_report(wg_check_grad)(wg_check_function *f, const wg_tensor *inputs, int n, wg_check_grad_options options)
 {
     wg_check_report report = {.seed = seed_of(&options)};
     if (!f || !inputs || n < 1 || n > WG_CHECK_INPUTS || !inputs[0].tape || wg_failed(inputs[0].tape)) {

@@ -112,6 +112,16 @@ static void print_identity(const wg_check_identity *is, const char *says, const 
         fprintf(file, "  not compared, %s = %s: %s\n", left, right, is->reason);
 }
 
+/* And which rule was applied there. */
+static void print_kinks(const wg_check_report *report, const wg_check_input *in, FILE *file)
+{
+    if (in->stated)
+        fprintf(file, ", %lld at a kink, held to what %s states", (long long)in->stated, report->kink);
+    if (in->kinks > in->stated)
+        fprintf(file, ", %lld at a kink, between the one-sided slopes", (long long)(in->kinks - in->stated));
+    fprintf(file, "\n");
+}
+
 void wg_check_print(const wg_check_report *report, FILE *file)
 {
     if (!report || !file)
@@ -133,7 +143,8 @@ void wg_check_print(const wg_check_report *report, FILE *file)
                 verdicts[in->verdict]);
         if (in->wrong)
             fprintf(file, "%lld of ", (long long)in->wrong);
-        fprintf(file, "%lld %s\n", (long long)in->checked, in->directions ? "directions" : "elements");
+        fprintf(file, "%lld %s", (long long)in->checked, in->directions ? "directions" : "elements");
+        print_kinks(report, in, file);
         if (in->checked && in->verdict != WG_CHECK_PASSED)
             print_worst(in, file);
     }

@@ -12,9 +12,9 @@
 
 static const double unknown = (double)INFINITY;
 
-/* One table from first step h; *step is the one its best entry ends at. */
-static double extrapolated(wg_scalar_function *f, void *user, double x, double h, const double *rounding, double *error,
-                           double *step)
+/* One table from first step h, until its error is `enough`, relatively; *step is the one its best entry ends at. */
+static double extrapolated(wg_scalar_function *f, void *user, double x, double h, double enough, const double *rounding,
+                           double *error, double *step)
 {
     double row[2][TABLE], best = (double)NAN;
     *error = unknown;
@@ -36,26 +36,26 @@ static double extrapolated(wg_scalar_function *f, void *user, double x, double h
                 best = now[j];
             }
         }
-        if (i && fabs(now[i] - before[i - 1]) >= 2 * *error)
-            return best; /* it only gets worse from here */
+        if ((i && fabs(now[i] - before[i - 1]) >= 2 * *error) || *error <= enough * fabs(best))
+            return best; /* it only gets worse from here, or is good */
     }
     return best;
 }
 
-double wg_ridders_rounded(wg_scalar_function *f, void *user, double x, double scale, const double *rounding,
-                          double *error, double *step)
+double wg_ridders_rounded(wg_scalar_function *f, void *user, double x, double scale, double enough,
+                          const double *rounding, double *error, double *step)
 {
     double best = (double)NAN, h = exp2(round(log2(scale > 0 && isfinite(scale) ? scale : 1)));
     *error = unknown;
     *step = h;
     for (int i = 0; i < STARTS && f; i++, h /= 16) {
-        double own, own_step = h, value = extrapolated(f, user, x, h, rounding, &own, &own_step);
+        double own, own_step = h, value = extrapolated(f, user, x, h, enough, rounding, &own, &own_step);
         if (own < *error) {
             *error = own;
             *step = own_step;
             best = value;
         }
-        if (*error <= 1e-11 * fabs(best))
+        if (*error <= fmax(enough, 1e-11) * fabs(best))
             break;
     }
     return best;
@@ -64,5 +64,5 @@ double wg_ridders_rounded(wg_scalar_function *f, void *user, double x, double sc
 double wg_ridders(wg_scalar_function *f, void *user, double x, double scale, double *error, double *step)
 {
     const double rounding = 0; /* that of the values in double precision */
-    return wg_ridders_rounded(f, user, x, scale, &rounding, error, step);
+    return wg_ridders_rounded(f, user, x, scale, 0, &rounding, error, step);
 }

@@ -4,9 +4,11 @@
  * set of random directions that covers them all, is differentiated numerically: by central differences of the recorded
  * operations, evaluated again in double-double arithmetic of 32 digits, where they are float64 ones that have such a
  * form; by a complex step where only that is exact; else by Ridders' extrapolation of central differences of the
- * function itself. Each states its own error; the two derivatives are compared with their signs, and nothing passes by
- * accident: a NaN fails, an estimate too rough to confirm anything is reported as not checked, and that is no success.
- * The derivatives also have to agree with each other: forward with backward, and the second one with its transpose. */
+ * function itself. Where inputs are float32, what was recorded is evaluated in float64, from its float32 values on. At
+ * a kink an operation of the library is held to the derivative that it states there. Each oracle states its own error;
+ * the two derivatives are compared with their signs, and nothing passes by accident: a NaN fails, an estimate too rough
+ * to confirm anything is reported as not checked, and that is no success. The derivatives also have to agree with each
+ * other: forward with backward, and the second one with its transpose. */
 #ifndef WENGERT_CHECK_H
 #define WENGERT_CHECK_H
 
@@ -43,12 +45,15 @@ typedef struct {
     double analytic;         /* the tape's derivative there */
     double numeric, error;   /* the numerical one, and its own error */
     double second, second_error; /* of a failed one, where another oracle was used: what Ridders' method gives */
-    double low, high;        /* at a kink: the one-sided slopes, between which the derivative has to lie */
+    double low, high;        /* at a kink: the one-sided slopes */
     double step;             /* the step h that gave the estimate */
     wg_oracle oracle;        /* of the worst one */
     char hint[96];           /* what the wrong elements have in common; "" where nothing was found */
     int64_t precise;         /* of the checked ones: confirmed in double-double arithmetic */
     int64_t stepped;         /* of the checked ones: confirmed by a complex step */
+    int64_t kinks;           /* of the checked ones: at a kink */
+    int64_t stated;          /* of these: held to the derivative that operations of the library state there; the others
+                                have to be between the one-sided slopes */
 } wg_check_input;
 
 /* Two sides of an identity of derivatives along random directions, which hold equal to rounding. */
@@ -75,6 +80,7 @@ typedef struct {
     char message[512]; /* what kept the check from being made; "" as a rule */
     char blame[512];   /* of a failed check: the first operation, from the result back, whose own derivative is wrong */
     char without[48];  /* the first operation that has no double-double form; "" where all have one */
+    char kink[48];     /* the first operation of the library that is at a kink, where one was looked for */
     int swept, steps;  /* the input whose worst element was swept, and at how many h: of the first that failed */
     wg_check_step sweep[WG_CHECK_SWEEP]; /* from large h to small */
     char smaller[512]; /* of a failed check, where it was asked for: simpler inputs at which it fails */
@@ -86,7 +92,7 @@ typedef struct {
     double rtol, atol; /* a fixed tolerance; 0 both: judged by the estimate's own error */
     uint64_t seed;    /* of the cotangent and of the directions; 0: WENGERT_CHECK_SEED of the environment, or 1 */
     int directions;   /* for an input of more elements than this, so many random directions instead, each of which moves
-                         every element; 0: 64, and 4 for an input of more than 65536 elements */
+                         every element; 0: 64, and 4 where the inputs have more than 65536 elements together */
     bool exhaustive;  /* each element, however many */
     bool gradient_only; /* leave alone the forward derivative and the second one */
     bool shrink;      /* of a failed check: look for simpler inputs that fail too */

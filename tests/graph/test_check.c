@@ -158,6 +158,7 @@ WG_MAP1(twice, sin(x), 2 * cos(x))
 WG_MAP1(slightly, sin(x), K(1.001) * cos(x))
 WG_MAP1(not_a_number, sin(x), cos(x) + log(K(-1)))
 WG_MAP1(zeros, sin(x), x - x)
+WG_MAP1(bend, x > 0 ? x : 0, x > 0 ? K(1) : x == 0 ? K(0.3) : K(0))
 WG_MAP1(kink, x > 0 ? x : 0, x > 0 ? K(1) : x == 0 ? K(2) : K(0))
 
 #define MAPPED(name_)                                                                                                  \
@@ -252,6 +253,35 @@ START_TEST(a_wrong_derivative_is_caught_and_named_with_every_seed)
         ck_assert_msg(seed > 1 || strstr(text, planted[_i].says), "no \"%s\" in: %s", planted[_i].says, text);
         wg_rewind(tape, start);
     }
+}
+END_TEST
+
+/* ---- float32 ----------------------------------------------------------------------------------------------------- */
+/* Its values are sorted, and half of them are the same: zeros of the rectifier. */
+static wg_tensor single_model(const wg_tensor *x, void *user)
+{
+    wg_tensor h = wg_relu(wg_linear(x[0], x[1], WG_NONE));
+    h = wg_dropout(wg_cast(wg_cast(h, .dtype = WG_FLOAT64), .dtype = WG_FLOAT32), .p = 0.2, .seed = 5);
+    h = user ? wg_at(wg_record(user, NULL, &h, 1), "model.c", 88) : wg_sin(h);
+    return wg_sum(wg_sort(wg_square(h), .axis = 0), .axis = 1);
+}
+
+/* More parameters than 65536, whose derivatives are far below the function's float32 rounding. */
+START_TEST(many_float32_parameters_end_in_a_verdict)
+{
+    static double v[90000], data[2400];
+    for (int i = 0; i < COUNT(v); i++)
+        v[i] = sin(3 * i) / 10;
+    for (int i = 0; i < COUNT(data); i++)
+        data[i] = cos(i);
+    wg_tensor x[] = {wg_cast(wg_array(tape, WG_FLOAT64, WG_SHAPE(8, 300), data), .dtype = WG_FLOAT32),
+                     wg_cast(wg_array(tape, WG_FLOAT64, WG_SHAPE(300, 300), v), .dtype = WG_FLOAT32)};
+    wg_check_report report = wg_check_grad(single_model, x, 2);
+    ck_assert_msg(!report.failed && report.input[1].checked == 4, "%s", printed(&report));
+    report = wg_check_grad(single_model, x, 2, .user = (void *)(uintptr_t)&planted[4].op);
+    const char *text = printed(&report);
+    ck_assert_msg(report.failed && report.input[1].verdict == WG_CHECK_FAILED, "%s", text);
+    ck_assert_msg(strstr(text, "first wrong operation on the way back: slightly (model.c:88)"), "%s", text);
 }
 END_TEST
 
@@ -384,6 +414,61 @@ START_TEST(a_slope_outside_the_one_sided_ones_fails_at_a_kink)
     wg_check_report report = wg_check_grad(at_the_kink, &x, 1);
     ck_assert(report.failed);
     ck_assert_ptr_nonnull(strstr(printed(&report), "one-sided slopes"));
+}
+END_TEST
+
+/* A kink of the library's, between sound ones or a wrong one: x and x / 2 are equal at 0, and share the slope. */
+static const wg_op bend_op = MAPPED(bend);
+static wg_tensor tied(const wg_tensor *x, void *user)
+{
+    wg_tensor a = user ? wg_record(user, NULL, x, 1) : wg_sin(x[0]);
+    return wg_maximum(a, wg_multiply(a, 0.5));
+}
+static wg_tensor bent(const wg_tensor *x, void *user)
+{
+    (void)user;
+    return wg_record(&bend_op, NULL, x, 1);
+}
+
+START_TEST(at_a_kink_an_operation_of_the_library_is_held_to_what_it_states)
+{
+    wg_dtype dtype = _i ? WG_FLOAT32 : WG_FLOAT64;
+    wg_tensor x = wg_cast(wg_array(tape, WG_FLOAT64, WG_SHAPE(3), ((double[]){-1, 0, 2})), .dtype = dtype);
+    wg_check_report report = wg_check_grad(tied, &x, 1);
+    const char *text = printed(&report);
+    ck_assert_msg(!report.failed && report.input[0].kinks == 1 && report.input[0].stated == 1, "%s", text);
+    ck_assert_msg(strstr(text, "1 at a kink, held to what maximum states"), "%s", text);
+    report = wg_check_grad(tied, &x, 1, .user = (void *)(uintptr_t)&planted[4].op);
+    ck_assert_msg(report.failed && report.input[0].wrong == 3, "%s", printed(&report));
+    report = wg_check_grad(bent, &x, 1);
+    text = printed(&report);
+    ck_assert_msg(!report.failed && report.input[0].kinks == 1 && report.input[0].stated == 0, "%s", text);
+    ck_assert_msg(strstr(text, "1 at a kink, between the one-sided slopes"), "%s", text);
+}
+END_TEST
+
+/* Half of the elements are at a kink; a direction moves all of them, each with a weight of its own. */
+static wg_tensor many_kinks(const wg_tensor *x, void *user)
+{
+    wg_tensor a = user ? wg_record(user, NULL, x, 1) : x[0];
+    return wg_multiply(wg_sin(wg_add(x[0], 1)), wg_maximum(a, wg_multiply(a, 0.5)));
+}
+
+START_TEST(a_direction_through_many_kinks_is_checked)
+{
+    double v[200];
+    for (int i = 0; i < 200; i++)
+        v[i] = i % 2 ? sin(i) : 0;
+    for (uint64_t seed = 1; seed <= 5; seed++) {
+        wg_mark start = wg_tape_mark(tape);
+        wg_tensor x = wg_cast(wg_array(tape, WG_FLOAT64, WG_SHAPE(200), v), .dtype = _i ? WG_FLOAT32 : WG_FLOAT64);
+        wg_check_report report = wg_check_grad(many_kinks, &x, 1, .seed = seed);
+        ck_assert_msg(!report.failed && report.input[0].stated == 64, "%s", printed(&report));
+        report = wg_check_grad(many_kinks, &x, 1, .seed = seed, .user = (void *)(uintptr_t)&planted[4].op);
+        ck_assert_msg(wg_check_grad(many_kinks, &x, 1, .seed = seed, .user = (void *)(uintptr_t)&planted[4].op).failed,
+                      "%s", printed(&report));
+        wg_rewind(tape, start);
+    }
 }
 END_TEST
 
@@ -642,6 +727,9 @@ int main(void)
     tcase_add_test(cases, a_wrong_factor_in_200_operations_is_named_in_two_seconds);
     tcase_add_test(cases, a_failing_input_is_shrunk);
     tcase_add_test(cases, a_slope_outside_the_one_sided_ones_fails_at_a_kink);
+    tcase_add_loop_test(cases, at_a_kink_an_operation_of_the_library_is_held_to_what_it_states, 0, 2);
+    tcase_add_loop_test(cases, a_direction_through_many_kinks_is_checked, 0, 2);
+    tcase_add_test(cases, many_float32_parameters_end_in_a_verdict);
     tcase_add_test(cases, an_input_that_no_path_reaches_is_no_success);
     tcase_add_test(cases, a_value_taken_out_of_the_graph_is_suspected);
     tcase_add_test(cases, a_function_that_is_not_finite_is_no_success);
