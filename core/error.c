@@ -16,10 +16,8 @@ const char *wg_status_name(wg_status status)
 #define MOST_FILES 4095
 #define LINE_BITS 20
 
-static uint32_t file_number(wg_tape *tape, const char *file)
+static uint32_t file_found(wg_tape *tape, const char *file)
 {
-    if (file == tape->last_file)
-        return tape->last_file_number;
     uint32_t i = 0;
     while (i < tape->files && tape->file[i] != file && strcmp(tape->file[i], file))
         i++;
@@ -31,6 +29,11 @@ static uint32_t file_number(wg_tape *tape, const char *file)
     tape->last_file = file;
     tape->last_file_number = i + 1;
     return i + 1;
+}
+
+static inline uint32_t file_number(wg_tape *tape, const char *file)
+{
+    return file == tape->last_file ? tape->last_file_number : file_found(tape, file);
 }
 
 uint32_t wg_place(wg_tape *tape, const char *file, int line)

@@ -241,6 +241,14 @@ static bool node_operands(wg_tape *tape, wg_node *node, const wg_tensor *in, int
     return true;
 }
 
+static bool is_scalar_call(const wg_call *c)
+{
+    bool is = c->n_in <= 3 && !c->y[0].rank;
+    for (int i = 0; i < c->n_in && is; i++)
+        is = wg_is_tensor(c->in[i]) && !c->x[i].rank && c->x[i].dtype == c->y[0].dtype;
+    return is;
+}
+
 /* Output k's node, without its data. */
 static wg_node *output_node(const wg_call *c, int k, const void *options, const wg_node *first)
 {
@@ -253,7 +261,7 @@ static wg_node *output_node(const wg_call *c, int k, const void *options, const 
     *node = (wg_node){.op = c->op, .epoch = tape->epoch, .owner = index, .out = (uint8_t)k, .n_out = (uint8_t)c->n_out,
                       .dtype = (uint8_t)c->y[k].dtype, .rank = (uint8_t)c->y[k].rank,
                       .flags = (uint8_t)(cut ? WG_NODE_CUT : 0), .derived = tape->deriving > 0,
-                      .place = tape->rule_place,
+                      .place = tape->rule_place, .scalar = is_scalar_call(c),
                       .scope = tape->rule_place ? tape->rule_scope : tape->scope_now};
     tape->nodes = index + 1;
     if (first) {
@@ -570,17 +578,19 @@ wg_status (wg_record_on)(wg_tape *tape, const wg_op *op, const void *options, co
 }
 
 /* ---- Scalars ----------------------------------------------------------------------------------------------------- */
-/* A 0-d operand's index, a number made a tensor; WG_ABSENT for anything else. */
-static uint32_t scalar_operand(wg_tape *tape, const wg_tensor *t, unsigned dtype)
+/* A 0-d operand's node, a number made a tensor; NULL for anything else. Its index is written. */
+static const wg_node *scalar_operand(wg_tape *tape, const wg_tensor *t, unsigned dtype, uint32_t *index)
 {
     if (!t->tape && wg_is_number(*t)) {
         wg_tensor number = wg_constant_of(tape, (wg_dtype)dtype, wg_number_value(*t));
-        return wg_is_tensor(number) ? number.node : WG_ABSENT;
+        *index = number.node;
+        return wg_is_tensor(number) ? wg_node_at(tape, number.node) : NULL;
     }
+    *index = t->node;
     if (t->tape != tape || t->node >= tape->nodes)
-        return WG_ABSENT;
+        return NULL;
     const wg_node *node = wg_node_at(tape, t->node);
-    return node->epoch == t->epoch && !node->rank && node->dtype == dtype ? t->node : WG_ABSENT;
+    return node->epoch == t->epoch && !node->rank && node->dtype == dtype ? node : NULL;
 }
 
 /* An elementwise operation without options on one or two 0-d tensors of one float dtype: the index of its node.
@@ -599,15 +609,16 @@ static uint32_t record_scalar(wg_tape *tape, const wg_op *op, const wg_tensor *i
     uint32_t at[2] = {WG_ABSENT, WG_ABSENT}, index = 0;
     const void *from[2];
     for (int i = 0; i < n_in; i++) {
-        at[i] = scalar_operand(tape, &in[i], dtype);
-        if (at[i] == WG_ABSENT)
+        const wg_node *x = scalar_operand(tape, &in[i], dtype, &at[i]);
+        if (!x)
             return WG_ABSENT;
-        from[i] = wg_node_at(tape, at[i])->data;
+        from[i] = x->data;
     }
     wg_node *node = wg_node_append(tape, &index);
     if (!node)
         return WG_ABSENT;
     *node = (wg_node){.op = op,
+                      .data = node->as.scalar,
                       .of.in = {at[0], at[1]},
                       .epoch = tape->epoch,
                       .place = tape->rule_place,
@@ -615,12 +626,12 @@ static uint32_t record_scalar(wg_tape *tape, const wg_op *op, const wg_tensor *i
                       .scope = tape->rule_place ? tape->rule_scope : tape->scope_now,
                       .n_in = (uint16_t)n_in,
                       .derived = tape->deriving > 0,
+                      .scalar = true,
                       .dtype = (uint8_t)dtype,
                       .n_out = 1,
                       .flags = (uint8_t)(WG_NODE_INLINE | WG_NODE_CONTIGUOUS |
                                          (tape->no_grad || !op->map->slope[0] ? WG_NODE_CUT : 0))};
-    node->data = node->as.scalar;
-    kernel(1, node->data, from, NULL);
+    kernel(1, node->as.scalar, from, NULL);
     tape->nodes = index + 1;
     return index;
 }
@@ -630,7 +641,7 @@ wg_tensor wg_record(const wg_op *op, const void *options, const wg_tensor *in, i
     wg_tape *tape = tape_of(in, n_in);
     uint32_t index = tape && !tape->observer ? record_scalar(tape, op, in, n_in) : WG_ABSENT;
     if (index != WG_ABSENT)
-        return wg_node_tensor(tape, index);
+        return (wg_tensor){tape, index, tape->epoch};
     wg_tensor out = WG_INVALID;
     wg_record_on(tape, op, options, in, n_in, &out, 1);
     return out;

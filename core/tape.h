@@ -58,6 +58,7 @@ typedef struct {
     bool unrecorded : 1; /* a derivative that was not recorded: it cannot be differentiated again */
     bool derived : 1;    /* recorded by a derivative */
     bool read : 1;       /* by the caller: it has a wg_decision */
+    bool scalar : 1;     /* a call on 0-d operands, at most three, of its own dtype */
 } wg_node;
 
 _Static_assert(sizeof(wg_node) == 64, "a node is one cache line");

@@ -114,31 +114,25 @@ static wg_status deliver(sweep *s, uint32_t x, wg_tensor g, const wg_op *op)
 }
 
 /* ---- One node ---------------------------------------------------------------------------------------------------- */
-/* A 0-d elementwise node: one kernel call an operand. False: not that. */
-static bool pull_scalar(sweep *s, uint32_t index, const wg_node *node)
+/* A 0-d elementwise node: one kernel call an operand. */
+static void pull_scalar(sweep *s, uint32_t index, const wg_node *node)
 {
-    const wg_map *map = node->op->map;
+    const wg_stretch at = s->at; /* what is written here is not part of it */
+    slot *const slots = s->slot, g = slots[index - at.low];
     const uint32_t *in = wg_node_in(node);
     const int n = node->n_in;
     const void *from[5];
-    if (node->rank || !map || n > 3)
-        return false;
-    for (int i = 0; i < n; i++) {
-        const wg_node *x = in[i] == WG_ABSENT ? NULL : wg_node_at(s->at.tape, in[i]);
-        if (!x || x->rank || x->dtype != node->dtype)
-            return false;
-        from[i] = x->data;
-    }
-    const slot g = *slot_of(s, index);
+    for (int i = 0; i < n; i++)
+        from[i] = wg_node_at(at.tape, in[i])->data;
     from[n] = node->data;
     from[n + 1] = &g;
     for (int i = 0; i < n; i++) {
-        uint32_t x = wg_stretch_operand(&s->at, in, i);
-        wg_kernel *pull = map->pull[i][node->dtype];
+        uint32_t x = wg_stretch_operand(&at, in, i);
+        wg_kernel *pull = node->op->map->pull[i][node->dtype];
         if (x == WG_ABSENT || !pull)
             continue;
-        slot part, *sum = slot_of(s, x);
-        unsigned char *state = wg_state(&s->at, x);
+        slot part, *sum = &slots[x - at.low];
+        unsigned char *state = wg_state(&at, x);
         pull(1, &part, from, wg_node_options(node));
         if (!(*state & WG_STATE_REACHED))
             *sum = part;
@@ -148,7 +142,6 @@ static bool pull_scalar(sweep *s, uint32_t index, const wg_node *node)
             sum->f32 += part.f32;
         *state |= WG_STATE_REACHED;
     }
-    return true;
 }
 
 static wg_status pull_map(sweep *s, const wg_call *c, uint32_t x, int i)
@@ -286,6 +279,14 @@ static void outputs_consumed(sweep *s, uint32_t first, const wg_node *node)
     }
 }
 
+static wg_status pull_node(sweep *s, uint32_t first, const wg_node *node)
+{
+    if (!node->scalar || !node->op->map)
+        return pull_call(s, first, node);
+    pull_scalar(s, first, node);
+    return WG_OK;
+}
+
 static wg_status pull_watched(sweep *s, uint32_t first, const wg_node *node)
 {
     wg_tape *tape = s->at.tape;
@@ -293,7 +294,7 @@ static wg_status pull_watched(sweep *s, uint32_t first, const wg_node *node)
         if (*wg_state(&s->at, i) & WG_STATE_REACHED)
             wg_observe_adjoint(tape, i, adjoint_data(s, i));
     double start = wg_seconds();
-    wg_status status = pull_scalar(s, first, node) ? WG_OK : pull_call(s, first, node);
+    wg_status status = pull_node(s, first, node);
     wg_observe_backward(tape, first, wg_seconds() - start);
     return status;
 }
@@ -310,10 +311,7 @@ static wg_status sweep_down(sweep *s)
         wg_status status = wg_stretch_intact(&s->at, node, i);
         if (status)
             return status;
-        if (s->watched)
-            status = pull_watched(s, i, node);
-        else if (!pull_scalar(s, i, node))
-            status = pull_call(s, i, node);
+        status = s->watched ? pull_watched(s, i, node) : pull_node(s, i, node);
         if (status)
             return status;
         if (node->rank || node->n_out > 1)

@@ -15,13 +15,9 @@ wg_vjp_rule *wg_vjp_of(const wg_op *op, int i)
     return NULL;
 }
 
-bool wg_differentiates(const wg_op *op, int i)
+void wg_stretch_needed(const wg_stretch *stretch)
 {
-    return (op->map && i < 3 && op->map->slope[i]) || op->pull || wg_vjp_of(op, i);
-}
-
-void wg_stretch_needed(const wg_stretch *s)
-{
+    const wg_stretch at = *stretch, *s = &at; /* what is written here is not part of it */
     for (uint32_t i = s->low; i <= s->high; i++) {
         unsigned char *state = wg_state(s, i);
         const wg_node *node = wg_node_at(s->tape, i);

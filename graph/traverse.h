@@ -23,7 +23,7 @@ enum {
 static inline unsigned char *wg_state(const wg_stretch *s, uint32_t i) { return &s->state[i - s->low]; }
 
 /* Marks what a derivative with respect to the targets passes through, from the targets up. */
-void wg_stretch_needed(const wg_stretch *s);
+void wg_stretch_needed(const wg_stretch *stretch);
 /* Operand i of a node, as an index within the stretch; WG_ABSENT where nothing needs its derivative. */
 static inline uint32_t wg_stretch_operand(const wg_stretch *s, const uint32_t *in, int i)
 {
@@ -33,7 +33,10 @@ static inline uint32_t wg_stretch_operand(const wg_stretch *s, const uint32_t *i
 /* The derivative rule of operand i; NULL: none. */
 wg_vjp_rule *wg_vjp_of(const wg_op *op, int i);
 /* Has the entry a derivative by operand i? */
-bool wg_differentiates(const wg_op *op, int i);
+static inline bool wg_differentiates(const wg_op *op, int i)
+{
+    return (op->map && i < 3 && op->map->slope[i]) || op->pull || wg_vjp_of(op, i);
+}
 /* Has an entry make what the rules of this call share. */
 wg_status wg_share(wg_call *c, const char *name);
 /* Refuses to differentiate a node whose saved values were changed since. */
