@@ -277,27 +277,46 @@ ROUTINE(complete_column, void complete_column(int m, int n, int j, double *u) {
     for (int i = 0; i < m; i++) u[i * n + j] /= sqrt(length);
 })
 
-/* One-sided Jacobi, GVL 8.6.4 (Hestenes), of u [m, n], m >= n, brought near 1. */
-ROUTINE(svd_of, int svd_of(int m, int n, double *u, double *s, double *v) {
+/* The largest entry of column j of u [m, n]. */
+ROUTINE(column_most, double column_most(int m, int n, int j, const double *u) {
     double most = 0;
+    for (int i = 0; i < m; i++) most = fmax(most, fabs(u[i * n + j]));
+    return most;
+})
+
+/* One-sided Jacobi, GVL 8.6.4 (Hestenes), of u [m, n], m >= n. Sums of squares are taken of columns brought to 1: one
+ * may be 1e-300 of another. What is left of a column where an angle is less than the smallest number is rounding. */
+ROUTINE(svd_of, int svd_of(int m, int n, double *u, double *s, double *v) {
     bool done = false;
+    double most = 0;
     for (int i = 0; i < m * n; i++) most = fmax(most, fabs(u[i]));
-    for (int i = 0; i < m * n && most > 0; i++) u[i] /= most;
+    const double by = most > 0x1p900 ? 0x1p-64 : 1;
+    for (int i = 0; i < m * n; i++) u[i] *= by;
     for (int i = 0; i < n * n; i++) v[i] = i % (n + 1) == 0 ? 1 : 0;
     for (int sweep = 0; sweep < 60 && !done; sweep++) {
         done = true;
         for (int p = 0; p < n; p++)
             for (int q = p + 1; q < n; q++) {
+                const double most_p = column_most(m, n, p, u);
+                const double most_q = column_most(m, n, q, u);
                 double pp = 0;
                 double qq = 0;
                 double pq = 0;
+                if (most_p == 0 || most_q == 0) continue;
                 for (int i = 0; i < m; i++) {
-                    pp += u[i * n + p] * u[i * n + p];
-                    qq += u[i * n + q] * u[i * n + q];
-                    pq += u[i * n + p] * u[i * n + q];
+                    const double x = u[i * n + p] / most_p;
+                    const double y = u[i * n + q] / most_q;
+                    pp += x * x;
+                    qq += y * y;
+                    pq += x * y;
                 }
-                if (fabs(pq) <= 2 * DBL_EPSILON * sqrt(pp) * sqrt(qq) || pp == 0 || qq == 0) continue;
-                const double t = turn_of((qq - pp) / (2 * pq));
+                if (fabs(pq) <= 2 * DBL_EPSILON * sqrt(pp) * sqrt(qq)) continue;
+                const double ratio = most_q / most_p;
+                const double t = turn_of((ratio * qq - pp / ratio) / (2 * pq));
+                if (t == 0) {
+                    for (int i = 0; i < m; i++) u[i * n + (ratio < 1 ? q : p)] = 0;
+                    continue;
+                }
                 const double cosine = 1 / sqrt(1 + t * t);
                 turn_columns(m, n, p, q, cosine, t * cosine, u);
                 turn_columns(n, n, p, q, cosine, t * cosine, v);
@@ -306,8 +325,9 @@ ROUTINE(svd_of, int svd_of(int m, int n, double *u, double *s, double *v) {
     }
     for (int j = 0; j < n; j++) {
         double sum = 0;
-        for (int i = 0; i < m; i++) sum += u[i * n + j] * u[i * n + j];
-        s[j] = sqrt(sum);
+        most = column_most(m, n, j, u);
+        for (int i = 0; i < m && most > 0; i++) sum += u[i * n + j] / most * (u[i * n + j] / most);
+        s[j] = most * sqrt(sum);
         for (int i = 0; i < m && s[j] > 0; i++) u[i * n + j] /= s[j];
     }
     for (int k = 0; k < n; k++) {
@@ -315,7 +335,7 @@ ROUTINE(svd_of, int svd_of(int m, int n, double *u, double *s, double *v) {
         for (int j = k + 1; j < n; j++) best = s[j] > s[best] ? j : best;
         const double value = s[best];
         s[best] = s[k];
-        s[k] = value * most;
+        s[k] = value / by;
         if (best != k) { swap_columns(m, n, k, best, u); swap_columns(n, n, k, best, v); }
         if (!(value > 0)) complete_column(m, n, k, u);
     }
@@ -423,8 +443,9 @@ ROUTINE(expm_of, void expm_of(int n, double *a, double *room, int32_t *pivot) {
 WG_HELPERS_OF(linalg, &substitute_helper, &cholesky_of_helper, &lu_of_helper, &lu_solve_helper,
               &lu_solve_transposed_helper, &lu_estimate_helper, &norm1_of_helper, &lu_singular_helper,
               &lu_product_helper, &product_but_two_helper, &reflectors_helper, &apply_q_helper, &turn_of_helper,
-              &turn_columns_helper, &point_up_helper, &eigen_of_helper, &complete_column_helper, &svd_of_helper,
-              &swap_columns_helper, &product_of_helper, &expm_even_helper, &expm_squarings_helper, &expm_of_helper)
+              &turn_columns_helper, &point_up_helper, &eigen_of_helper, &complete_column_helper, &column_most_helper,
+              &svd_of_helper, &swap_columns_helper, &product_of_helper, &expm_even_helper, &expm_squarings_helper,
+              &expm_of_helper)
 
 /* ---- Stacks ------------------------------------------------------------------------------------------------------ */
 void wg_systems_begin(const wg_call *c, wg_code *w, int core)

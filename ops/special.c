@@ -509,24 +509,40 @@ IN_DOUBLE(j1, (j1)(x))
 #define j1(x) WG_EITHER(j1, x)
 WG_MAP1(j0, j0(x), -j1(x))
 
-/* <math.h> of C99 has neither: exported C has J_n, n = 0 or 1, as the mean of cos(n t - x sin t) over the circle, from
- * 64 points, which is exact but for J_64(x); from 25 on by Hankel's expansion, whose terms shrink until the 2x-th: DLMF
- * 10.9.2, 10.17.3. */
+/* <math.h> of C99 has neither: exported C has J_n, n = 0 or 1, by its power series, whose terms cancel and are
+ * therefore each the sum of two doubles (Dekker 1971); from 25 on by Hankel's expansion, whose terms shrink until the
+ * 2x-th: DLMF 10.2.2, 10.17.3. */
+static const wg_helper bessel_j_series_helper = {"bessel_j_series", 0, WG_C(
+static double bessel_j_series(int n, double x) {
+    const double quarter = 0.25 * x * x;
+    const double quarter_low = fma(0.25 * x, x, -quarter);
+    double term = n == 0 ? 1 : 0.5 * x;
+    double term_low = 0;
+    double sum = term;
+    double sum_low = 0;
+    for (int k = 1; k <= 80; k++) {
+        const double by = -(double)k * (k + n);
+        const double product = term * quarter;
+        const double product_low = fma(term, quarter, -product) + term * quarter_low + term_low * quarter;
+        const double first = product / by;
+        const double rest = (fma(-first, by, product) + product_low) / by;
+        term = first + rest;
+        term_low = rest - (term - first);
+        const double more = sum + term;
+        const double added = more - sum;
+        sum_low += sum - (more - added) + (term - added) + term_low;
+        sum = more;
+    }
+    return sum + sum_low;
+})};
 static const wg_helper bessel_j_helper = {"bessel_j", 0, WG_C(
 static double bessel_j(int n, double x) {
     const double z = fabs(x);
-    double sum = 0;
     double p = 0;
     double q = 0;
     double term = 1;
     if (isinf(x)) return 0;
-    if (!(z > 25)) {
-        for (int k = 0; k < 16; k++) {
-            const double s = sin(M_PI * (k + 0.5) / 32);
-            sum += n == 0 ? cos(x * s) : s * sin(x * s);
-        }
-        return sum / 16;
-    }
+    if (!(z > 25)) return bessel_j_series(n, x);
     for (int k = 0; k < 40; k += 2) {
         p += k % 4 == 0 ? term : -term;
         term *= (4.0 * n - (2 * k + 1) * (2 * k + 1)) / (8 * (k + 1) * z);
@@ -574,5 +590,5 @@ WG_HELPERS_OF(special, &wg_BESSEL_FAR_helper, &wg_erfcx_fraction_helper, &wg_erf
               &wg_i0e_slope_of_helper, &wg_erfcx_helper, &wg_erfcx_slope_helper, &wg_erfinv_helper,
               &wg_log_ndtr_helper, &wg_ndtri_helper, &wg_digamma_helper, &wg_polygamma_at_helper, &wg_i0_helper,
               &wg_i1_helper, &wg_i0e_helper, &wg_i1e_helper, &wg_i0e_slope_helper,
-              &bessel_j_helper, &j0_helper, &j1_helper)
+              &bessel_j_series_helper, &bessel_j_helper, &j0_helper, &j1_helper)
 WG_FAMILY_OF(special, "elementwise", SPECIAL)
