@@ -53,6 +53,27 @@ static bool replay_of(const wg_stretch *s, uint32_t index, replay *r)
     return r->in && r->n;
 }
 
+/* Is x stretched to y's shape? */
+static bool is_broadcast(const wg_type *x, const wg_type *y)
+{
+    int lead = y->rank - x->rank;
+    for (int i = 0; i < x->rank && lead >= 0; i++)
+        if (x->dim[i] != 1 && x->dim[i] != y->dim[i + lead])
+            return false;
+    return lead >= 0 && wg_type_count(x) < wg_type_count(y);
+}
+
+/* What else than a sign or a factor of two may be wrong with a broadcast operand. */
+static const char *broadcast_hint(const wg_tensor x, const wg_tensor y, double ratio)
+{
+    static const double others[] = {0, 0.5, 1, 2};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (fabs(fabs(ratio) - others[i]) < 1e-4)
+            return "";
+    wg_type from = wg_type_of(x), to = wg_type_of(y);
+    return is_broadcast(&from, &to) ? "; it is broadcast: is its cotangent summed over the axes that it has not?" : "";
+}
+
 static void named(const wg_checking *k, const replay *r, uint32_t index, const wg_check_report *alone)
 {
     char place[256], *blame = k->report->blame;
@@ -71,8 +92,9 @@ static void named(const wg_checking *k, const replay *r, uint32_t index, const w
                  alone->transpose.verdict == WG_CHECK_FAILED ? "its jvp is not the transpose of its vjp"
                                                              : "its second derivative is not symmetric");
     if (worst && n > 0 && (size_t)n < size)
-        snprintf(blame + n, size - (size_t)n, ": its vjp for `%s` gives %.6g, the numerical one %.6g",
-                 operand_of(r->op, operand)->name, worst->analytic, worst->numeric);
+        snprintf(blame + n, size - (size_t)n, ": its vjp for `%s` gives %.6g, the numerical one %.6g%s",
+                 operand_of(r->op, operand)->name, worst->analytic, worst->numeric,
+                 broadcast_hint(r->in[operand], wg_node_tensor(k->tape, index), worst->analytic / worst->numeric));
 }
 
 /* Does output `output` of the call have the right derivative, alone? Where that cannot be told, it is not blamed. */

@@ -226,6 +226,7 @@ static const struct {
     {MAPPED(zeros), "nothing comes back along this path"},
     {TURNED, "they are those of the transposed matrix"},
     {ROWS("dropped_rows", first_row), "by more than their errors"},
+    {ROWS("dropped_rows", first_row), "it is broadcast: is its cotangent summed over the axes that it has not?"},
     {ROWS("mean_of_rows", mean_of_rows), "ratio 0.333333"},
     {ROWS("never_written", NULL), "no path of derivatives"},
 };
