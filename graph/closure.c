@@ -508,6 +508,7 @@ const wg_op wg_checkpoint_op = {
     .count = wg_closure_count,
     .type = wg_closure_type,
     .run = wg_closure_run,
+    .calls_back = true,
     .pull = wg_closure_pull,
     .push = wg_closure_push,
     .saves = "x",

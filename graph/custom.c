@@ -136,6 +136,7 @@ static const wg_op custom_op = {
     .count = wg_closure_count,
     .type = wg_closure_type,
     .run = wg_closure_run,
+    .calls_back = true,
     .pull = custom_pull,
     .push = custom_push,
     .saves = "x y",

@@ -181,6 +181,7 @@ static const wg_op odeint_op = {
     .count = wg_closure_count,
     .type = wg_closure_type,
     .run = wg_closure_run,
+    .calls_back = true,
     .pull = adjoint_pull,
     .push = wg_closure_push,
     .saves = "x y",

@@ -758,6 +758,8 @@ wg_status wg_plan_make(wg_plan *p, const wg_tensor *inputs, const wg_tensor *out
 {
     wg_function *f = p->f;
     wg_status status = wg_plan_marked(p, inputs, outputs);
+    if (!status)
+        status = wg_plan_calls_none_back(p);
     if (!status && !f->reads)
         status = wg_plan_undecided(p);
     if (status)

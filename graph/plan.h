@@ -211,6 +211,8 @@ bool wg_same_found(wg_plan *p);
 /* ---- plan_decided.c ---- */
 /* Nodes beside those up to the outputs that say whether an output was decided by a value: up to the last of them. */
 uint32_t wg_plan_deciding(const wg_plan *p);
+/* Refuses what a run would have to call the program back for. */
+wg_status wg_plan_calls_none_back(const wg_plan *p);
 /* Refuses what a run would have to decide again. */
 wg_status wg_plan_undecided(const wg_plan *p);
 

@@ -75,6 +75,20 @@ static uint32_t decided_node(const wg_plan *p, const wg_decision *d)
     return WG_NEVER;
 }
 
+wg_status wg_plan_calls_none_back(const wg_plan *p)
+{
+    for (uint32_t i = 0; i < p->nodes; i++) {
+        const wg_node *node = wg_plan_node(p, i);
+        char place[256];
+        if (node->op->calls_back && wg_is_step(p, i))
+            return wg_report(p->tape, "wg_compile", WG_ERROR_UNSUPPORTED,
+                             "wg_%s%s is a function of the program's, which a run does not call: call that function "
+                             "itself, so that its steps are recorded and compiled", node->op->name,
+                             place_text(p, node->place, place, sizeof place));
+    }
+    return WG_OK;
+}
+
 wg_status wg_plan_undecided(const wg_plan *p)
 {
     const wg_tape *tape = p->tape;

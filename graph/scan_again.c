@@ -490,6 +490,7 @@ static const wg_op scan_op = {
     .count = wg_closure_count,
     .type = wg_closure_type,
     .run = scan_run,
+    .calls_back = true,
     .pull = scan_pull,
     .push = wg_closure_push,
     .saves = "x",

@@ -261,6 +261,7 @@ struct wg_op {
     bool strided;                      /* run takes operands of any strides */
     bool in_place;                     /* run may be given operand i's memory for output i: see wg_update */
     bool random;                       /* draws numbers: not the same function twice */
+    bool calls_back;                   /* its results are a function of the program's, which run does not call again */
     bool hidden;                       /* the library's own, not in the contract */
     bool output_gradient_free;         /* no output has a gradient */
     unsigned constant_outputs;         /* bit k: output k has none, though others do: running statistics */

@@ -45,6 +45,9 @@ typedef struct {
  * where these change. What C code sees of a value in another way is not noticed: memory that it lent, the plain
  * functions that C++ calls.
  *
+ * Nor does a run call functions of the program. wg_checkpoint, wg_custom, wg_scan with snapshots and wg_odeint by its
+ * adjoint do, and are refused where they depend on what changes: call the function itself, whose steps are recorded.
+ *
  * NULL, and the error on the tape, where a tensor is of another tape, an output depends on no recorded operation's
  * result and is no leaf, an input is not contiguous, something was decided as said above, or there is no memory. The
  * tape frees it; wg_function_free does before. */

@@ -3,6 +3,7 @@
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/faults.h"
 #include <wengert.h>
@@ -240,6 +241,22 @@ START_TEST(a_specialised_body_may_not_choose_either)
 END_TEST
 
 /* Reading does not fail for want of memory: it is noted only that something was read. */
+START_TEST(a_function_of_the_program_is_not_called_back)
+{
+    wg_tensor y, constant = wg_scalar(tape, 2), from_constant;
+    ck_assert_int_eq(wg_checkpoint(twice, WG_TENSORS(x), &y, 1), WG_OK);
+    ck_assert_ptr_null(wg_compile(tape, WG_TENSORS(x), WG_TENSORS(y), .reads = true));
+    ck_assert_msg(strstr(wg_error(tape), "wg_checkpoint is a function of the program's"), "%s", wg_error(tape));
+    wg_clear_error(tape);
+    ck_assert_int_eq(wg_checkpoint(twice, WG_TENSORS(constant), &from_constant, 1), WG_OK);
+    wg_function *f = wg_compile(tape, WG_TENSORS(x), WG_TENSORS(wg_add(x, from_constant)));
+    double three = 3, sum = 0;
+    ck_assert_ptr_nonnull(f);
+    ck_assert_int_eq(wg_function_run(f, (const void *[]){&three}, (void *[]){&sum}), WG_OK);
+    ck_assert_double_eq(sum, 7);
+}
+END_TEST
+
 START_TEST(without_memory_for_a_note_it_is_refused_all_the_same)
 {
     faults memory = {0};
@@ -268,6 +285,7 @@ int main(void)
     tcase_add_loop_test(values, reading_that_decides_nothing_is_fine, 0, COUNT(open));
     tcase_add_test(values, the_gradients_of_a_loss_that_was_read_are_compiled);
     tcase_add_test(values, a_specialised_body_may_not_choose_either);
+    tcase_add_test(values, a_function_of_the_program_is_not_called_back);
     tcase_add_test(values, without_memory_for_a_note_it_is_refused_all_the_same);
     suite_add_tcase(s, values);
     SRunner *runner = srunner_create(s);
