@@ -493,6 +493,7 @@ static void second_opinion(wg_check_line *l, wg_check_input *in, double scale)
 static void sweep(wg_check_line *l, wg_check_report *report, double h)
 {
     report->swept = l->at;
+    report->steps = 0;
     for (int i = 0; i < WG_CHECK_SWEEP; i++, h /= 3) {
         volatile double up = l->start + h, down = l->start - h;
         report->sweep[i] = (wg_check_step){h, (wg_check_along(up, l) - wg_check_along(down, l)) / (up - down)};
@@ -500,15 +501,18 @@ static void sweep(wg_check_line *l, wg_check_report *report, double h)
     }
 }
 
+/* The sweep is that of the first input that fails, or, where it is asked for, of the first of all. */
 static void look_closer(const wg_checking *k, int at, const double *x, int64_t n, double *direction)
 {
     double scale;
     wg_check_line l = worst_of(k, at, x, n, direction, &scale);
-    wg_check_input *in = &k->report->input[at];
-    if (in->oracle != WG_ORACLE_RIDDERS)
+    wg_check_report *report = k->report;
+    wg_check_input *in = &report->input[at];
+    bool failed = in->verdict == WG_CHECK_FAILED;
+    if (failed && in->oracle != WG_ORACLE_RIDDERS)
         second_opinion(&l, in, scale);
-    if (!k->report->steps)
-        sweep(&l, k->report, scale);
+    if (!report->steps || (failed && report->input[report->swept].verdict != WG_CHECK_FAILED))
+        sweep(&l, report, scale);
 }
 
 static bool check_input(const wg_checking *k, int at, wg_tensor grad)
@@ -526,7 +530,7 @@ static bool check_input(const wg_checking *k, int at, wg_tensor grad)
         check_directions(k, at, x, g, n, direction);
     else
         check_elements(k, at, x, g, n, direction); /* whose memory holds the numerical ones */
-    if (in->verdict == WG_CHECK_FAILED)
+    if (in->verdict == WG_CHECK_FAILED || (k->o->sweep && in->checked && !k->report->steps))
         look_closer(k, at, x, n, direction);
     return true;
 }

@@ -37,7 +37,7 @@ static int check_function(wg_check_function *f, inputs_function *inputs, uint64_
     if (!tape)
         return EXIT_FAILED;
     int n = inputs(tape, x);
-    wg_check_report report = wg_check_grad(f, x, n, .seed = seed);
+    wg_check_report report = wg_check_grad(f, x, n, .seed = seed, .sweep = svg != NULL);
     wg_check_print(&report, stdout);
     if (svg && !*report.message && wg_check_svg(tape, &report, svg))
         fprintf(stderr, "wengert check: %s\n", wg_error(tape));

@@ -96,6 +96,7 @@ typedef struct {
     bool exhaustive;  /* each element, however many */
     bool gradient_only; /* leave alone the forward derivative and the second one */
     bool shrink;      /* of a failed check: look for simpler inputs that fail too */
+    bool sweep;       /* go over the steps h where the check holds, too: at the worst place of the first input */
 } wg_check_grad_options;
 #define wg_check_grad_defaults .directions = 0
 

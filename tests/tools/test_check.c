@@ -32,6 +32,17 @@ START_TEST(operations_hold)
     ck_assert_int_eq(run("sort softmax --seeds 5 --seed 10"), 0);
     said("by Ridders");
     ck_assert_int_eq(run("tanh --seeds 0"), 2);
+    ck_assert_int_eq(run("linear"), 0);
+    said("\n  w              [3, 4]         ok ");
+    said(" worst, h ");
+    ck_assert_int_eq(run("qr --seed 965"), 0); /* its second derivative moves with the last digits of the operand */
+    char folder[] = "/tmp/wengert-check-XXXXXX", arguments[100];
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(arguments, sizeof arguments, "tanh --svg %s/s.svg", folder);
+    ck_assert_int_eq(run(arguments), 0);
+    snprintf(arguments, sizeof arguments, "%s/s.svg", folder);
+    ck_assert_int_eq(access(arguments, R_OK), 0);
+    ck_assert(!unlink(arguments) && !rmdir(folder));
     ck_assert_int_eq(run("tanhh"), 2);
     said("the nearest is \"tanh\"");
 }
