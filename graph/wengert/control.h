@@ -93,7 +93,8 @@ typedef struct {
 #define wg_root_defaults .most = 100
 /* x = f(x), by iterating f from x0. */
 WG_API wg_tensor wg_fixed_point(wg_body *f, wg_tensor x0, wg_fixed_point_options options);
-/* f(x) = 0, by Newton's method from x0, with steps that are halved while they lead further away. */
+/* f(x) = 0, by Newton's method from x0, with steps that are halved while they lead further away. Where f is a recorded
+ * gradient, x is an argmin. */
 WG_API wg_tensor wg_root(wg_body *f, wg_tensor x0, wg_root_options options);
 
 typedef enum {
