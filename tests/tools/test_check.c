@@ -6,6 +6,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <wengert.h>
+
 static char output[1 << 20];
 
 /* Runs `wengert check ARGUMENTS`; its output, errors included, is in `output`. Returns the exit code. */
@@ -35,7 +37,8 @@ START_TEST(operations_hold)
     ck_assert_int_eq(run("linear"), 0);
     said("\n  w              [3, 4]         ok ");
     said(" worst, h ");
-    ck_assert_int_eq(run("qr --seed 965"), 0); /* its second derivative moves with the last digits of the operand */
+    if (wg_has_lapack())
+        ck_assert_int_eq(run("qr --seed 965"), 0); /* its second derivative moves with the last digits of the operand */
     char folder[] = "/tmp/wengert-check-XXXXXX", arguments[100];
     ck_assert_ptr_nonnull(mkdtemp(folder));
     snprintf(arguments, sizeof arguments, "tanh --svg %s/s.svg", folder);
