@@ -431,16 +431,20 @@ START_TEST(a_hostile_name_is_only_a_name)
 END_TEST
 
 /* ---- Without Graphviz -------------------------------------------------------------------------------------------- */
-START_TEST(without_graphviz_it_is_a_list)
+static void opened_as_list(wg_tensor loss)
 {
     char *path = strdup(getenv("PATH"));
-    wg_tensor loss = mlp();
     setenv("PATH", folder, 1);
     wg_status status = wg_draw(loss, in_folder("page.html"), .title = "net");
     setenv("PATH", path, 1);
     free(path);
     ck_assert_int_eq(status, WG_OK);
     browser_open(b, in_folder("page.html"), "");
+}
+
+START_TEST(without_graphviz_it_is_a_list)
+{
+    opened_as_list(mlp());
     ck_assert(!wg_failed(tape));
     says("document.querySelectorAll('main .node').length", "10");
     browser_click(b, "#n3", 1);
@@ -457,14 +461,7 @@ END_TEST
 /* As a picture would, it shows what is closed as one, and opens it. */
 START_TEST(a_list_is_opened_and_searched_too)
 {
-    char *path = strdup(getenv("PATH"));
-    wg_tensor loss = nested(50, 10, 10);
-    setenv("PATH", folder, 1);
-    wg_status status = wg_draw(loss, in_folder("page.html"), .title = "net");
-    setenv("PATH", path, 1);
-    free(path);
-    ck_assert_int_eq(status, WG_OK);
-    browser_open(b, in_folder("page.html"), "");
+    opened_as_list(nested(50, 10, 10));
     says("document.querySelectorAll('main .node').length", "52"); /* x, the blocks, the sum */
     browser_click(b, ID("s:block.3"), 1);
     says(HEADING, "block.3");
