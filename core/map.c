@@ -9,7 +9,7 @@
 #define BLOCK 1024 /* elements gathered at a time */
 
 /* ---- Types ----------------------------------------------------------------------------------------------------- */
-static bool broadcasts(const wg_type *a, const wg_type *b, wg_type *y)
+bool wg_broadcasts(const wg_type *a, const wg_type *b, wg_type *y)
 {
     const wg_type *wide = a->rank >= b->rank ? a : b, *narrow = wide == a ? b : a;
     wg_type type = *wide;
@@ -28,7 +28,7 @@ static bool broadcasts(const wg_type *a, const wg_type *b, wg_type *y)
 
 wg_status wg_broadcast_shapes(const wg_call *c, const wg_type *a, const wg_type *b, wg_type *y)
 {
-    if (broadcasts(a, b, y))
+    if (wg_broadcasts(a, b, y))
         return WG_OK;
     wg_shape shape_a = wg_type_shape(a), shape_b = wg_type_shape(b);
     char text_a[160], text_b[160];
@@ -49,11 +49,11 @@ wg_status wg_map_type(wg_call *c)
         return wg_fail(c, WG_ERROR_DTYPE, "not defined for %s: %s", wg_dtype_name(dtype), wg_show(c, 0));
     wg_type y = c->x[0];
     for (int i = 1; i < c->n_in; i++) {
-        if (broadcasts(&y, &c->x[i], &y))
+        if (wg_broadcasts(&y, &c->x[i], &y))
             continue;
         int other = 0; /* where it does not fit them together, it does not fit one of them */
         wg_type both;
-        while (other < i - 1 && broadcasts(&c->x[other], &c->x[i], &both))
+        while (other < i - 1 && wg_broadcasts(&c->x[other], &c->x[i], &both))
             other++;
         return wg_fail(c, WG_ERROR_SHAPE, "shapes do not broadcast: %s and %s", wg_show(c, other), wg_show(c, i));
     }

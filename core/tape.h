@@ -344,6 +344,8 @@ wg_call *wg_call_again(wg_tape *tape, uint32_t index);
 wg_status wg_options_resolve(const wg_call *c, const void *options, void *to);
 
 /* ---- map.c ---- */
+/* *y = the type that a and b broadcast to, of a's dtype. False: there is none. */
+bool wg_broadcasts(const wg_type *a, const wg_type *b, wg_type *y);
 wg_status wg_map_type(wg_call *c);
 wg_status wg_map_run(const wg_call *c);
 /* The same by another kernel, over the call's operands, up to 5, and its first output. */

@@ -53,16 +53,6 @@ static bool replay_of(const wg_stretch *s, uint32_t index, replay *r)
     return r->in && r->n;
 }
 
-/* Is x stretched to y's shape? */
-static bool is_broadcast(const wg_type *x, const wg_type *y)
-{
-    int lead = y->rank - x->rank;
-    for (int i = 0; i < x->rank && lead >= 0; i++)
-        if (x->dim[i] != 1 && x->dim[i] != y->dim[i + lead])
-            return false;
-    return lead >= 0 && wg_type_count(x) < wg_type_count(y);
-}
-
 /* What else than a sign or a factor of two may be wrong with a broadcast operand. */
 static const char *broadcast_hint(const wg_tensor x, const wg_tensor y, double ratio)
 {
@@ -70,8 +60,10 @@ static const char *broadcast_hint(const wg_tensor x, const wg_tensor y, double r
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (fabs(fabs(ratio) - others[i]) < 1e-4)
             return "";
-    wg_type from = wg_type_of(x), to = wg_type_of(y);
-    return is_broadcast(&from, &to) ? "; it is broadcast: is its cotangent summed over the axes that it has not?" : "";
+    wg_type from = wg_type_of(x), to = wg_type_of(y), both;
+    bool stretched = wg_broadcasts(&to, &from, &both) && wg_type_equal(&both, &to) &&
+                     wg_type_count(&from) < wg_type_count(&to);
+    return stretched ? "; it is broadcast: is its cotangent summed over the axes that it has not?" : "";
 }
 
 static void named(const wg_checking *k, const replay *r, uint32_t index, const wg_check_report *alone)
